@@ -1,0 +1,117 @@
+"""Waveform to log-mel in decibels: the front end of Dasheng.
+
+Shapes: B clips, N samples, F mel bins (64), T frames (10 ms).
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from dasheng_lib._torchaudio import torchaudio
+
+SAMPLE_RATE = 16_000
+HOP = 160
+WINDOW = 512
+MELS = 64
+MIN_SAMPLES = 480  # four frames, the shortest clip that makes one token
+Floor = Literal["batch", "clip"]
+
+
+def frame_count(samples: int) -> int:
+    """Frames that ``samples`` at 16 kHz give: one every 10 ms, both ends included."""
+    return samples // HOP + 1
+
+
+class LogMel(nn.Module):
+    """``LogMel()(wave_BN)`` is the log-mel of each clip in dB, ``[B, 64, N // 160 + 1]``, float32.
+
+    16 kHz mono at full scale 1.0; 512-point FFT of a periodic Hann window every 160 samples,
+    ends mirrored; power; 64 HTK triangles from 0 to 8 kHz, not area-normalised;
+    10 log10(max(power, 1e-10)); then everything more than 120 dB below the loudest value is
+    raised to that level. Always float32, under autocast too.
+
+    Args:
+        floor: where the loudest value is sought. ``"batch"`` is what the published code does
+            (one value for all clips, so a loud clip changes its quiet neighbours);
+            ``"clip"`` keeps clips apart, and equals ``"batch"`` for one clip.
+        top_db: height of the loudest value above the floor, in dB.
+
+    Source: Dasheng's ``AudioTransformerMAE_Encoder.front_end`` (torchaudio MelSpectrogram and
+    AmplitudeToDB).
+    """
+
+    def __init__(self, floor: Floor = "batch", top_db: float = 120.0) -> None:
+        super().__init__()
+        if floor not in ("batch", "clip"):
+            raise ValueError(f"floor is 'batch' or 'clip', not {floor!r}")
+        self.floor = floor
+        self.top_db = top_db
+        filters = torchaudio.functional.melscale_fbanks(
+            WINDOW // 2 + 1, 0.0, SAMPLE_RATE / 2, MELS, SAMPLE_RATE, norm=None, mel_scale="htk"
+        )
+        self.register_buffer("window", torch.hann_window(WINDOW), persistent=False)
+        self.register_buffer("filters", filters, persistent=False)
+
+    def forward(self, wave_BN: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """Log-mel of a batch.
+
+        Args:
+            wave_BN: float waveform.
+            lengths: int64 [B], samples that are valid in each clip; what follows is padding.
+                Each clip is then mirrored at its own end and floored by its own maximum, so
+                that its valid frames equal those of the clip alone. Frames after them are 0.
+
+        Raises:
+            ValueError: not [B, N], or a clip is shorter than 480 samples (30 ms).
+        """
+        check_wave(wave_BN, lengths)
+        with torch.autocast(wave_BN.device.type, enabled=False):
+            padded = _mirror_ends(wave_BN.float(), lengths)
+            spectrum = torch.stft(
+                padded, WINDOW, HOP, window=self.window, center=False, return_complex=True
+            )
+            power_BKT = torch.view_as_real(spectrum).square().sum(-1)
+            power_BFT = self.filters.T @ power_BKT
+            db_BFT = 10.0 * power_BFT.clamp_min(1e-10).log10()
+            if lengths is None:
+                top = db_BFT.amax((1, 2), keepdim=True) if self.floor == "clip" else db_BFT.max()
+                return torch.maximum(db_BFT, top - self.top_db)
+            frames = torch.arange(db_BFT.shape[2], device=db_BFT.device)
+            valid = (frames <= lengths[:, None] // HOP)[:, None]
+            top = db_BFT.masked_fill(~valid, -torch.inf).amax((1, 2), keepdim=True)
+            if self.floor == "batch":
+                top = top.max()
+            return torch.maximum(db_BFT, top - self.top_db).masked_fill(~valid, 0.0)
+
+
+def check_wave(wave_BN: Tensor, lengths: Tensor | None = None) -> None:
+    """Raise ValueError unless ``wave_BN`` is a batch of clips of at least 480 samples."""
+    if wave_BN.ndim != 2 or not wave_BN.is_floating_point():
+        raise ValueError(
+            f"wave is a float tensor [clips, samples], got {list(wave_BN.shape)} {wave_BN.dtype}"
+        )
+    shortest = wave_BN.shape[1] if lengths is None else int(lengths.min())
+    if shortest < MIN_SAMPLES:
+        raise ValueError(
+            f"a clip has {shortest} samples and one token needs {MIN_SAMPLES} (30 ms at 16 kHz): "
+            "pad it with zeros or leave it out"
+        )
+    if lengths is not None and (
+        lengths.shape != wave_BN.shape[:1] or int(lengths.max()) > wave_BN.shape[1]
+    ):
+        raise ValueError("lengths is one number of samples for each clip, none above wave's width")
+
+
+def _mirror_ends(wave_BN: Tensor, lengths: Tensor | None) -> Tensor:
+    half = WINDOW // 2
+    padded = torch.nn.functional.pad(wave_BN[:, None], (half, half), mode="reflect")[:, 0]
+    if lengths is None:
+        return padded
+    # Sample n + j of the clip becomes sample n - 2 - j, as if the clip ended there.
+    reach = torch.arange(half, device=wave_BN.device)
+    end = lengths[:, None].to(wave_BN.device) + half
+    mirror = padded.gather(1, end - 2 - reach)
+    return padded.scatter(1, end + reach, mirror)

@@ -1,0 +1,180 @@
+"""Masked autoencoding: hide most tokens, encode the rest, reconstruct what was hidden.
+
+Shapes: B clips, N samples, T tokens, K kept tokens, P numbers in a patch (256), D encoder width,
+d decoder width.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from dasheng_lib.masking import group_mask
+from dasheng_lib.model import LAYER_NORM_EPS, PATCH, Block, Encoder, patches
+
+
+@dataclass(frozen=True)
+class MAEConfig:
+    """Decoder size and masking; the defaults are those of Dasheng Base and 0.6B."""
+
+    decoder_dim: int = 512
+    decoder_depth: int = 8
+    decoder_heads: int = 16
+    mask_ratio: float = 0.75
+    group: int = 2
+
+    def __post_init__(self) -> None:
+        if self.decoder_dim % self.decoder_heads:
+            raise ValueError(f"{self.decoder_dim} does not divide into {self.decoder_heads} heads")
+        if not 0.0 < self.mask_ratio < 1.0:
+            raise ValueError(f"mask ratio is above 0 and below 1, not {self.mask_ratio}")
+
+
+# One decoder for each encoder size (Table 3: Dec-25M and Dec-56M; ours for the small sizes).
+DECODERS = {
+    "nano": MAEConfig(128, 2, 4),
+    "tiny": MAEConfig(128, 2, 4),
+    "small": MAEConfig(256, 4, 8),
+    "base": MAEConfig(),
+    "0.6B": MAEConfig(),
+    "1.2B": MAEConfig(768, 8, 24),
+}
+
+
+@dataclass(frozen=True)
+class MAEOutput:
+    """What one step computes, and what a notebook wants to draw.
+
+    Attributes:
+        loss: scalar, float32.
+        mel_BFT: log-mel in dB that the target was cut from.
+        keep_BK, mask_BT: see :func:`dasheng_lib.masking.group_mask`.
+        prediction_BTP, target_BTP: patches in normalised units; the loss compares them where
+            ``mask_BT`` is True.
+        mean_BT1, scale_BT1: ``prediction * scale + mean`` is a patch in dB.
+    """
+
+    loss: Tensor
+    mel_BFT: Tensor
+    keep_BK: Tensor
+    mask_BT: Tensor
+    prediction_BTP: Tensor
+    target_BTP: Tensor
+    mean_BT1: Tensor
+    scale_BT1: Tensor
+
+
+class MaskedAutoencoder(nn.Module):
+    """Encoder, decoder and loss of Dasheng's pretraining (section 2.2)."""
+
+    def __init__(self, encoder: Encoder, config: MAEConfig | None = None) -> None:
+        super().__init__()
+        self.config = config = config or MAEConfig()
+        self.encoder = encoder
+        self.decoder = Decoder(encoder.config.dim, encoder.config.positions, config)
+
+    @classmethod
+    def preset(cls, name: str) -> MaskedAutoencoder:
+        """A named encoder size with its decoder.
+
+        Raises:
+            ValueError: no such size.
+        """
+        return cls(Encoder.preset(name), DECODERS[name])
+
+    def forward(
+        self,
+        wave_BN: Tensor,
+        generator: torch.Generator | None = None,
+        noise: Tensor | None = None,
+    ) -> MAEOutput:
+        """One masked reconstruction of ``wave_BN`` (16 kHz, at most ``positions`` tokens).
+
+        Args:
+            wave_BN: float waveform, full scale 1.0.
+            generator, noise: where the mask comes from, see
+                :func:`dasheng_lib.masking.group_mask`.
+
+        Raises:
+            ValueError: wrong shape, too short (480 samples) or too long (10.08 s).
+        """
+        mel_BFT = self.encoder.log_mel(wave_BN)
+        raw_BTP = patches(mel_BFT)
+        B, T, _ = raw_BTP.shape
+        if self.encoder.config.positions < T:
+            raise ValueError(f"{T} tokens and {self.encoder.config.positions} positions: crop it")
+        keep_BK, mask_BT = group_mask(
+            B, T, self.config.mask_ratio, self.config.group, generator, noise
+        )
+        keep_BK, mask_BT = keep_BK.to(wave_BN.device), mask_BT.to(wave_BN.device)
+
+        # Positions are added before anything is removed.
+        x_BTD = self.encoder.embed(patches(self.encoder.normalise(mel_BFT)))
+        x_BKD = take(x_BTD, keep_BK)
+        z_BKD = self.encoder.encode(x_BKD)
+        prediction_BTP = self.decoder(z_BKD, keep_BK, T).float()
+
+        target_BTP, mean_BT1, scale_BT1 = standardise(raw_BTP)
+        loss = masked_mse(prediction_BTP, target_BTP, mask_BT)
+        return MAEOutput(
+            loss, mel_BFT, keep_BK, mask_BT, prediction_BTP, target_BTP, mean_BT1, scale_BT1
+        )
+
+
+class Decoder(nn.Module):
+    """Kept tokens back at their places, a learned token everywhere else, then a few blocks."""
+
+    def __init__(self, encoder_dim: int, positions: int, config: MAEConfig) -> None:
+        super().__init__()
+        dim = config.decoder_dim
+        self.project = nn.Linear(encoder_dim, dim)
+        self.mask_token = nn.Parameter(torch.randn(dim) * 0.02)
+        # One spare row, as upstream, so that parameter counts agree.
+        self.time = nn.Parameter(torch.zeros(positions + 1, dim))
+        self.blocks = nn.ModuleList(
+            Block(dim, config.decoder_heads) for _ in range(config.decoder_depth)
+        )
+        self.norm = nn.LayerNorm(dim, LAYER_NORM_EPS)
+        self.out = nn.Linear(dim, PATCH)
+        self.apply(_truncated_normal)
+
+    def forward(self, z_BKD: Tensor, keep_BK: Tensor, T: int) -> Tensor:
+        z_BKd = self.project(z_BKD)
+        B, K, d = z_BKd.shape
+        filled_BTd = self.mask_token.to(z_BKd.dtype).expand(B, T, d)
+        x_BTd = filled_BTd.scatter(1, keep_BK[..., None].expand(B, K, d), z_BKd) + self.time[:T]
+        for block in self.blocks:
+            x_BTd = block(x_BTd)
+        return self.out(self.norm(x_BTd))
+
+
+def take(x_BTD: Tensor, keep_BK: Tensor) -> Tensor:
+    """The kept tokens, ``[B, K, D]``."""
+    return x_BTD.gather(1, keep_BK[..., None].expand(-1, -1, x_BTD.shape[2]))
+
+
+def standardise(raw_BTP: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Each patch minus its mean, over its deviation; with the mean and the deviation.
+
+    The variance has the divisor P - 1 and 1e-6 added, as upstream; a constant patch becomes 0.
+    The input is dB before batch normalisation: a target behind its learnable scale would let
+    the loss shrink to nothing without anything being learned.
+    """
+    raw_BTP = raw_BTP.float()
+    variance, mean = torch.var_mean(raw_BTP, -1, keepdim=True)
+    scale = (variance + 1e-6).sqrt()
+    return (raw_BTP - mean) / scale, mean, scale
+
+
+def masked_mse(prediction_BTP: Tensor, target_BTP: Tensor, mask_BT: Tensor) -> Tensor:
+    """Squared error, averaged over a patch and then over all removed tokens of the batch."""
+    error_BT = (prediction_BTP - target_BTP).square().mean(-1)
+    return (error_BT * mask_BT).sum() / mask_BT.sum()
+
+
+def _truncated_normal(module: nn.Module) -> None:
+    if isinstance(module, nn.Linear):
+        nn.init.trunc_normal_(module.weight, std=0.02)
+        nn.init.zeros_(module.bias)

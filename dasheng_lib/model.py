@@ -1,0 +1,231 @@
+"""Dasheng's encoder: log-mel tokens of 40 ms through a plain pre-norm transformer.
+
+Shapes: B clips, N samples, F mel bins (64), T tokens, P numbers in a patch (256), D width,
+H heads. Published weights fit this module by :func:`dasheng_lib.checkpoint.load_published`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from dasheng_lib.features import HOP, MELS, SAMPLE_RATE, Floor, LogMel, check_wave, frame_count
+
+PATCH_FRAMES = 4
+PATCH = MELS * PATCH_FRAMES
+TOKEN_SAMPLES = HOP * PATCH_FRAMES
+CUT_SAMPLES = 10 * SAMPLE_RATE
+LAYER_NORM_EPS = 1e-6
+
+
+@dataclass(frozen=True)
+class EncoderConfig:
+    """Size of an encoder, and its answers where the published code leaves room.
+
+    Attributes:
+        dim, depth, heads: width D, blocks, attention heads.
+        positions: longest chunk in tokens (252 = 10.08 s); longer audio is read in chunks.
+        floor: see :class:`dasheng_lib.features.LogMel`. The published code says ``"batch"``.
+        long_audio: what becomes of the last chunk. ``"short"``: it is as long as it is
+            (package 0.0.8 on). ``"pad"``: the normalised log-mel is filled up with zeros to a
+            whole chunk (package 0.0.7 and before, at the time of the paper). ``"cut"``: the
+            waveform is cut every 10.0 s (X-ARES).
+        padding: what ``lengths`` does. ``"own"``: every clip is as if alone. ``"reference"``:
+            padding takes part in the front end and is only left out as attention key.
+    """
+
+    dim: int = 768
+    depth: int = 12
+    heads: int = 12
+    positions: int = 252
+    floor: Floor = "clip"
+    long_audio: Literal["short", "pad", "cut"] = "short"
+    padding: Literal["own", "reference"] = "own"
+
+    def __post_init__(self) -> None:
+        if self.dim % self.heads:
+            raise ValueError(f"width {self.dim} does not divide into {self.heads} heads")
+        if self.long_audio not in ("short", "pad", "cut"):
+            raise ValueError(f"long_audio is 'short', 'pad' or 'cut', not {self.long_audio!r}")
+        if self.padding not in ("own", "reference"):
+            raise ValueError(f"padding is 'own' or 'reference', not {self.padding!r}")
+
+    def as_published(self) -> EncoderConfig:
+        """The same size with every quirk of the published code (0.0.8 and later)."""
+        return replace(self, floor="batch", long_audio="short", padding="reference")
+
+
+# 0.6B as in the published checkpoint; Table 3 of the paper prints 1024 x 32 x 16.
+PRESETS = {
+    "nano": EncoderConfig(192, 4, 3),
+    "tiny": EncoderConfig(192, 12, 3),
+    "small": EncoderConfig(384, 12, 6),
+    "base": EncoderConfig(768, 12, 12),
+    "0.6B": EncoderConfig(1280, 32, 16),
+    "1.2B": EncoderConfig(1536, 40, 24),
+}
+
+
+def token_count(samples: int) -> int:
+    """Tokens that ``samples`` at 16 kHz give: four frames each, frames left over are dropped."""
+    return frame_count(samples) // PATCH_FRAMES
+
+
+class Encoder(nn.Module):
+    """``encoder(wave_BN)`` is one vector for each 40 ms: ``[B, T, D]``.
+
+    Token k covers frames 4k to 4k + 3, whose windows are centred 40k to 40k + 30 ms after the
+    start. Source: Dasheng, section 2; upstream ``AudioTransformerMAE_Encoder``.
+    """
+
+    sample_rate = SAMPLE_RATE
+    hop_ms = 40.0
+
+    def __init__(self, config: EncoderConfig | None = None) -> None:
+        super().__init__()
+        self.config = config = config or EncoderConfig()
+        self.dim = config.dim
+        self.log_mel = LogMel(config.floor)
+        self.norm_in = nn.BatchNorm1d(MELS, momentum=0.01)
+        self.patch = nn.Linear(PATCH, config.dim)
+        self.time = nn.Parameter(torch.randn(config.positions, config.dim) * 0.02)
+        self.frequency = nn.Parameter(torch.randn(config.dim) * 0.02)
+        self.blocks = nn.ModuleList(Block(config.dim, config.heads) for _ in range(config.depth))
+        self.norm = nn.LayerNorm(config.dim, LAYER_NORM_EPS)
+        self.blocks.apply(_xavier)
+
+    @classmethod
+    def preset(cls, name: str) -> Encoder:
+        """A freshly initialised encoder of a named size.
+
+        Raises:
+            ValueError: no such size.
+        """
+        if name not in PRESETS:
+            raise ValueError(f"no size {name!r}: choose one of {', '.join(PRESETS)}")
+        return cls(PRESETS[name])
+
+    def forward(self, wave_BN: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """Tokens of 16 kHz waveforms.
+
+        Args:
+            wave_BN: float, full scale 1.0, at least 480 samples.
+            lengths: int64 [B], valid samples of each clip; by default all. With
+                ``padding="own"`` a clip's tokens equal those of the clip alone, whatever lies
+                behind it or beside it, and tokens behind its end are 0.
+
+        Raises:
+            ValueError: wrong shape, or a clip is shorter than 480 samples.
+        """
+        check_wave(wave_BN, lengths)
+        if self.config.long_audio == "cut":
+            return self._cut(wave_BN, lengths)
+        own = self.config.padding == "own"
+        mel_BFT = self.normalise(self.log_mel(wave_BN, lengths if own else None))
+        T, chunk = mel_BFT.shape[2] // PATCH_FRAMES, self.config.positions * PATCH_FRAMES
+        # Zeros behind batch normalisation are the mean spectrum, not silence: upstream's choice.
+        if self.config.long_audio == "pad" and mel_BFT.shape[2] > chunk:
+            mel_BFT = F.pad(mel_BFT, (0, -mel_BFT.shape[2] % chunk))
+        patch_BTP = patches(mel_BFT)
+        valid_BT = None
+        if lengths is not None:
+            tokens = (lengths // HOP + 1) // PATCH_FRAMES if own else lengths // TOKEN_SAMPLES
+            valid_BT = torch.arange(patch_BTP.shape[1], device=wave_BN.device) < tokens[:, None]
+        x_BTD = self._in_chunks(patch_BTP, valid_BT)[:, :T]
+        return x_BTD * valid_BT[:, :T, None] if own and valid_BT is not None else x_BTD
+
+    def normalise(self, mel_BFT: Tensor) -> Tensor:
+        """Batch normalisation of each mel bin, in float32."""
+        with torch.autocast(mel_BFT.device.type, enabled=False):
+            return self.norm_in(mel_BFT.float())
+
+    def embed(self, patch_BTP: Tensor) -> Tensor:
+        """Patches to tokens with their positions, ``[B, T, D]``; T at most ``positions``."""
+        return self.patch(patch_BTP) + self.time[: patch_BTP.shape[1]] + self.frequency
+
+    def encode(self, x_BTD: Tensor, valid_BT: Tensor | None = None) -> Tensor:
+        """Tokens through the blocks and the last layer norm; invalid ones are no keys."""
+        keys_B11T = None if valid_BT is None or valid_BT.all() else valid_BT[:, None, None]
+        for block in self.blocks:
+            x_BTD = block(x_BTD, keys_B11T)
+        return self.norm(x_BTD)
+
+    def _in_chunks(self, patch_BTP: Tensor, valid_BT: Tensor | None) -> Tensor:
+        size = self.config.positions
+        starts = range(0, patch_BTP.shape[1], size)
+        return torch.cat(
+            [
+                self.encode(
+                    self.embed(patch_BTP[:, start : start + size]),
+                    None if valid_BT is None else valid_BT[:, start : start + size],
+                )
+                for start in starts
+            ],
+            1,
+        )
+
+    def _cut(self, wave_BN: Tensor, lengths: Tensor | None) -> Tensor:
+        if lengths is not None:
+            alone = [
+                self._cut(wave[None, :n], None)[0]
+                for wave, n in zip(wave_BN, lengths.tolist(), strict=True)
+            ]
+            return nn.utils.rnn.pad_sequence(alone, batch_first=True)
+        chunks = wave_BN.split(CUT_SAMPLES, 1)
+        last = F.pad(chunks[-1], (0, max(0, SAMPLE_RATE - chunks[-1].shape[1])))
+        return torch.cat(
+            [
+                self.encode(self.embed(patches(self.normalise(self.log_mel(chunk)))))
+                for chunk in (*chunks[:-1], last)
+            ],
+            1,
+        )
+
+
+def patches(mel_BFT: Tensor) -> Tensor:
+    """Cut ``[B, F, frames]`` into patches of all bins by four frames, ``[B, T, 256]``.
+
+    The order within a patch is bin first (index = bin x 4 + frame), as upstream.
+    """
+    B, bins, frames = mel_BFT.shape
+    T = frames // PATCH_FRAMES
+    mel_BFT = mel_BFT[:, :, : T * PATCH_FRAMES]
+    return mel_BFT.reshape(B, bins, T, PATCH_FRAMES).transpose(1, 2).reshape(B, T, -1)
+
+
+class Block(nn.Module):
+    """Pre-norm transformer block: attention, then an MLP of four times the width, both added."""
+
+    def __init__(self, dim: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.norm1 = nn.LayerNorm(dim, LAYER_NORM_EPS)
+        self.qkv = nn.Linear(dim, 3 * dim)
+        self.proj = nn.Linear(dim, dim)
+        self.norm2 = nn.LayerNorm(dim, LAYER_NORM_EPS)
+        self.fc1 = nn.Linear(dim, 4 * dim)
+        self.fc2 = nn.Linear(4 * dim, dim)
+
+    def forward(self, x_BTD: Tensor, keys_B11T: Tensor | None = None) -> Tensor:
+        x_BTD = x_BTD + self.attend(self.norm1(x_BTD), keys_B11T)
+        return x_BTD + self.fc2(F.gelu(self.fc1(self.norm2(x_BTD))))
+
+    def attend(self, x_BTD: Tensor, keys_B11T: Tensor | None) -> Tensor:
+        B, T, D = x_BTD.shape
+        q, k, v = self.qkv(x_BTD).view(B, T, 3, self.heads, D // self.heads).permute(2, 0, 3, 1, 4)
+        if keys_B11T is not None:
+            # The lowest finite score, not -inf: without a valid key that is an even average, not NaN.
+            lowest = torch.finfo(q.dtype).min
+            keys_B11T = q.new_zeros(keys_B11T.shape).masked_fill(~keys_B11T, lowest)
+        out = F.scaled_dot_product_attention(q, k, v, attn_mask=keys_B11T)
+        return self.proj(out.transpose(1, 2).reshape(B, T, D))
+
+
+def _xavier(module: nn.Module) -> None:
+    if isinstance(module, nn.Linear):
+        nn.init.xavier_uniform_(module.weight)
+        nn.init.zeros_(module.bias)
