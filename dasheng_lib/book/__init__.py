@@ -1,0 +1,26 @@
+"""What the chapters call, and (in :mod:`dasheng_lib.book.driver`) what builds the book."""
+
+from dasheng_lib.book.findings import finding
+from dasheng_lib.book.parameters import (
+    ParameterError,
+    at_least,
+    between,
+    check_parameters,
+    one_of,
+)
+from dasheng_lib.book.provenance import provenance
+from dasheng_lib.book.sources import NOW, PUBLISHED, RECORDED, three_columns
+
+__all__ = [
+    "NOW",
+    "PUBLISHED",
+    "RECORDED",
+    "ParameterError",
+    "at_least",
+    "between",
+    "check_parameters",
+    "finding",
+    "one_of",
+    "provenance",
+    "three_columns",
+]

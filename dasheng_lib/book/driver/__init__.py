@@ -1,0 +1,191 @@
+"""The driver: run what has changed, stage, build the site, replace the old one."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TextIO
+
+import nbformat
+
+from dasheng_lib.book.driver import site
+from dasheng_lib.book.driver.audio import Audio, choose_audio
+from dasheng_lib.book.driver.chapters import Chapter, in_order, read_chapters, select
+from dasheng_lib.book.driver.execute import execute
+from dasheng_lib.book.driver.fingerprint import fingerprint, ground
+from dasheng_lib.book.driver.pages import front_page, status_page
+from dasheng_lib.book.driver.plan import Values, read_overrides, read_profile, resolve
+from dasheng_lib.book.driver.stage import build_record, compose, copy_text, read_executed
+from dasheng_lib.book.provenance import provenance
+from dasheng_lib.cache import locked
+
+
+@dataclass(frozen=True)
+class Options:
+    """What ``dasheng book`` was asked for; see its help."""
+
+    root: Path
+    profile: str = "quick"
+    only: tuple[str, ...] = ()
+    force: bool = False
+    corpus: str = "auto"
+    parameters: tuple[str, ...] = ()
+    cell_seconds: int | None = 1800
+    strict: bool = False
+    out: TextIO = field(default_factory=lambda: sys.stdout)
+
+
+def build(options: Options, audio: Callable[[str], Audio] = choose_audio) -> Path:
+    """Build the book of a checkout; the path of its ``index.html``.
+
+    Everything lies in ``_build/``: ``executed/`` the last good run of each chapter, ``stage/``
+    what the site was built from, ``html/`` the site, ``failed/`` and ``site.log`` what to look
+    at when something went wrong.
+
+    Raises:
+        UserError: before anything is run, for options and parameters that cannot be; later
+            for a corpus that cannot be had, a chapter that fails, a site that cannot be built.
+    """
+    root = options.root.resolve()
+    with locked(root / "_build" / "book"):
+        return _build(options, root, audio)
+
+
+def _build(options: Options, root: Path, audio: Callable[[str], Audio]) -> Path:
+    book, folder = root / "book", root / "_build"
+    site.restore_site(folder / "html")
+    chapters = read_chapters(book)
+    ordered = in_order(chapters)
+    to_run = select(ordered, options.only)
+    profile = read_profile(book / "profiles.yml", options.profile, chapters)
+    overrides = read_overrides(options.parameters, to_run)
+
+    needs_audio = any("corpus" in chapter.parameters for chapter in chapters)
+    recordings = audio(options.corpus) if needs_audio else Audio("none", "")
+    plan = resolve(to_run, profile, overrides, recordings.name if needs_audio else None)
+    _say(options, f"profile {options.profile}, audio {recordings.name} {recordings.digest[:12]}")
+
+    made: dict[str, Any] = provenance() | {
+        "profile": options.profile,
+        "corpus": recordings.name,
+        "corpus_digest": recordings.digest,
+    }
+    below = ground(root, recordings.digest)
+    ran = set()
+    for chapter in to_run:
+        if _run(chapter, plan[chapter.name], options, root, below, made):
+            ran.add(chapter.name)
+    return _publish(options, root, chapters, ran, made, recordings.banner)
+
+
+def _run(
+    chapter: Chapter,
+    values: Values,
+    options: Options,
+    root: Path,
+    below: str,
+    made: dict[str, Any],
+) -> bool:
+    """Run one chapter unless its last outputs still stand; whether it was run."""
+    executed = root / "_build" / "executed" / f"{chapter.name}.ipynb"
+    mark = fingerprint(chapter, values, below)
+    if not options.force and build_record(read_executed(executed)).get("fingerprint") == mark:
+        _say(options, f"{chapter.name}: unchanged")
+        return False
+    started = time.monotonic()
+
+    def progress(cell: int, of: int) -> None:
+        if options.out.isatty():
+            seconds = time.monotonic() - started
+            print(
+                f"\r\033[K{chapter.name}: cell {cell} of {of}, {seconds:.0f} s",
+                end="",
+                flush=True,
+                file=options.out,
+            )
+
+    def record(seconds: float) -> dict[str, Any]:
+        return made | {"fingerprint": mark, "seconds": round(seconds, 2), "values": values}
+
+    failed = root / "_build" / "failed" / f"{chapter.name}.ipynb"
+    failed.unlink(missing_ok=True)
+    try:
+        execute(
+            chapter,
+            values,
+            executed,
+            folder=root,
+            record=record,
+            progress=progress,
+            cell_seconds=options.cell_seconds,
+            failed=failed,
+        )
+    finally:
+        if options.out.isatty():
+            print("\r\033[K", end="", file=options.out)
+    _say(options, f"{chapter.name}: {time.monotonic() - started:.0f} s")
+    return True
+
+
+def _publish(
+    options: Options,
+    root: Path,
+    chapters: list[Chapter],
+    ran: set[str],
+    made: dict[str, Any],
+    banner: str,
+) -> Path:
+    """Stage what there is and build the site from it, unless the site is of just that."""
+    folder = root / "_build"
+    stage, html = folder / "stage", folder / "html"
+    executed = {
+        chapter.name: _same_code(chapter, folder / "executed" / f"{chapter.name}.ipynb")
+        for chapter in chapters
+    }
+    records = {name: build_record(notebook) for name, notebook in executed.items()}
+    shutil.rmtree(stage, ignore_errors=True)
+    copy_text(root / "book", stage)
+    for chapter in chapters:
+        nbformat.write(compose(chapter, executed[chapter.name]), stage / f"{chapter.name}.ipynb")
+    intro = stage / "intro.md"
+    if intro.exists():
+        intro.write_text(front_page(intro.read_text(), chapters, executed))
+    config = site.site_config(root / "_config.yml", banner)
+    # The status page says what this very build did, so it is left out of the comparison,
+    # or else the first unchanged build would always build the site once more.
+    status = stage / "status.md"
+    status.write_text(status_page(chapters, records, set(), made))
+    built_from = site.site_digest(stage, config)
+    if site.is_current(html, built_from):
+        _say(options, "site: unchanged")
+    else:
+        started = time.monotonic()
+        status.write_text(status_page(chapters, records, ran, made))
+        warnings = site.build_site(stage, config, html, built_from, strict=options.strict)
+        for line in warnings:
+            _say(options, line)
+        _say(options, f"site: {time.monotonic() - started:.0f} s")
+    print(html / "index.html", file=options.out, flush=True)
+    return html / "index.html"
+
+
+def _same_code(chapter: Chapter, path: Path) -> nbformat.NotebookNode | None:
+    """The last run of a chapter if it ran the code that the chapter has now."""
+    executed = read_executed(path)
+    if executed is None:
+        return None
+    ran = [
+        cell.source
+        for cell in executed.cells
+        if cell.cell_type == "code" and "injected-parameters" not in cell.metadata.get("tags", [])
+    ]
+    now = [cell.source for cell in chapter.notebook.cells if cell.cell_type == "code"]
+    return executed if ran == now else None
+
+
+def _say(options: Options, line: str) -> None:
+    print(line, file=options.out, flush=True)

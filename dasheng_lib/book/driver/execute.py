@@ -1,0 +1,157 @@
+"""Run one chapter through papermill, and keep what comes out only if all of it ran."""
+
+from __future__ import annotations
+
+import copy
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import nbformat
+
+from dasheng_lib.book.driver.chapters import Chapter
+from dasheng_lib.cache import atomic_file
+from dasheng_lib.errors import UserError
+
+# Equal runs should print equal things, at once, and the frozen-modules note is only noise.
+KERNEL_ENVIRONMENT = {
+    "PYTHONHASHSEED": "0",
+    "PYTHONUNBUFFERED": "1",
+    "PYDEVD_DISABLE_FILE_VALIDATION": "1",
+    "JUPYTER_PREFER_ENV_PATH": "1",
+    "DASHENG_BOOK": "1",
+}
+# ipykernel 7 warns at every start that TCP on this machine is not encrypted.
+QUIET_KERNEL = ["--IPKernelApp.log_level=ERROR"]
+
+
+class ChapterFailed(UserError):
+    """A cell raised, took too long, or killed the kernel."""
+
+
+def execute(
+    chapter: Chapter,
+    values: dict[str, Any],
+    destination: Path,
+    *,
+    folder: Path,
+    record: Callable[[float], dict[str, Any]],
+    progress: Callable[[int, int], None] = lambda cell, of: None,
+    cell_seconds: int | None = None,
+    failed: Path | None = None,
+) -> None:
+    """Write the executed notebook to ``destination``, whole or not at all.
+
+    Args:
+        values: what papermill injects behind the parameters cell.
+        folder: working folder of the kernel.
+        record: given the seconds that the run took, what to keep in the notebook's metadata
+            as ``companion_build``.
+        progress: called with the number of each cell as it starts, and the count of cells.
+        cell_seconds: longest time for one cell; None for no limit.
+        failed: where a failed run is kept to look at.
+
+    Raises:
+        ChapterFailed: names the notebook, the cell and what went wrong there.
+    """
+    import papermill
+    from nbclient.exceptions import CellTimeoutError, DeadKernelError
+
+    notebook = copy.deepcopy(chapter.notebook)
+    reached = [0]
+
+    def at(index: int) -> None:
+        reached[0] = index
+        progress(index + 1, len(notebook.cells) + bool(values))
+
+    started = time.monotonic()
+    result = None
+    try:
+        with _engine(at) as (engine, running), _environment(KERNEL_ENVIRONMENT):
+            result = papermill.execute_notebook(
+                notebook,
+                None,
+                parameters=values,
+                engine_name=engine,
+                kernel_name="python3",
+                progress_bar=False,
+                cwd=str(folder),
+                execution_timeout=cell_seconds,
+                extra_arguments=QUIET_KERNEL,
+            )
+    except papermill.PapermillExecutionError as error:
+        why = f"{error.ename}: {error.evalue}" if error.evalue else error.ename
+    except CellTimeoutError:
+        why = f"the cell ran longer than {cell_seconds} s (--cell-timeout sets the limit)"
+    except DeadKernelError:
+        why = "the kernel died, which mostly means that memory ran out"
+    if result is None:
+        hint = ""
+        if failed is not None and running:
+            _write(running[0], failed)
+            hint = f" The run up to there is kept in {failed}."
+        raise ChapterFailed(f"{_place(chapter, running, reached[0])}: {why.rstrip('.')}.{hint}")
+    result.metadata.pop("papermill", None)
+    for cell in result.cells:
+        cell.metadata.pop("papermill", None)
+        cell.metadata.pop("execution", None)
+    result.metadata["companion_build"] = record(time.monotonic() - started)
+    _write(result, destination)
+
+
+def _write(notebook: nbformat.NotebookNode, path: Path) -> None:
+    with atomic_file(path) as temporary:
+        nbformat.write(notebook, temporary)
+
+
+def _place(chapter: Chapter, running: list[nbformat.NotebookNode], index: int) -> str:
+    """Which cell of the source that was: papermill's own cells are not counted."""
+    own = {cell.get("id") for cell in chapter.notebook.cells}
+    cells = running[0].cells if running else []
+    if not cells:
+        return f"{chapter.path} could not be started"
+    index = min(index, len(cells) - 1)
+    number = sum(cell.get("id") in own for cell in cells[: index + 1])
+    lines = [line for line in cells[index].source.splitlines() if line.strip()]
+    return f"{chapter.path}, cell {number} ({lines[0].strip()[:60] if lines else 'empty'})"
+
+
+@contextmanager
+def _engine(at: Callable[[int], None]) -> Iterator[tuple[str, list[nbformat.NotebookNode]]]:
+    """papermill's own engine, which also tells where it is and hands out the running notebook."""
+    from papermill.engines import NBClientEngine, papermill_engines
+
+    running: list[nbformat.NotebookNode] = []
+
+    class Watched(NBClientEngine):
+        @classmethod
+        def execute_managed_notebook(cls, nb_man, kernel_name, **kwargs):
+            start = nb_man.cell_start
+
+            def cell_start(cell, cell_index=None, **more):
+                at(cell_index or 0)
+                return start(cell, cell_index=cell_index, **more)
+
+            running.append(nb_man.nb)
+            nb_man.cell_start = cell_start
+            return super().execute_managed_notebook(nb_man, kernel_name, **kwargs)
+
+    papermill_engines.register("dasheng-book", Watched)
+    yield "dasheng-book", running
+
+
+@contextmanager
+def _environment(values: dict[str, str]) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value

@@ -1,0 +1,108 @@
+"""From the staging folder to the site: jupyter-book, with execution off."""
+
+from __future__ import annotations
+
+import hashlib
+import html
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from dasheng_lib.book.provenance import version
+from dasheng_lib.cache import digest
+from dasheng_lib.errors import UserError
+
+BUILDERS = ("jupyter-book", "sphinx", "sphinx-book-theme", "myst-nb", "sphinxcontrib-bibtex")
+STAMP = ".built-from"
+
+
+def site_digest(stage: Path, config: dict[str, Any]) -> str:
+    """Hash of all that the site is made from."""
+    files = {
+        path.relative_to(stage).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(stage.rglob("*"))
+        if path.is_file()
+    }
+    return digest([files, config, {name: version(name) for name in BUILDERS}])
+
+
+def is_current(site: Path, built_from: str) -> bool:
+    """Whether ``site`` was built from what this hash says."""
+    stamp = site / STAMP
+    return stamp.exists() and (site / "index.html").exists() and stamp.read_text() == built_from
+
+
+def site_config(path: Path, banner: str) -> dict[str, Any]:
+    """``_config.yml``, with a banner for every page where there is one to show."""
+    config = yaml.safe_load(path.read_text())
+    if banner:
+        config.setdefault("html", {})["announcement"] = f"<strong>{html.escape(banner)}</strong>"
+    return config
+
+
+def build_site(
+    stage: Path, config: dict[str, Any], site: Path, built_from: str, *, strict: bool = False
+) -> list[str]:
+    """Build ``stage`` anew and put it in the place of ``site``; the old one stays on failure.
+
+    Returns the warnings. With ``strict`` any warning, an unresolved reference included, is an
+    error.
+
+    Raises:
+        UserError: jupyter-book failed; its last lines are quoted and its whole output is kept.
+    """
+    log = site.parent / "site.log"
+    with tempfile.TemporaryDirectory(prefix=".site-", dir=site.parent) as name:
+        work = Path(name)
+        (work / "_config.yml").write_text(yaml.safe_dump(config, allow_unicode=True))
+        command = [sys.executable, "-c", "from jupyter_book.cli.main import main; main()"]
+        command += ["build", str(stage), "--path-output", str(work), "--quiet"]
+        command += ["--config", str(work / "_config.yml"), "--toc", str(stage / "_toc.yml")]
+        command += ["-W", "-n", "--keep-going"] if strict else []
+        done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+        log.write_text(done.stdout + done.stderr)
+        warnings = [
+            line.replace(f"{stage}/", "")
+            for line in done.stderr.splitlines()
+            if "WARNING" in line or "ERROR" in line
+        ]
+        built = work / "_build" / "html"
+        if done.returncode != 0 or not (built / "index.html").exists():
+            lines = warnings or done.stderr.strip().splitlines()[-3:]
+            raise UserError(
+                f"jupyter-book could not build the site ({len(lines)} complaints, all in {log}; "
+                f"the site of the last build is left as it was): {'; '.join(lines[:3])}"
+            )
+        # Sphinx's own leavings say nothing to a reader, and two builds would differ in them.
+        for leaving in (".buildinfo", "objects.inv"):
+            (built / leaving).unlink(missing_ok=True)
+        (built / STAMP).write_text(built_from)
+        replace_folder(built, site)
+    return warnings
+
+
+def replace_folder(new: Path, place: Path) -> None:
+    """Put ``new`` at ``place``; if that fails, what was there is there again."""
+    old = place.with_name(f".{place.name}.old")
+    shutil.rmtree(old, ignore_errors=True)
+    if place.exists():
+        place.rename(old)
+    try:
+        new.rename(place)
+    except OSError:
+        if old.exists():
+            old.rename(place)
+        raise
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def restore_site(site: Path) -> None:
+    """Bring back the site that a build was replacing when it was killed."""
+    old = site.with_name(f".{site.name}.old")
+    if old.exists() and not site.exists():
+        old.rename(site)

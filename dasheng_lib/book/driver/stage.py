@@ -1,0 +1,114 @@
+"""The staging folder: the book's words as they are now, with the outputs of the last runs."""
+
+from __future__ import annotations
+
+import copy
+import shlex
+import shutil
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from nbformat.v4 import new_markdown_cell
+
+from dasheng_lib.book.driver.chapters import Chapter, cell_tags
+from dasheng_lib.book.parameters import type_name
+
+NOT_RUN = (
+    ":::{warning}\nThis chapter has not been run yet, so its figures and numbers are missing: "
+    "`dasheng book` without `--only` runs all chapters.\n:::"
+)
+
+
+def read_executed(path: Path) -> nbformat.NotebookNode | None:
+    """The notebook of the last run that went through, or None."""
+    try:
+        return nbformat.read(path, as_version=4)
+    except Exception:  # never run, or a file that something else left: run it again
+        return None
+
+
+def build_record(executed: nbformat.NotebookNode | None) -> dict[str, Any]:
+    """What was kept of a run: fingerprint, seconds, values, profile, commit, versions …"""
+    return {} if executed is None else executed.metadata.get("companion_build", {})
+
+
+def compose(chapter: Chapter, executed: nbformat.NotebookNode | None) -> nbformat.NotebookNode:
+    """The chapter's present text with the outputs of ``executed``, which has the same code.
+
+    The values that the build used stand folded behind the parameters cell, and a box at the
+    end says how to run the chapter again and what that cost.
+    """
+    page = copy.deepcopy(chapter.notebook)
+    if executed is None:
+        page.cells.insert(1, new_markdown_cell(NOT_RUN))
+        return page
+    ran = [cell for cell in executed.cells if cell.cell_type == "code"]
+    injected = [cell for cell in ran if "injected-parameters" in cell_tags(cell)]
+    ran = [cell for cell in ran if "injected-parameters" not in cell_tags(cell)]
+    for cell in page.cells:
+        if cell.cell_type == "code":
+            source = ran.pop(0)
+            cell.outputs, cell.execution_count = source.outputs, source.execution_count
+    for index, cell in enumerate(page.cells):
+        if "parameters" in cell_tags(cell) and injected:
+            page.cells[index + 1 : index + 1] = [_folded(injected[0])]
+            break
+    page.cells.append(new_markdown_cell(rerun_box(chapter, build_record(executed)), id="rerun"))
+    return page
+
+
+def _folded(cell: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    cell = copy.deepcopy(cell)
+    cell.metadata["tags"] = ["injected-parameters", "hide-input"]
+    cell.metadata["mystnb"] = {
+        "code_prompt_show": "Show the values that this build used instead",
+        "code_prompt_hide": "Hide the values that this build used instead",
+    }
+    cell.outputs = []
+    return cell
+
+
+def rerun_box(chapter: Chapter, record: dict[str, Any]) -> str:
+    """Markdown: the papermill line of this run, what it cost, and what can be changed."""
+    values: dict[str, Any] = record.get("values", {})
+    line = f"papermill book/{chapter.name}.ipynb out.ipynb"
+    for name, value in values.items():
+        flag = "-y" if isinstance(value, list) or value is None else "-p"
+        word = shlex.quote(f"{{{name}: {_yaml(value)}}}") if flag == "-y" else f"{name} {value}"
+        line += f" {flag} {word}"
+    rows = "".join(
+        f"| `{p.name}` | {type_name(p.annotation)} | `{p.default!r}` "
+        f"| `{values.get(p.name, p.default)!r}` | {_cell(p.help)} |\n"
+        for p in chapter.parameters.values()
+    ).replace(" | None", " or None")
+    table = (
+        "\n| parameter | type | default | this build | what it does |\n|---|---|---|---|---|\n"
+        + rows
+        if rows
+        else ""
+    )
+    cost = f"{record.get('seconds', 0):.0f} s on {record.get('cores', '?')} cores"
+    return (
+        ":::{admonition} Re-run this chapter\n:class: rerun\n"
+        f"From the folder of the checkout, with the environment of `make book` active:\n\n"
+        f"```sh\n{line}\n```\n\n"
+        f"This build took {cost} (profile *{record.get('profile', '?')}*).\n{table}:::"
+    )
+
+
+def _yaml(value: Any) -> str:
+    if isinstance(value, list):
+        return "[" + ", ".join(_yaml(item) for item in value) + "]"
+    return {None: "null", True: "true", False: "false"}.get(value, str(value))
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+def copy_text(book: Path, stage: Path) -> None:
+    """Copy everything of the book but its notebooks and results into a new ``stage``."""
+    shutil.copytree(
+        book, stage, ignore=shutil.ignore_patterns("*.ipynb", ".ipynb_checkpoints", "results")
+    )

@@ -1,0 +1,135 @@
+"""Parameters of a chapter: what is declared, what is allowed, and one sentence when it is not.
+
+A chapter's ``parameters`` cell holds nothing but annotated assignments with a comment each:
+``k: int = 10  # neighbours that vote``. papermill puts another cell behind it with the values
+to use instead, and neither checks names nor types; :func:`check_parameters` does.
+"""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import math
+import types
+import typing
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from dasheng_lib.errors import UserError
+
+INJECTED_MARK = "# Parameters"  # first line of the cell that papermill injects
+
+
+class ParameterError(UserError):
+    """A parameter that does not exist, has the wrong type, or has an impossible value."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """A test of one value; ``says`` completes the sentence "… must be"."""
+
+    says: str
+    low: float = -math.inf
+    high: float = math.inf
+    open: bool = False
+    values: tuple[Any, ...] = ()
+
+    def holds(self, value: Any) -> bool:
+        if self.values:
+            return value in self.values
+        if self.open:
+            return self.low < value < self.high
+        return self.low <= value <= self.high
+
+
+def at_least(low: float) -> Check:
+    """``value >= low``; for a list, each of its values."""
+    return Check(f"at least {low}", low=low)
+
+
+def between(low: float, high: float, open: bool = False) -> Check:
+    """``low <= value <= high``, or strictly between the two when ``open``."""
+    says = f"between {low} and {high}"
+    return Check(says + (", both excluded" if open else ""), low=low, high=high, open=open)
+
+
+def one_of(*values: Any) -> Check:
+    """One of the given values."""
+    return Check("one of " + ", ".join(map(repr, values)), values=values)
+
+
+def check_parameters(namespace: Mapping[str, Any], **checks: Check) -> None:
+    """Check the parameters of the notebook that calls this; its first line after the cell.
+
+    Args:
+        namespace: the notebook's ``globals()``. Declared is what the parameters cell annotated;
+            injected is what stands in the cell that papermill put behind it.
+        **checks: a parameter's name and what its value must be. A list is checked item by
+            item; None passes where the annotation allows it.
+
+    Raises:
+        ParameterError: an injected name was never declared, a value does not have its
+            declared type (an int passes for a float, a bool passes for neither), or a check fails.
+    """
+    declared = namespace.get("__annotations__", {})
+    for name in _injected(namespace):
+        if name not in declared:
+            raise ParameterError(unknown_name(name, declared, "this chapter"))
+    for name, annotation in declared.items():
+        check_type(name, namespace[name], annotation)
+    for name, check in checks.items():
+        if name not in declared:
+            raise TypeError(f"check_parameters checks {name!r}, which the parameters cell lacks")
+        value = namespace[name]
+        for item in value if isinstance(value, list) else [value]:
+            if item is not None and not check.holds(item):
+                raise ParameterError(f"Parameter {name} must be {check.says}; it is {item!r}.")
+
+
+def check_type(name: str, value: Any, annotation: Any) -> None:
+    """Raise :class:`ParameterError` unless ``value`` has the type that ``annotation`` says."""
+    if not conforms(value, annotation):
+        raise ParameterError(
+            f"Parameter {name} must be of type {type_name(annotation)}; "
+            f"it is {value!r}, which is of type {type(value).__name__}."
+        )
+
+
+def conforms(value: Any, annotation: Any) -> bool:
+    """Whether ``value`` is of a type such as ``int``, ``list[float]`` or ``str | None``."""
+    origin, args = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin in (typing.Union, types.UnionType):
+        return any(conforms(value, arg) for arg in args)
+    if origin is list:
+        return isinstance(value, list) and all(conforms(item, args[0]) for item in value)
+    if annotation is None or annotation is type(None):
+        return value is None
+    if isinstance(value, bool):
+        return annotation is bool
+    if annotation is float:
+        return isinstance(value, (int, float))
+    return isinstance(value, annotation)
+
+
+def type_name(annotation: Any) -> str:
+    """The annotation as it is written in the parameters cell."""
+    return annotation.__name__ if type(annotation) is type else str(annotation)
+
+
+def unknown_name(name: str, known: Iterable[str], where: str) -> str:
+    """The sentence for a name that is not there, with the nearest one that is."""
+    known = sorted(known)
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    hint = f"did you mean {near[0]}? " if near else ""
+    return f"There is no parameter {name} in {where}: {hint}It has {', '.join(known) or 'none'}."
+
+
+def _injected(namespace: Mapping[str, Any]) -> list[str]:
+    names = []
+    for source in namespace.get("In", []):  # IPython's list of what has been run so far
+        if source.startswith(INJECTED_MARK):
+            for node in ast.parse(source).body:
+                if isinstance(node, ast.Assign):
+                    names += [t.id for t in node.targets if isinstance(t, ast.Name)]
+    return names
