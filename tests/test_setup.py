@@ -169,7 +169,12 @@ def test_changed_pins_are_installed_and_a_torch_index_is_used(checkout):
 
 
 @pytest.mark.parametrize("how", ["late", "killed"])
-def test_half_an_install_is_not_taken_for_a_whole(checkout, how):
+@pytest.mark.parametrize("before", ["nothing", "older pins"])
+def test_half_an_install_is_not_taken_for_a_whole(checkout, before, how):
+    if before == "older pins":
+        make(checkout, "env")
+        (checkout / "constraints.txt").write_text("zzz==1.0\n")
+        (checkout / "pip.calls").unlink()
     (checkout / "pip.fails").write_text(how)
     code, said = make(checkout, "env")
     assert code != 0
