@@ -1,0 +1,78 @@
+"""k-NN against scikit-learn and by hand."""
+
+import numpy as np
+import pytest
+from sklearn.neighbors import KNeighborsClassifier
+
+import dasheng_lib.knn as knn_module
+from dasheng_lib.knn import knn_accuracy, knn_predict
+
+
+def blobs(n, classes=5, D=12, seed=0, spread=1.5):
+    rng = np.random.default_rng(seed)
+    centres = np.random.default_rng(99).normal(size=(classes, D))
+    y = rng.integers(classes, size=n)
+    return (centres[y] + spread * rng.normal(size=(n, D))).astype(np.float32), y
+
+
+@pytest.mark.parametrize("metric", ["cosine", "euclidean"])
+@pytest.mark.parametrize("k", [1, 4, 10])
+def test_same_predictions_as_scikit_learn(metric, k):
+    (X, y), (test, _) = blobs(400), blobs(150, seed=1)
+    peer = KNeighborsClassifier(k, metric=metric, algorithm="brute").fit(X, y)
+    np.testing.assert_array_equal(knn_predict(X, y, test, k, metric), peer.predict(test))
+
+
+def test_chunks_change_nothing(monkeypatch):
+    (X, y), (test, _) = blobs(300), blobs(97, seed=1)
+    whole = knn_predict(X, y, test)
+    monkeypatch.setattr(knn_module, "CHUNK_CELLS", 300 * 7)
+    np.testing.assert_array_equal(knn_predict(X, y, test), whole)
+
+
+def test_a_large_common_mean_costs_no_neighbours():
+    (X, y), (test, _) = blobs(300), blobs(100, seed=1)
+    far = np.float32(300.0)
+    expected = knn_predict(X, y, test, metric="euclidean")
+    got = knn_predict(X + far, y, test + far, metric="euclidean")
+    assert np.mean(got == expected) > 0.97  # float32 rows themselves lose digits out there
+
+
+def test_separable_classes_are_all_right():
+    X, y = blobs(200, spread=0.01)
+    assert knn_accuracy(X, y, X, y, k=3) == 1.0
+
+
+def test_labels_may_be_text_and_ties_go_to_the_first():
+    X = np.eye(4, dtype=np.float32)
+    y = np.array(["b", "a", "b", "a"])
+    assert knn_predict(X, y, np.ones((1, 4), np.float32), k=4).tolist() == ["a"]
+
+
+def test_softmax_votes_by_hand():
+    X = np.array([[1.0, 0.0], [0.6, 0.8], [0.6, -0.8]])
+    y = np.array(["near", "far", "far"])
+    test = np.array([[1.0, 0.0]])
+    # exp(1 / 0.07) against 2 exp(0.6 / 0.07): the near one outweighs two; plain votes do not.
+    assert knn_predict(X, y, test, k=3, weights="softmax").tolist() == ["near"]
+    assert knn_predict(X, y, test, k=3).tolist() == ["far"]
+    # At T = 1: e against 2 exp(0.6).
+    assert knn_predict(X, y, test, 3, "cosine", "softmax", temperature=1.0).tolist() == ["far"]
+
+
+@pytest.mark.parametrize(
+    ("change", "word"),
+    [
+        ({"k": 0}, "k is between"),
+        ({"k": 301}, "k is between"),
+        ({"metric": "manhattan"}, "metric"),
+        ({"weights": "softmax", "metric": "euclidean"}, "weights"),
+        ({"test_MD": np.ones((2, 3))}, "fit together"),
+        ({"test_MD": np.full((2, 12), np.nan)}, "finite"),
+        ({"train_y": np.zeros(7)}, "fit together"),
+    ],
+)
+def test_bad_input_is_named(change, word):
+    X, y = blobs(300)
+    with pytest.raises(ValueError, match=word):
+        knn_predict(**{"train_ND": X, "train_y": y, "test_MD": X, **change})
