@@ -73,7 +73,7 @@ class LogMel(nn.Module):
             spectrum = torch.stft(
                 padded, WINDOW, HOP, window=self.window, center=False, return_complex=True
             )
-            power_BKT = torch.view_as_real(spectrum).square().sum(-1)
+            power_BKT = spectrum.real.square().addcmul_(spectrum.imag, spectrum.imag)
             power_BFT = self.filters.T @ power_BKT
             db_BFT = 10.0 * power_BFT.clamp_min(1e-10).log10()
             if lengths is None:
