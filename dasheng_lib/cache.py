@@ -91,12 +91,8 @@ def atomic_folder(destination: Path | str) -> Iterator[Path]:
         )
         try:
             yield temporary
-            for path in temporary.rglob("*"):
-                if path.is_file():
-                    _flush(path)
             os.chmod(temporary, 0o777 & ~_umask())
-            os.replace(temporary, destination)
-            _flush(destination.parent)
+            _publish(temporary, destination)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
 
@@ -117,24 +113,37 @@ def locked(path: Path | str) -> Iterator[None]:
         file_lock.release()
 
 
-def artefact(kind: str, recipe: dict[str, Any], make: Callable[[Path], None]) -> Path:
+def artefact(
+    kind: str, recipe: dict[str, Any], make: Callable[[Path], None], resumable: bool = False
+) -> Path:
     """Folder that ``make(folder)`` fills, made once for a recipe and found again ever after.
 
     Args:
         kind: first part of the address, such as ``"pretrain"``.
         recipe: everything that determines the result, as plain JSON values. Its hash is the
             address, and it is written beside the result as ``recipe.json``.
-        make: fills an empty folder. If it raises, nothing is left behind.
+        make: fills a folder, empty at first. If it raises, nothing is taken for the result.
+        resumable: what an interrupted ``make`` left is kept aside and handed to it again.
 
     Two processes that ask for one artefact at once: the second waits and finds it.
     """
     folder = cache_dir("artefacts", kind, digest(recipe))
-    if not folder.is_dir():
-        with locked(folder):
-            if not folder.is_dir():
-                with atomic_folder(folder) as temporary:
-                    make(temporary)
-                    (temporary / "recipe.json").write_text(json.dumps(recipe, indent=1))
+    if folder.is_dir():
+        return folder
+    with locked(folder):
+        if folder.is_dir():
+            return folder
+        if resumable:
+            work = folder.with_name(f".{folder.name}.work")
+            with _writing(folder):
+                work.mkdir(exist_ok=True)
+                make(work)
+                (work / "recipe.json").write_text(json.dumps(recipe, indent=1))
+                _publish(work, folder)
+        else:
+            with atomic_folder(folder) as temporary:
+                make(temporary)
+                (temporary / "recipe.json").write_text(json.dumps(recipe, indent=1))
     return folder
 
 
@@ -166,6 +175,14 @@ def _writing(destination: Path) -> Iterator[None]:
         if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM):
             raise _unwritable(destination.parent, error) from error
         raise
+
+
+def _publish(work: Path, destination: Path) -> None:
+    for path in work.rglob("*"):
+        if path.is_file():
+            _flush(path)
+    os.replace(work, destination)
+    _flush(destination.parent)
 
 
 def _unwritable(folder: Path, error: OSError) -> UserError:

@@ -6,6 +6,7 @@ Nothing is unpickled: published files are read with ``weights_only=True``.
 from __future__ import annotations
 
 import json
+import pathlib
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, replace
@@ -15,11 +16,12 @@ from typing import Any
 import safetensors
 import safetensors.torch
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dasheng_lib.cache import atomic_file
 from dasheng_lib.errors import UserError
+from dasheng_lib.mae import MAEConfig, MaskedAutoencoder
 from dasheng_lib.model import PATCH_FRAMES, Encoder, EncoderConfig
 
 # Upstream's names (left) and ours, for encoder and decoder alike.
@@ -36,39 +38,73 @@ _RENAMED = (
 )
 
 
-def save_encoder(encoder: Encoder, path: Path | str, **facts: str) -> None:
-    """Write an encoder's weights and configuration as one safetensors file, whole or not at all.
+def save_weights(model: Encoder | MaskedAutoencoder, path: Path | str, **facts: str) -> None:
+    """Write weights and configuration as one safetensors file, whole or not at all.
 
     Args:
+        model: an encoder, or an autoencoder with its decoder.
         facts: further text to keep in the file's metadata, such as the steps trained.
     """
-    weights = {name: value.contiguous() for name, value in encoder.state_dict().items()}
-    metadata = {"config": json.dumps(asdict(encoder.config)), **facts}
+    parts = {"encoder": model} if isinstance(model, Encoder) else dict(model.named_children())
+    weights = {
+        f"{part}.{name}": value.contiguous()
+        for part, module in parts.items()
+        for name, value in module.state_dict().items()
+    }
+    metadata = {"encoder": json.dumps(asdict(parts["encoder"].config)), **facts}
+    if isinstance(model, MaskedAutoencoder):
+        metadata["mae"] = json.dumps(asdict(model.config))
     with atomic_file(path) as temporary:
         safetensors.torch.save_file(weights, temporary, metadata=metadata)
 
 
-def load_saved(path: Path | str) -> Encoder:
-    """Read what :func:`save_encoder` wrote; the encoder is in evaluation mode.
+def load_encoder_weights(path: Path | str) -> Encoder:
+    """The encoder in a file that :func:`save_weights` wrote, in evaluation mode.
 
     Raises:
-        UserError: the file is absent, damaged, or no encoder of ours.
+        UserError: the file is absent, damaged, or none of ours.
     """
-    path = Path(path)
+    metadata, weights = _read_ours(Path(path))
+    encoder = Encoder(EncoderConfig(**json.loads(metadata["encoder"])))
+    _fit(encoder, _part(weights, "encoder"), path)
+    return encoder.eval()
+
+
+def load_autoencoder(path: Path | str) -> MaskedAutoencoder:
+    """Encoder and decoder in a file that :func:`save_weights` wrote, in evaluation mode.
+
+    Raises:
+        UserError: as for :func:`load_encoder_weights`, or there is no decoder in it.
+    """
+    metadata, weights = _read_ours(Path(path))
+    if "mae" not in metadata:
+        raise UserError(f"{path} holds an encoder without its decoder: name a pretraining run's.")
+    encoder = Encoder(EncoderConfig(**json.loads(metadata["encoder"])))
+    model = MaskedAutoencoder(encoder, MAEConfig(**json.loads(metadata["mae"])))
+    for part, module in model.named_children():
+        _fit(module, _part(weights, part), path)
+    return model.eval()
+
+
+def _read_ours(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
     if not path.is_file():
         raise UserError(f"There is no checkpoint at {path}: name a .safetensors file.")
     try:
         with safetensors.safe_open(path, "pt") as file:
-            config = EncoderConfig(**json.loads((file.metadata() or {})["config"]))
+            metadata = dict(file.metadata() or {})
         weights = safetensors.torch.load_file(path)
+        EncoderConfig(**json.loads(metadata["encoder"]))
     except (safetensors.SafetensorError, KeyError, TypeError, ValueError) as error:
         raise UserError(
             f"{path} is no encoder that this library wrote, or it is damaged ({error}): "
-            "train it again, or load a published file with load_published."
+            "train it again, or read a published file with load_published."
         ) from error
-    encoder = Encoder(config)
-    _load(encoder, weights, path)
-    return encoder.eval()
+    return metadata, weights
+
+
+def _part(weights: Mapping[str, Tensor], part: str) -> dict[str, Tensor]:
+    prefix = f"{part}."
+    return {k.removeprefix(prefix): v for k, v in weights.items() if k.startswith(prefix)}
 
 
 def load_published(path: Path | str, **config: Any) -> Encoder:
@@ -106,7 +142,7 @@ def load_published(path: Path | str, **config: Any) -> Encoder:
     encoder = Encoder(replace(size, **config))
     ours = from_upstream(weights)
     ours["time"] = _resize(ours["time"], encoder.config.positions)
-    _load(encoder, ours, path)
+    _fit(encoder, ours, path)
     return encoder.eval()
 
 
@@ -148,8 +184,6 @@ def _read_tensors(path: Path) -> dict[str, Any]:
         if path.suffix == ".safetensors":
             return dict(safetensors.torch.load_file(path))
         # train.py upstream keeps a pathlib.Path in its config; a path is data, not code.
-        import pathlib
-
         allowed = [pathlib.PosixPath, pathlib.PurePosixPath, pathlib.Path]
         with torch.serialization.safe_globals(allowed):
             return torch.load(path, map_location="cpu", weights_only=True)
@@ -160,8 +194,8 @@ def _read_tensors(path: Path) -> dict[str, Any]:
         ) from error
 
 
-def _load(encoder: Encoder, weights: Mapping[str, Tensor], path: Path) -> None:
-    wanted = encoder.state_dict()
+def _fit(module: nn.Module, weights: Mapping[str, Tensor], path: Path | str) -> None:
+    wanted = module.state_dict()
     wrong = [f"missing {name}" for name in wanted if name not in weights]
     wrong += [f"unknown {name}" for name in weights if name not in wanted]
     wrong += [
@@ -170,5 +204,5 @@ def _load(encoder: Encoder, weights: Mapping[str, Tensor], path: Path) -> None:
         if name in weights and weights[name].shape != wanted[name].shape
     ]
     if wrong:
-        raise UserError(f"{path} does not fit this encoder: {'; '.join(wrong)}.")
-    encoder.load_state_dict(weights)
+        raise UserError(f"{path} does not fit: {'; '.join(wrong)}.")
+    module.load_state_dict(weights)

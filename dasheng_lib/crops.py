@@ -1,0 +1,78 @@
+"""Batches of equally long crops from a corpus, addressed by step.
+
+A batch is a pure function of corpus, settings, seed and step, so a run that resumes at step s
+needs no state to see the same audio as a run that was never stopped.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+
+from dasheng_lib.corpora.corpus import Corpus
+
+
+class Crops:
+    """``crops.batch(step)`` is float32 ``[batch, seconds * 16000]``.
+
+    Every clip is cut into as many whole crops as it holds, at least one, with a random start in
+    what is left over; one epoch shows every crop once, in an order of its own. A clip shorter
+    than a crop is followed by further clips of its domain until the crop is full, because
+    nothing can be learned from padding; in ``short="pad"`` it is filled up with zeros instead,
+    as in the paper.
+
+    Args:
+        corpus: where the audio is.
+        seconds: length of a crop.
+        batch: crops in a batch.
+        seed: of order and starts.
+        short: ``"fill"`` or ``"pad"``.
+    """
+
+    def __init__(
+        self, corpus: Corpus, seconds: float, batch: int, seed: int = 0, short: str = "fill"
+    ) -> None:
+        if short not in ("fill", "pad"):
+            raise ValueError(f"short is 'fill' or 'pad', not {short!r}")
+        self.corpus, self.batch_size, self.seed, self.short = corpus, batch, seed, short
+        self.samples = round(seconds * corpus.sample_rate)
+        lengths = corpus.clips["samples"].to_numpy()
+        counts = np.maximum(lengths // self.samples, 1)
+        self._clip = np.repeat(np.arange(len(lengths)), counts)
+        self._part = np.concatenate([np.arange(count) for count in counts])
+        self._slack = np.maximum(lengths - counts * self.samples, 0)
+        domains = corpus.clips["domain"].to_numpy()
+        short_clips = lengths < self.samples
+        self._fillers = {
+            domain: np.flatnonzero(short_clips & (domains == domain)) for domain in set(domains)
+        }
+        self._domain = domains
+        self._order = lru_cache(maxsize=2)(self._shuffled)
+
+    def __len__(self) -> int:
+        """Crops in an epoch."""
+        return len(self._clip)
+
+    def batch(self, step: int) -> np.ndarray:
+        """The crops of one step."""
+        out = np.zeros((self.batch_size, self.samples), np.float32)
+        for row in range(self.batch_size):
+            epoch, place = divmod(step * self.batch_size + row, len(self))
+            self._fill(out[row], self._order(epoch)[place], (self.seed, 1, epoch, place))
+        return out
+
+    def _shuffled(self, epoch: int) -> np.ndarray:
+        return np.random.default_rng((self.seed, 0, epoch)).permutation(len(self))
+
+    def _fill(self, out: np.ndarray, crop: int, key: tuple[int, ...]) -> None:
+        rng = np.random.default_rng(key)
+        clip = self._clip[crop]
+        start = self._part[crop] * self.samples + rng.integers(self._slack[clip] + 1)
+        wave = self.corpus.wave(clip)[start : start + self.samples]
+        out[: len(wave)] = wave
+        filled, fillers = len(wave), self._fillers[self._domain[clip]]
+        while filled < self.samples and self.short == "fill" and len(fillers):
+            wave = self.corpus.wave(rng.choice(fillers))[: self.samples - filled]
+            out[filled : filled + len(wave)] = wave
+            filled += max(len(wave), 1)

@@ -1,0 +1,77 @@
+"""Dasheng encoders, ours and the published ones, as frozen features."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from dasheng_lib.checkpoint import load_encoder_weights, load_published
+from dasheng_lib.errors import UserError
+from dasheng_lib.features import HOP, MIN_SAMPLES, SAMPLE_RATE
+from dasheng_lib.model import PATCH_FRAMES, PRESETS, Encoder
+
+
+class DashengEncoder:
+    """An :class:`dasheng_lib.model.Encoder` as features: tokens, and their mean for a clip.
+
+    Pooling is the plain mean over all tokens of the last layer after its norm (Dasheng,
+    section 3.1.3).
+    """
+
+    sample_rate = SAMPLE_RATE
+    hop_ms = Encoder.hop_ms
+    min_samples = MIN_SAMPLES
+
+    def __init__(self, encoder: Encoder, name: str) -> None:
+        self.encoder = encoder.eval()
+        self.name = name
+        self.dim = encoder.dim
+        self.fingerprint = _fingerprint(encoder)
+
+    @classmethod
+    def untrained(cls, size: str, seed: int = 0) -> DashengEncoder:
+        """A freshly initialised encoder of a named size.
+
+        Raises:
+            UserError: no such size.
+        """
+        if size not in PRESETS:
+            raise UserError(f"There is no size {size!r}: choose one of {', '.join(PRESETS)}.")
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            return cls(Encoder.preset(size), f"untrained {size}")
+
+    @classmethod
+    def from_file(cls, path: Path | str) -> DashengEncoder:
+        """A file that ``dasheng pretrain`` wrote."""
+        return cls(load_encoder_weights(path), Path(path).stem)
+
+    @classmethod
+    def from_published(cls, path: Path | str) -> DashengEncoder:
+        """A file that Dasheng's authors published."""
+        return cls(load_published(path), Path(path).stem)
+
+    @torch.inference_mode()
+    def frames(self, wave_BN: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """Tokens, ``[B, T, dim]``; those behind a clip's end are 0."""
+        return self.encoder(wave_BN, lengths)
+
+    def clips(self, wave_BN: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """Mean token of each clip, ``[B, dim]``."""
+        tokens_BTD = self.frames(wave_BN, lengths)
+        if lengths is None:
+            return tokens_BTD.mean(1)
+        return tokens_BTD.sum(1) / ((lengths // HOP + 1) // PATCH_FRAMES)[:, None]
+
+
+def _fingerprint(encoder: Encoder) -> str:
+    hashed = hashlib.sha256(json.dumps(asdict(encoder.config), sort_keys=True).encode())
+    for name, value in sorted(encoder.state_dict().items()):
+        hashed.update(name.encode())
+        hashed.update(value.detach().cpu().contiguous().numpy().tobytes())
+    return hashed.hexdigest()[:16]

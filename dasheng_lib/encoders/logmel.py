@@ -1,0 +1,37 @@
+"""Log-mel statistics: the baseline that needs no training."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from dasheng_lib.features import HOP, MELS, MIN_SAMPLES, SAMPLE_RATE, LogMel
+
+
+class LogMelStatistics:
+    """Mean and standard deviation over time of each log-mel bin in dB: 128 numbers a clip."""
+
+    name = "log-mel statistics"
+    sample_rate = SAMPLE_RATE
+    dim = 2 * MELS
+    hop_ms = 10.0
+    min_samples = MIN_SAMPLES
+    fingerprint = "logmel-mean-std-1"
+
+    def __init__(self) -> None:
+        self._log_mel = LogMel("clip")
+
+    def frames(self, wave_BN: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """Log-mel in dB, ``[B, T, 64]``."""
+        return self._log_mel(wave_BN, lengths).transpose(1, 2)
+
+    def clips(self, wave_BN: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """``[B, 128]``: 64 means, then 64 deviations."""
+        frames_BTF = self.frames(wave_BN, lengths)
+        T = frames_BTF.shape[1]
+        count_B = torch.full((len(wave_BN),), T) if lengths is None else lengths // HOP + 1
+        valid_BT1 = (torch.arange(T) < count_B[:, None])[..., None]
+        count_B1 = count_B[:, None].float()
+        mean_BF = (frames_BTF * valid_BT1).sum(1) / count_B1
+        spread_BTF = (frames_BTF - mean_BF[:, None]) * valid_BT1
+        return torch.cat([mean_BF, (spread_BTF.square().sum(1) / count_B1).sqrt()], 1)
