@@ -8,6 +8,7 @@ from dasheng_lib.book.parameters import (
     check_parameters,
     one_of,
 )
+from dasheng_lib.book.player import player, player_html
 from dasheng_lib.book.provenance import provenance
 from dasheng_lib.book.sources import NOW, PUBLISHED, RECORDED, three_columns
 
@@ -21,6 +22,8 @@ __all__ = [
     "check_parameters",
     "finding",
     "one_of",
+    "player",
+    "player_html",
     "provenance",
     "three_columns",
 ]

@@ -67,6 +67,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="longest time for one cell; 0 for no limit (default: %(default)s)",
     )
     parser.add_argument(
+        "--no-site", dest="site", action="store_false", help="run the chapters and stop there"
+    )
+    parser.add_argument(
         "--strict", action="store_true", help="treat warnings of the site builder as errors"
     )
 
@@ -85,6 +88,7 @@ def run(args: argparse.Namespace) -> int:
             parameters=tuple(args.parameters),
             cell_seconds=args.cell_timeout or None,
             strict=args.strict,
+            site=args.site,
         )
     )
     return 0

@@ -71,9 +71,8 @@ def three_columns(
     if not caption.strip():
         raise ValueError("a table of results needs a caption")
     style = {s.label: f"background-color: {s.colour}; color: {s.ink}" for s in present}
-    legend = "; ".join(f"<em>{source.label}</em>: {source.says}" for source in present)
-    if recorded_by:
-        legend += f" (<code>{html.escape(recorded_by)}</code>)"
+    by = {RECORDED: f" (<code>{html.escape(recorded_by)}</code>)"} if recorded_by else {}
+    legend = "; ".join(f"<em>{s.label}</em>: {s.says}{by.get(s, '')}" for s in present)
     styler = table.style.format(precision=precision, na_rep=na_rep)
     styler = styler.set_caption(f"{caption}<br><small>{legend}.</small>")
     for level in range(table.columns.nlevels):

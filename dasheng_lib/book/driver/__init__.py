@@ -36,11 +36,12 @@ class Options:
     parameters: tuple[str, ...] = ()
     cell_seconds: int | None = 1800
     strict: bool = False
+    site: bool = True
     out: TextIO = field(default_factory=lambda: sys.stdout)
 
 
-def build(options: Options, audio: Callable[[str], Audio] = choose_audio) -> Path:
-    """Build the book of a checkout; the path of its ``index.html``.
+def build(options: Options, audio: Callable[[str], Audio] = choose_audio) -> Path | None:
+    """Build the book of a checkout; the path of its ``index.html`` unless no site is wanted.
 
     Everything lies in ``_build/``: ``executed/`` the last good run of each chapter, ``stage/``
     what the site was built from, ``html/`` the site, ``failed/`` and ``site.log`` what to look
@@ -55,7 +56,7 @@ def build(options: Options, audio: Callable[[str], Audio] = choose_audio) -> Pat
         return _build(options, root, audio)
 
 
-def _build(options: Options, root: Path, audio: Callable[[str], Audio]) -> Path:
+def _build(options: Options, root: Path, audio: Callable[[str], Audio]) -> Path | None:
     book, folder = root / "book", root / "_build"
     site.restore_site(folder / "html")
     chapters = read_chapters(book)
@@ -79,6 +80,8 @@ def _build(options: Options, root: Path, audio: Callable[[str], Audio]) -> Path:
     for chapter in to_run:
         if _run(chapter, plan[chapter.name], options, root, below, made):
             ran.add(chapter.name)
+    if not options.site:
+        return None
     return _publish(options, root, chapters, ran, made, recordings.banner)
 
 

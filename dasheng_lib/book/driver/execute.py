@@ -12,7 +12,7 @@ from typing import Any
 
 import nbformat
 
-from dasheng_lib.book.driver.chapters import Chapter
+from dasheng_lib.book.driver.chapters import Chapter, cell_tags
 from dasheng_lib.cache import atomic_file
 from dasheng_lib.errors import UserError
 
@@ -24,8 +24,9 @@ KERNEL_ENVIRONMENT = {
     "JUPYTER_PREFER_ENV_PATH": "1",
     "DASHENG_BOOK": "1",
 }
-# ipykernel 7 warns at every start that TCP on this machine is not encrypted.
-QUIET_KERNEL = ["--IPKernelApp.log_level=ERROR"]
+# ipykernel 7 warns at every start that TCP on this machine is not encrypted, and reports its own
+# interruption as an error; what goes wrong in a cell comes back as that cell's output.
+QUIET_KERNEL = ["--IPKernelApp.log_level=CRITICAL"]
 
 
 class ChapterFailed(UserError):
@@ -61,11 +62,11 @@ def execute(
     from nbclient.exceptions import CellTimeoutError, DeadKernelError
 
     notebook = copy.deepcopy(chapter.notebook)
-    reached = [0]
+    place = [f"{chapter.path} could not be started"]
 
-    def at(index: int) -> None:
-        reached[0] = index
-        progress(index + 1, len(notebook.cells) + bool(values))
+    def at(cells: list[nbformat.NotebookNode], index: int) -> None:
+        place[0] = _place(chapter, cells, index)
+        progress(index + 1, len(cells))
 
     started = time.monotonic()
     result = None
@@ -93,7 +94,7 @@ def execute(
         if failed is not None and running:
             _write(running[0], failed)
             hint = f" The run up to there is kept in {failed}."
-        raise ChapterFailed(f"{_place(chapter, running, reached[0])}: {why.rstrip('.')}.{hint}")
+        raise ChapterFailed(f"{place[0]}: {why.rstrip('.')}.{hint}")
     result.metadata.pop("papermill", None)
     for cell in result.cells:
         cell.metadata.pop("papermill", None)
@@ -107,20 +108,17 @@ def _write(notebook: nbformat.NotebookNode, path: Path) -> None:
         nbformat.write(notebook, temporary)
 
 
-def _place(chapter: Chapter, running: list[nbformat.NotebookNode], index: int) -> str:
-    """Which cell of the source that was: papermill's own cells are not counted."""
-    own = {cell.get("id") for cell in chapter.notebook.cells}
-    cells = running[0].cells if running else []
-    if not cells:
-        return f"{chapter.path} could not be started"
-    index = min(index, len(cells) - 1)
-    number = sum(cell.get("id") in own for cell in cells[: index + 1])
+def _place(chapter: Chapter, cells: list[nbformat.NotebookNode], index: int) -> str:
+    """Which cell of the source that is: one that papermill put in is not counted."""
+    number = sum("injected-parameters" not in cell_tags(cell) for cell in cells[: index + 1])
     lines = [line for line in cells[index].source.splitlines() if line.strip()]
     return f"{chapter.path}, cell {number} ({lines[0].strip()[:60] if lines else 'empty'})"
 
 
 @contextmanager
-def _engine(at: Callable[[int], None]) -> Iterator[tuple[str, list[nbformat.NotebookNode]]]:
+def _engine(
+    at: Callable[[list[nbformat.NotebookNode], int], None],
+) -> Iterator[tuple[str, list[nbformat.NotebookNode]]]:
     """papermill's own engine, which also tells where it is and hands out the running notebook."""
     from papermill.engines import NBClientEngine, papermill_engines
 
@@ -132,7 +130,7 @@ def _engine(at: Callable[[int], None]) -> Iterator[tuple[str, list[nbformat.Note
             start = nb_man.cell_start
 
             def cell_start(cell, cell_index=None, **more):
-                at(cell_index or 0)
+                at(nb_man.nb.cells, cell_index or 0)
                 return start(cell, cell_index=cell_index, **more)
 
             running.append(nb_man.nb)

@@ -1,0 +1,26 @@
+"""Shared by all tests: a cache of their own and few threads."""
+
+import os
+
+os.environ.setdefault("OMP_NUM_THREADS", "2")
+
+import pytest
+
+from dasheng_lib.corpora.synthetic import synthetic_corpus
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cache(tmp_path_factory):
+    """No test reads or writes the user's cache."""
+    folder = tmp_path_factory.mktemp("cache")
+    before = os.environ.get("DASHENG_CACHE")
+    os.environ["DASHENG_CACHE"] = str(folder)
+    yield folder
+    os.environ.pop("DASHENG_CACHE")
+    if before is not None:
+        os.environ["DASHENG_CACHE"] = before
+
+
+@pytest.fixture(scope="session")
+def synthetic():
+    return synthetic_corpus()

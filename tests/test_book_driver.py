@@ -1,0 +1,365 @@
+"""The driver, on made-up books of two small chapters."""
+
+import io
+import json
+import shlex
+import shutil
+from pathlib import Path
+
+import nbformat
+import papermill
+import pytest
+import yaml
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+from papermill.cli import papermill as papermill_command
+
+from dasheng_lib.book import driver
+from dasheng_lib.book.driver import Options, audio, site
+from dasheng_lib.book.driver.chapters import in_order, listed_pages, read_chapter, select
+from dasheng_lib.book.driver.execute import ChapterFailed
+from dasheng_lib.book.driver.fingerprint import fingerprint, ground
+from dasheng_lib.book.driver.stage import rerun_box
+from dasheng_lib.errors import UserError
+
+PARAMETERS = """\
+k: int = 10  # neighbours that vote
+ratio: float = 0.5  # of what | there is
+names: list[str] = ["a"]  # of things
+"""
+KERNEL = {"name": "python3", "display_name": "Python 3", "language": "python"}
+
+
+def write_chapter(book, name, code, text="Words.", after=(), parameters=PARAMETERS, injected=""):
+    cells = [new_markdown_cell(f"# Chapter {name}\n\n{text}", id="title")]
+    cells.append(new_code_cell(parameters, metadata={"tags": ["parameters"]}, id="parameters"))
+    if injected:
+        tags = {"tags": ["injected-parameters"]}
+        cells.append(new_code_cell(injected, metadata=tags, id="injected"))
+    cells.append(new_code_cell(code, id="code"))
+    metadata = {"kernelspec": KERNEL, "companion": {"after": list(after)}}
+    nbformat.write(new_notebook(cells=cells, metadata=metadata), book / f"{name}.ipynb")
+
+
+@pytest.fixture
+def root(tmp_path) -> Path:
+    """A checkout with chapters 01_one and 02_two, a library and a profile of each kind."""
+    (tmp_path / "book").mkdir()
+    (tmp_path / "dasheng_lib/book/driver").mkdir(parents=True)
+    (tmp_path / "dasheng_lib/model.py").write_text("width = 1\n")
+    (tmp_path / "dasheng_lib/book/driver/site.py").write_text("")
+    (tmp_path / "_config.yml").write_text("title: Tiny\nexecute: {execute_notebooks: 'off'}\n")
+    write_toc(tmp_path, "01_one", "02_two")
+    (tmp_path / "book/intro.md").write_text("# Tiny\n\n% findings\n")
+    (tmp_path / "book/profiles.yml").write_text("quick: {}\nbig: {02_two: {k: 99}}\n")
+    write_chapter(tmp_path / "book", "01_one", "print('one', k)")
+    write_chapter(tmp_path / "book", "02_two", "print('two', k, names)")
+    return tmp_path
+
+
+@pytest.fixture
+def no_site(monkeypatch):
+    """Leave Sphinx out where a test is about chapters: the stage stands for the site."""
+
+    def copy(stage, config, place, built_from, *, strict=False):
+        shutil.rmtree(place, ignore_errors=True)
+        shutil.copytree(stage, place)
+        (place / "index.html").write_text(json.dumps(config))
+        (place / site.STAMP).write_text(built_from)
+        return []
+
+    monkeypatch.setattr(driver.site, "build_site", copy)
+
+
+def write_toc(root, *names):
+    toc = {"format": "jb-book", "root": "intro", "chapters": [{"file": n} for n in names]}
+    toc["chapters"].append({"file": "status"})
+    (root / "book/_toc.yml").write_text(yaml.safe_dump(toc))
+
+
+def dasheng_book(root, **options):
+    """Build; what was said, a line each."""
+    out = io.StringIO()
+    driver.build(Options(root, out=out, **options))
+    return out.getvalue().splitlines()
+
+
+def output_of(root, name):
+    """What the chapter printed, as it is staged."""
+    page = nbformat.read(root / f"_build/stage/{name}.ipynb", as_version=4)
+    return "".join(o.text for c in page.cells if c.cell_type == "code" for o in c.outputs)
+
+
+def ran(lines):
+    return [
+        line.partition(":")[0] for line in lines if line[:2].isdigit() and "unchanged" not in line
+    ]
+
+
+def test_only_what_changed_is_run(root, no_site):
+    first = dasheng_book(root)
+    assert ran(first) == ["01_one", "02_two"]
+    assert first[-1] == str(root / "_build/html/index.html")
+    assert output_of(root, "02_two") == "two 10 ['a']\n"
+
+    again = dasheng_book(root)
+    assert ran(again) == []
+    assert "site: unchanged" in again
+
+    write_chapter(root / "book", "01_one", "print('one', k)", text="Better words.")
+    reworded = dasheng_book(root)
+    assert ran(reworded) == []
+    assert "site: unchanged" not in reworded
+    assert "Better words." in (root / "_build/stage/01_one.ipynb").read_text()
+    assert output_of(root, "01_one") == "one 10\n"
+
+    assert ran(dasheng_book(root, only=("2",), parameters=("k=3", "names=[x, y]"))) == ["02_two"]
+    assert output_of(root, "02_two") == "two 3 ['x', 'y']\n"
+    assert output_of(root, "01_one") == "one 10\n"
+
+    assert ran(dasheng_book(root, profile="big")) == ["02_two"]
+    assert output_of(root, "02_two") == "two 99 ['a']\n"
+    assert ran(dasheng_book(root, profile="big", parameters=("k=7",))) == ["01_one", "02_two"]
+    assert output_of(root, "02_two") == "two 7 ['a']\n", "what -p sets comes before the profile"
+
+    (root / "dasheng_lib/model.py").write_text("width = 2\n")
+    assert ran(dasheng_book(root, only=("one",), force=True)) == ["01_one"]
+    assert ran(dasheng_book(root)) == ["02_two"]
+
+
+def test_a_failing_chapter_stops_the_build_and_keeps_what_was_good(root, no_site):
+    dasheng_book(root)
+    before = {p: p.read_bytes() for p in (root / "_build").rglob("*") if p.is_file()}
+    write_chapter(root / "book", "01_one", "x = 1\nraise ValueError('the well is dry.')")
+    with pytest.raises(ChapterFailed) as caught:
+        dasheng_book(root)
+    sentence = str(caught.value)
+    assert "book/01_one.ipynb, cell 3 (x = 1): ValueError: the well is dry." in sentence
+    assert "02_two" not in sentence
+    failed = root / "_build/failed/01_one.ipynb"
+    assert str(failed) in sentence
+    assert "the well is dry" in failed.read_text()
+    after = {p: p.read_bytes() for p in (root / "_build").rglob("*") if p.is_file()}
+    assert after.pop(failed)
+    assert after == before
+
+    write_chapter(root / "book", "01_one", "print('mended')")
+    assert ran(dasheng_book(root)) == ["01_one"]
+    assert not failed.exists()
+
+
+def test_the_cell_is_counted_as_in_the_source_when_parameters_are_injected(root, no_site):
+    write_chapter(root / "book", "01_one", "1 / 0")
+    with pytest.raises(ChapterFailed, match=r"01_one\.ipynb, cell 3 \(1 / 0\): ZeroDivisionError"):
+        dasheng_book(root, parameters=("k=1",))
+
+
+def test_a_cell_that_takes_too_long_or_kills_its_kernel_is_named(root, monkeypatch):
+    from nbclient.exceptions import CellTimeoutError, DeadKernelError
+
+    for error, says in [
+        (CellTimeoutError("…"), "ran longer than 5 s"),
+        (DeadKernelError("…"), "kernel died"),
+    ]:
+
+        def fail(*_, error=error, **options):
+            assert options["execution_timeout"] == 5
+            raise error
+
+        monkeypatch.setattr(papermill, "execute_notebook", fail)
+        with pytest.raises(ChapterFailed, match=rf"01_one\.ipynb.*{says}"):
+            dasheng_book(root, cell_seconds=5)
+        assert not (root / "_build/executed/01_one.ipynb").exists()
+
+
+def test_values_that_an_earlier_run_injected_are_forgotten(root, no_site):
+    write_chapter(root / "book", "01_one", "print('one', k)", injected="# Parameters\nk = 77\n")
+    dasheng_book(root, only=("one",))
+    assert output_of(root, "01_one") == "one 10\n"
+    assert "77" not in (root / "_build/stage/01_one.ipynb").read_text()
+
+
+def test_chapters_run_after_what_they_need(root):
+    write_chapter(root / "book", "01_one", "", after=["02_two"])
+    chapters = driver.read_chapters(root / "book")
+    assert [c.name for c in in_order(chapters)] == ["02_two", "01_one"]
+    write_chapter(root / "book", "02_two", "", after=["01_one"])
+    with pytest.raises(UserError, match=r"in a circle: 0._.* after 0._.* after 0._"):
+        in_order(driver.read_chapters(root / "book"))
+    write_chapter(root / "book", "02_two", "", after=["03_three"])
+    with pytest.raises(UserError, match="comes after 03_three, which the table of contents"):
+        in_order(driver.read_chapters(root / "book"))
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"parameters": ("kk=3",)}, "no parameter kk in any chapter .*did you mean k?"),
+        ({"parameters": ("k=three",)}, "Parameter k must be of type int; -p gave 'three'"),
+        ({"parameters": ("k=2.5",)}, "Parameter k must be of type int; it is 2.5"),
+        ({"parameters": ("k",)}, "-p k has no value: write -p k=VALUE"),
+        ({"parameters": ("corpus=pocket",)}, "write --corpus instead"),
+        ({"profile": "bog"}, "no profile bog: .* has quick, big"),
+        ({"only": ("three",)}, "--only three means no chapter: .*There are 01_one, 02_two"),
+        ({"only": ("03",)}, "--only 03 means no chapter"),
+    ],
+)
+def test_what_cannot_be_is_refused_before_anything_runs(root, options, sentence):
+    with pytest.raises(UserError, match=sentence):
+        dasheng_book(root, **options)
+    assert not (root / "_build/executed").exists()
+
+
+@pytest.mark.parametrize(
+    ("profile", "sentence"),
+    [
+        ("{02_two: {kk: 1}}", "no parameter kk in 02_two .profile quick of profiles.yml.*mean k"),
+        ("{02_two: {k: 1.5}}", "Parameter k must be of type int; it is 1.5"),
+        ("{02_tow: {k: 1}}", "sets a chapter 02_tow .did you mean 02_two"),
+    ],
+)
+def test_a_profile_that_cannot_be_is_refused(root, profile, sentence):
+    (root / "book/profiles.yml").write_text(f"quick: {profile}\n")
+    with pytest.raises(UserError, match=sentence):
+        dasheng_book(root)
+
+
+def test_a_listed_chapter_that_is_missing_is_named(root):
+    write_toc(root, "01_one", "02_two", "03_three")
+    with pytest.raises(UserError, match=r"_toc\.yml lists 03_three, but there is neither"):
+        dasheng_book(root)
+
+
+def test_a_notebook_that_is_none_and_two_parameters_cells_are_named(root):
+    (root / "book/01_one.ipynb").write_text('{"cells": [')
+    with pytest.raises(UserError, match=r"01_one\.ipynb is not a notebook"):
+        dasheng_book(root)
+    cells = [new_code_cell("k: int = 1", metadata={"tags": ["parameters"]}) for _ in range(2)]
+    nbformat.write(new_notebook(cells=cells), root / "book/01_one.ipynb")
+    with pytest.raises(UserError, match="2 cells tagged parameters: keep one"):
+        dasheng_book(root)
+
+
+def test_the_table_of_contents_is_read_in_all_its_shapes(tmp_path):
+    toc = tmp_path / "_toc.yml"
+    toc.write_text(
+        "root: intro\nparts:\n- caption: A\n  chapters:\n  - file: one.ipynb\n"
+        "    sections:\n    - file: two\n- chapters:\n  - file: three.md\n  - url: elsewhere\n"
+    )
+    assert listed_pages(toc) == ["intro", "one", "two", "three"]
+
+
+def test_a_chapter_may_be_called_by_its_name_number_or_word(root):
+    chapters = driver.read_chapters(root / "book")
+    for word in ("02_two", "2", "02", "two", "book/02_two.ipynb"):
+        assert [c.name for c in select(chapters, [word])] == ["02_two"], word
+    assert len(select(chapters, ["1", "two"])) == 2
+    assert len(select(chapters, [])) == 2
+
+
+def test_the_fingerprint_knows_what_outputs_depend_on_and_nothing_else(root):
+    def now(values=None, corpus="abc"):
+        return fingerprint(read_chapter(path), values or {}, ground(root, corpus))
+
+    path = root / "book/01_one.ipynb"
+    start = now()
+    write_chapter(root / "book", "01_one", "print('one', k)", text="Other words.")
+    (root / "dasheng_lib/book/driver/site.py").write_text("# how pages are built")
+    (root / "dasheng_lib/cli.py").write_text("# the command line")
+    assert now() == start
+    assert now({"k": 10}) == start, "a default that is written out is the default"
+    seen = {start, now({"k": 11}), now(corpus="def")}
+    for name in ("dasheng_lib/knn.py", "data_manifests/corpora/x.yml", "book/results/sweep.csv"):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text("new")
+        seen.add(now())
+    write_chapter(root / "book", "01_one", "print('one', 2 * k)")
+    seen.add(now())
+    assert len(seen) == 7
+
+
+def test_the_line_in_the_box_runs_the_chapter_as_the_build_did(root, tmp_path):
+    chapter = read_chapter(root / "book/02_two.ipynb")
+    values = {"k": 3, "ratio": 0.25, "names": ["a b", "it's"]}
+    box = rerun_box(chapter, {"values": values, "seconds": 12.3, "cores": 2, "profile": "big"})
+    line = next(line for line in box.splitlines() if line.startswith("papermill "))
+    parsed = papermill_command.make_context("papermill", shlex.split(line)[1:]).params
+    assert parsed["notebook_path"] == "book/02_two.ipynb"
+    given = {name: yaml.safe_load(text) for name, text in parsed["parameters"]}
+    for text in parsed["parameters_yaml"]:
+        given |= yaml.safe_load(text)
+    assert given == values
+    assert "12 s on 2 cores (profile *big*)" in box
+    assert "of what \\| there is" in box
+
+
+class TestAudio:
+    """``--corpus``."""
+
+    @pytest.fixture
+    def root_with_corpus(self, root, no_site):
+        corpus = 'corpus: str = "pocket"  # which recordings\n'
+        write_chapter(root / "book", "02_two", "print(corpus)", parameters=corpus)
+        return root
+
+    def test_no_download_makes_a_synthetic_book_that_says_so(self, root_with_corpus, monkeypatch):
+        def digest(name):
+            if name == "pocket":
+                raise UserError("No package list could be had: <connect> & try again.")
+            return "f00"
+
+        monkeypatch.setattr(audio, "corpus_digest", digest)
+        assert "audio synthetic f00" in dasheng_book(root_with_corpus)[0]
+        assert output_of(root_with_corpus, "02_two") == "synthetic\n"
+        config = json.loads((root_with_corpus / "_build/html/index.html").read_text())
+        banner = config["html"]["announcement"]
+        assert "used synthetic audio because" in banner
+        assert "No package list could be had: &lt;connect&gt; &amp; try again." in banner
+        with pytest.raises(UserError, match="No package list"):
+            dasheng_book(root_with_corpus, corpus="pocket")
+
+    def test_real_recordings_need_no_banner(self, root_with_corpus, monkeypatch):
+        monkeypatch.setattr(audio, "corpus_digest", lambda name: "abc")
+        dasheng_book(root_with_corpus)
+        assert output_of(root_with_corpus, "02_two") == "pocket\n"
+        config = json.loads((root_with_corpus / "_build/html/index.html").read_text())
+        assert "html" not in config
+        assert "pocket" in (root_with_corpus / "_build/stage/status.md").read_text()
+        monkeypatch.setattr(audio, "corpus_digest", lambda name: "def")
+        lines = dasheng_book(root_with_corpus)
+        assert "02_two" in ran(lines), "other recordings under the same name are other recordings"
+
+
+class TestSite:
+    """Putting a new site in the place of the old."""
+
+    def test_a_site_that_cannot_be_built_leaves_the_old_one(self, root):
+        for name in ("01_one", "02_two"):
+            write_chapter(root / "book", name, "", parameters="k: int = 1  # k")
+        dasheng_book(root, strict=True)
+        html = root / "_build/html"
+        assert (html / "01_one.html").exists()
+        before = (html / "intro.html").read_bytes()
+        (root / "book/intro.md").write_text("# Tiny\n\n[](nowhere.md)\n\n% findings\n")
+        with pytest.raises(UserError, match=r"could not build the site .*nowhere"):
+            dasheng_book(root, strict=True)
+        assert (html / "intro.html").read_bytes() == before
+        assert [p.name for p in (root / "_build").glob(".*")] == []
+        lines = dasheng_book(root)
+        assert any("nowhere" in line for line in lines), "a warning is shown where it is no error"
+        assert (html / "intro.html").read_bytes() != before
+
+    def test_a_build_killed_between_two_renames_loses_nothing(self, tmp_path):
+        place = tmp_path / "html"
+        place.mkdir()
+        (place / "index.html").write_text("good")
+        place.rename(tmp_path / ".html.old")
+        site.restore_site(place)
+        assert (place / "index.html").read_text() == "good"
+
+    def test_what_cannot_be_put_in_place_leaves_what_was_there(self, tmp_path):
+        place = tmp_path / "html"
+        place.mkdir()
+        (place / "index.html").write_text("good")
+        with pytest.raises(OSError):
+            site.replace_folder(tmp_path / "missing", place)
+        assert (place / "index.html").read_text() == "good"

@@ -1,0 +1,163 @@
+"""The built site: whole, readable without a network, and by ear as well as by eye."""
+
+import re
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import pytest
+from bs4 import BeautifulSoup
+
+LOADS = {  # what a browser fetches by itself to show a page
+    "script": "src",
+    "img": "src",
+    "iframe": "src",
+    "audio": "src",
+    "video": "src",
+    "source": "src",
+    "embed": "src",
+    "object": "data",
+    "link": "href",
+}
+
+
+@pytest.fixture(scope="session")
+def site(smoke_book) -> Path:
+    return smoke_book.site()
+
+
+@pytest.fixture(scope="session")
+def pages(site) -> dict[str, BeautifulSoup]:
+    """Every page but index.html, which only leads on to the first."""
+    found = {p.name: BeautifulSoup(p.read_text(), "html.parser") for p in site.glob("*.html")}
+    assert "url=intro.html" in str(found.pop("index.html").find("meta", {"http-equiv": True}))
+    return found
+
+
+def chapter_pages(pages):
+    return {n: p for n, p in pages.items() if p.select_one(".cell.tag_parameters")}
+
+
+def test_there_is_a_page_for_each_chapter_and_for_the_build(pages):
+    assert {"intro.html", "status.html", "references.html"} <= set(pages)
+    assert chapter_pages(pages)
+
+
+def test_every_internal_link_and_anchor_resolves(site, pages):
+    ids = {n: {tag["id"] for tag in page.find_all(id=True)} for n, page in pages.items()}
+    broken = []
+    for name, page in pages.items():
+        for tag in page.select("a[href]"):
+            parts = urlsplit(tag["href"])
+            if parts.scheme or parts.netloc:
+                continue
+            target = unquote(parts.path) or name
+            found = (site / target).is_file()
+            if found and parts.fragment and target in ids:
+                found = unquote(parts.fragment) in ids[target]
+            if not found:
+                broken.append(f"{name}: {tag['href']}")
+    assert broken == []
+
+
+def test_no_page_fetches_anything_from_a_network(site, pages):
+    fetched = []
+    for name, page in pages.items():
+        for tag in page.find_all(list(LOADS)):
+            address = tag.get(LOADS[tag.name], "")
+            if tag.name == "link" and tag.get("rel") in (["canonical"], ["next"], ["prev"]):
+                continue
+            if re.match(r"(https?:)?//", address):
+                fetched.append(f"{name}: {address}")
+            elif not address.startswith(("data:", "#")) and address:
+                path = unquote(urlsplit(address).path)
+                assert (site / path).is_file(), f"{name} loads {path}, which is not there"
+    for sheet in site.rglob("*.css"):
+        text = sheet.read_text()
+        fetched += re.findall(r"(?:url\(|@import)\s*['\"]?(?:https?:)?//[^)'\"]*", text)
+    assert fetched == []
+
+
+def test_no_button_leads_to_a_service(pages):
+    for name, page in pages.items():
+        buttons = str(page.select_one(".article-header-buttons") or "")
+        for service in ("binder", "colab", "thebe", "github", "jupyterhub"):
+            assert service not in buttons.lower(), f"{name} has a button for {service}"
+
+
+def test_mathematics_is_drawn_by_files_of_the_site(site, pages):
+    with_math = [n for n, page in pages.items() if page.select(".math")]
+    assert with_math
+    for name in with_math:
+        sources = [tag["src"] for tag in pages[name].select("script[src*=mathjax]")]
+        scripts = [urlsplit(source).path for source in sources]
+        assert scripts == ["_static/../mathjax/tex-chtml-full.js"], name
+        assert (site / "_static" / ".." / "mathjax" / "tex-chtml-full.js").is_file()
+    fonts = site / "mathjax/output/chtml/fonts/woff-v2"
+    assert (fonts / "MathJax_Main-Regular.woff").is_file()
+    assert (site / "mathjax/LICENSE").is_file()
+
+
+def test_every_picture_has_a_text(pages):
+    mute = [
+        f"{name}: {tag.get('src', '')[:60]}"
+        for name, page in pages.items()
+        for tag in page.find_all("img")
+        if not tag.get("alt", "").strip() or "images/" in tag["alt"]
+    ]
+    assert mute == []
+
+
+def test_every_player_has_a_label(pages):
+    mute = [
+        name
+        for name, page in pages.items()
+        for tag in page.find_all("audio")
+        if not tag.get("aria-label", "").strip()
+    ]
+    assert mute == []
+
+
+def test_pages_say_their_language_and_have_one_title(pages):
+    for name, page in pages.items():
+        assert page.html["lang"] == "en", name
+        if page.select_one(".bd-article"):
+            assert len(page.select(".bd-article h1")) == 1, name
+
+
+def test_every_page_says_that_the_audio_is_synthetic(pages):
+    for name, page in pages.items():
+        banner = page.select_one(".bd-header-announcement")
+        assert banner and "used synthetic audio because" in banner.text, name
+
+
+def test_every_chapter_shows_its_parameters_and_how_to_run_it_again(pages):
+    for name, page in chapter_pages(pages).items():
+        box = page.select_one(".admonition.rerun")
+        assert f"papermill book/{name.removesuffix('.html')}.ipynb out.ipynb" in box.text
+        injected = page.select_one(".cell.tag_injected-parameters")
+        if injected:
+            assert "tag_hide-input" in injected["class"], "folded behind its label"
+
+
+def test_findings_stand_on_the_front_page_linked_to_where_they_were_found(pages):
+    boxes = {
+        (name, box["id"])
+        for name, page in chapter_pages(pages).items()
+        for box in page.select(".finding")
+    }
+    links = [urlsplit(tag["href"]) for tag in pages["intro.html"].select("ul.findings a")]
+    assert {(link.path, link.fragment) for link in links} == boxes
+    assert len(links) == len(boxes), "no two findings of a chapter share a title"
+
+
+def test_the_status_page_names_what_the_build_stood_on(pages):
+    text = pages["status.html"].select_one(".bd-article").text
+    for word in ("smoke", "synthetic", "torch", "commit", "seconds"):
+        assert word in text
+
+
+def test_no_noise_of_the_machinery_is_on_a_page(pages):
+    for name, page in chapter_pages(pages).items():
+        text = page.get_text()
+        for noise in ("without encryption", "Traceback", "UserWarning", "FutureWarning", "it/s]"):
+            assert noise not in text, name

@@ -1,0 +1,46 @@
+"""What is committed of a chapter: text and code, never the traces of a run."""
+
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from dasheng_lib.book.driver.chapters import read_chapter, read_chapters
+from dasheng_lib.book.driver.plan import read_profile
+
+BOOK = Path(__file__).parents[1] / "book"
+NOTEBOOKS = sorted(BOOK.glob("*.ipynb"))
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_chapter_is_clean(path):
+    notebook = nbformat.read(path, as_version=nbformat.NO_CONVERT)
+    nbformat.validate(notebook)
+    assert notebook.metadata.kernelspec.name == "python3"
+    assert "papermill" not in notebook.metadata
+    tags = [tag for cell in notebook.cells for tag in cell.metadata.get("tags", [])]
+    assert tags.count("parameters") == 1
+    assert "injected-parameters" not in tags
+    for number, cell in enumerate(notebook.cells, 1):
+        assert "papermill" not in cell.metadata, f"cell {number}"
+        assert "execution" not in cell.metadata, f"cell {number}"
+        if cell.cell_type == "code":
+            assert cell.outputs == [], f"cell {number} has outputs"
+            assert cell.execution_count is None, f"cell {number} has a count"
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_chapter_says_what_it_is_and_checks_what_it_gets(path):
+    chapter = read_chapter(path)
+    assert chapter.title != chapter.name, "the first text cell begins with a heading"
+    for parameter in chapter.parameters.values():
+        assert parameter.help, f"{parameter.name} has no comment"
+    cells = [cell for cell in chapter.notebook.cells if cell.cell_type == "code"]
+    assert "parameters" in cells[0].metadata.get("tags", []), "the parameters come first"
+    assert "check_parameters(globals()" in cells[1].source
+
+
+@pytest.mark.skipif(not NOTEBOOKS, reason="no chapter is written yet")
+@pytest.mark.parametrize("profile", ["quick", "desk", "paper", "smoke"])
+def test_each_profile_sets_only_what_the_chapters_declare(profile):
+    read_profile(BOOK / "profiles.yml", profile, read_chapters(BOOK))
