@@ -49,9 +49,10 @@ class LogMel(nn.Module):
             raise ValueError(f"floor is 'batch' or 'clip', not {floor!r}")
         self.floor = floor
         self.top_db = top_db
-        filters = torchaudio.functional.melscale_fbanks(
-            WINDOW // 2 + 1, 0.0, SAMPLE_RATE / 2, MELS, SAMPLE_RATE, norm=None, mel_scale="htk"
-        )
+        with torch.device("cpu"):  # torchaudio looks at the values, which "meta" has not
+            filters = torchaudio.functional.melscale_fbanks(
+                WINDOW // 2 + 1, 0.0, SAMPLE_RATE / 2, MELS, SAMPLE_RATE, norm=None, mel_scale="htk"
+            )
         self.register_buffer("window", torch.hann_window(WINDOW), persistent=False)
         self.register_buffer("filters", filters, persistent=False)
 

@@ -33,7 +33,7 @@ class EncoderConfig:
         long_audio: what becomes of the last chunk. ``"short"``: it is as long as it is
             (package 0.0.8 on). ``"pad"``: the normalised log-mel is filled up with zeros to a
             whole chunk (package 0.0.7 and before, at the time of the paper). ``"cut"``: the
-            waveform is cut every 10.0 s (X-ARES).
+            waveform is cut every 10.0 s, and the last piece filled up to 1 s (X-ARES).
         padding: what ``lengths`` does. ``"own"``: every clip is as if alone. ``"reference"``:
             padding takes part in the front end and is only left out as attention key.
     """
@@ -122,9 +122,12 @@ class Encoder(nn.Module):
             ValueError: wrong shape, or a clip is shorter than 480 samples.
         """
         check_wave(wave_BN, lengths)
-        if self.config.long_audio == "cut":
-            return self._cut(wave_BN, lengths)
         own = self.config.padding == "own"
+        if lengths is not None and own and self.config.long_audio != "short":
+            alone = [self(w[None, :n])[0] for w, n in zip(wave_BN, lengths.tolist(), strict=True)]
+            return nn.utils.rnn.pad_sequence(alone, batch_first=True)
+        if self.config.long_audio == "cut":
+            return self._cut(wave_BN)
         mel_BFT = self.normalise(self.log_mel(wave_BN, lengths if own else None))
         T, chunk = mel_BFT.shape[2] // PATCH_FRAMES, self.config.positions * PATCH_FRAMES
         # Zeros behind batch normalisation are the mean spectrum, not silence: upstream's choice.
@@ -168,13 +171,7 @@ class Encoder(nn.Module):
             1,
         )
 
-    def _cut(self, wave_BN: Tensor, lengths: Tensor | None) -> Tensor:
-        if lengths is not None:
-            alone = [
-                self._cut(wave[None, :n], None)[0]
-                for wave, n in zip(wave_BN, lengths.tolist(), strict=True)
-            ]
-            return nn.utils.rnn.pad_sequence(alone, batch_first=True)
+    def _cut(self, wave_BN: Tensor) -> Tensor:
         chunks = wave_BN.split(CUT_SAMPLES, 1)
         last = F.pad(chunks[-1], (0, max(0, SAMPLE_RATE - chunks[-1].shape[1])))
         return torch.cat(
@@ -218,7 +215,7 @@ class Block(nn.Module):
         B, T, D = x_BTD.shape
         q, k, v = self.qkv(x_BTD).view(B, T, 3, self.heads, D // self.heads).permute(2, 0, 3, 1, 4)
         if keys_B11T is not None:
-            # The lowest finite score, not -inf: without a valid key that is an even average, not NaN.
+            # The lowest finite score, not -inf: without any key that averages and is not NaN.
             lowest = torch.finfo(q.dtype).min
             keys_B11T = q.new_zeros(keys_B11T.shape).masked_fill(~keys_B11T, lowest)
         out = F.scaled_dot_product_attention(q, k, v, attn_mask=keys_B11T)

@@ -1,0 +1,140 @@
+"""The loop, its data and its runs: repeatable, resumable, and never half-written."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from dasheng_lib import runs
+from dasheng_lib.crops import Crops
+from dasheng_lib.errors import UserError
+from dasheng_lib.runs import Run, RunConfig, new_model, pretrain_into, pretrained
+from dasheng_lib.train import TrainConfig, learning_rate, pretrain
+
+TINY = RunConfig(batch=4, clip_seconds=0.5, train=TrainConfig(steps=6))
+
+
+def weights(run):
+    return {k: v for k, v in run.autoencoder().state_dict().items()}
+
+
+def same(a, b):
+    return a.keys() == b.keys() and all(torch.equal(a[k], b[k]) for k in a)
+
+
+def test_one_epoch_shows_every_crop_once(synthetic):
+    crops = Crops(synthetic, 0.5, 1)
+    order = crops._shuffled(0)
+    assert sorted(order) == list(range(len(crops)))
+    assert not np.array_equal(order, crops._shuffled(1))
+
+
+def test_a_batch_is_a_function_of_seed_and_step(synthetic):
+    first = Crops(synthetic, 0.5, 8, seed=3)
+    first.batch(0)
+    again = Crops(synthetic, 0.5, 8, seed=3)
+    np.testing.assert_array_equal(first.batch(7), again.batch(7))
+    assert not np.array_equal(first.batch(7), first.batch(8))
+    assert not np.array_equal(first.batch(7), Crops(synthetic, 0.5, 8, seed=4).batch(7))
+
+
+def test_short_clips_are_filled_up_or_padded(synthetic):
+    padded = Crops(synthetic, 4.0, 32, short="pad").batch(0)
+    filled = Crops(synthetic, 4.0, 32).batch(0)
+    assert (padded[:, -8000:] == 0).all(1).mean() > 0.9  # no clip is 3.5 s long
+    assert (filled[:, -8000:] == 0).all(1).mean() < 0.1
+
+
+def test_learning_rate_rises_then_falls_to_its_tenth():
+    config = TrainConfig(steps=1000, lr=1.0, warmup=0.1)
+    rates = [learning_rate(step, config) for step in range(1000)]
+    assert rates[0] == pytest.approx(0.01) and max(rates) == pytest.approx(1.0)
+    assert int(np.argmax(rates)) in (99, 100)
+    assert rates[-1] == pytest.approx(0.1, abs=1e-4)
+    assert all(np.diff(rates[:99]) > 0) and all(np.diff(rates[101:]) < 0)
+
+
+def test_training_lowers_the_loss(synthetic):
+    config = RunConfig(batch=16, clip_seconds=1.0, train=TrainConfig(steps=30, lr=2e-3))
+    model = new_model(config)
+    losses = [r.loss for r in pretrain(model, Crops(synthetic, 1.0, 16).batch, config.train)]
+    assert np.mean(losses[-5:]) < 0.9 * np.mean(losses[:3])
+
+
+def test_same_seed_same_weights_other_seed_other_weights(synthetic, tmp_path):
+    first = pretrain_into(tmp_path / "a", synthetic, TINY, progress=False)
+    again = pretrain_into(tmp_path / "b", synthetic, TINY, progress=False)
+    other = RunConfig(batch=4, clip_seconds=0.5, train=TrainConfig(steps=6, seed=1))
+    assert same(weights(first), weights(again))
+    assert not same(
+        weights(first), weights(pretrain_into(tmp_path / "c", synthetic, other, progress=False))
+    )
+
+
+@pytest.mark.parametrize("stop", [1, 3, 5])
+def test_a_stopped_run_resumes_to_the_same_bits(synthetic, tmp_path, monkeypatch, stop):
+    whole = pretrain_into(tmp_path / "whole", synthetic, TINY, 2, progress=False)
+
+    def dying(*arguments):
+        for record in pretrain(*arguments):
+            yield record
+            if record.step == stop:
+                raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(runs, "pretrain", dying)
+        with pytest.raises(KeyboardInterrupt):
+            pretrain_into(tmp_path / "cut", synthetic, TINY, 2, progress=False)
+    assert not (tmp_path / "cut" / "final.safetensors").exists()
+    resumed = pretrain_into(tmp_path / "cut", synthetic, TINY, 2, progress=False)
+    assert same(weights(whole), weights(resumed))
+    columns = ["step", "loss", "lr", "grad_norm"]
+    assert whole.log[columns].equals(resumed.log[columns])
+    assert list(resumed.log["step"]) == list(range(1, 7))
+    assert resumed.steps == whole.steps
+
+
+def test_a_folder_of_another_run_is_refused(synthetic, tmp_path):
+    pretrain_into(tmp_path, synthetic, TINY, progress=False)
+    other = RunConfig(batch=5, clip_seconds=0.5, train=TrainConfig(steps=6))
+    with pytest.raises(UserError, match="another batch"):
+        pretrain_into(tmp_path, synthetic, other, progress=False)
+
+
+def test_a_run_is_made_once_and_read_back(synthetic, monkeypatch):
+    run = pretrained(synthetic, TINY, progress=False)
+    assert run.steps == [0, 1, 3, 6]
+    assert json.loads((run.folder / "recipe.json").read_text())["corpus"] == synthetic.digest
+    assert not same(run.encoder(0).encoder.state_dict(), run.encoder().encoder.state_dict())
+
+    def never(*_, **__):
+        raise AssertionError("trained again")
+
+    monkeypatch.setattr(runs, "pretrain_into", never)
+    assert pretrained(synthetic, TINY, progress=False) == Run(run.folder)
+
+
+def test_the_input_norm_knows_decibels_before_the_first_step(synthetic):
+    run = pretrained(synthetic, TINY, progress=False)
+    norm = run.encoder(0).encoder.norm_in
+    mel = run.encoder(0).encoder.log_mel(torch.from_numpy(Crops(synthetic, 0.5, 64).batch(3)))
+    assert (norm(mel).mean((0, 2)).abs() < 0.5).all()
+
+
+def test_a_diverging_run_stops(synthetic):
+    def broken(step):
+        return np.full((2, 8000), np.nan, np.float32)
+
+    with pytest.raises(FloatingPointError, match="step 1"):
+        list(pretrain(new_model(TINY), broken, TINY.train))
+
+
+@pytest.mark.parametrize(
+    "make", [lambda: TrainConfig(steps=0), lambda: TrainConfig(precision="half")]
+)
+def test_impossible_settings_are_named(make):
+    with pytest.raises(ValueError):
+        make()
+    with pytest.raises(UserError, match="nano"):
+        RunConfig(preset="giant")

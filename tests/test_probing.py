@@ -1,0 +1,121 @@
+"""Encoders by name, embeddings of a corpus, and probes on them."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from dasheng_lib import embed as embed_module
+from dasheng_lib import probes
+from dasheng_lib.embed import compute_embeddings, embed
+from dasheng_lib.encoders import load_encoder
+from dasheng_lib.errors import UserError
+
+
+@pytest.mark.parametrize("name", ["logmel", "random:nano"])
+def test_an_embedding_is_that_of_the_clip_alone(synthetic, name):
+    encoder = load_encoder(name)
+    clips = np.array([0, 300, 7, *np.flatnonzero(synthetic.clips["samples"] < 600)])
+    together = compute_embeddings(encoder, synthetic, clips, progress=False)
+    assert together.shape == (len(clips), encoder.dim) and together.dtype == np.float32
+    for row, clip in enumerate(clips):
+        wave = torch.from_numpy(np.array(synthetic.wave(clip)))[None]
+        wave = torch.nn.functional.pad(wave, (0, max(0, 480 - wave.shape[1])))
+        np.testing.assert_allclose(together[row], encoder.clips(wave)[0], rtol=1e-4, atol=1e-4)
+
+
+def test_log_mel_statistics_are_mean_and_deviation(synthetic):
+    encoder = load_encoder("logmel")
+    wave = torch.from_numpy(np.array(synthetic.wave(3)))[None]
+    mel = encoder.frames(wave)[0]
+    expected = torch.cat([mel.mean(0), mel.std(0, correction=0)])
+    assert torch.allclose(encoder.clips(wave)[0], expected, atol=1e-4)
+
+
+def test_embeddings_are_computed_once(synthetic, monkeypatch):
+    encoder, clips = load_encoder("random:nano"), np.arange(5)
+    first = embed(encoder, synthetic, clips, progress=False)
+
+    def never(*_):
+        raise AssertionError("computed again")
+
+    monkeypatch.setattr(embed_module, "compute_embeddings", never)
+    np.testing.assert_array_equal(embed(encoder, synthetic, clips, progress=False), first)
+    with pytest.raises(AssertionError):
+        embed(encoder, synthetic, np.arange(6), progress=False)
+    other = load_encoder("random:nano")
+    other.fingerprint = "other weights"
+    with pytest.raises(AssertionError):
+        embed(other, synthetic, clips, progress=False)
+
+
+def test_untrained_encoders_are_the_same_every_time():
+    assert load_encoder("random:nano").fingerprint == load_encoder("random:nano").fingerprint
+
+
+@pytest.mark.parametrize(
+    "name", ["nonsense", "random:giant", "random:", "dasheng:absent.safetensors"]
+)
+def test_unknown_encoders_are_named(name):
+    with pytest.raises(UserError):
+        load_encoder(name)
+
+
+def test_an_encoder_that_gives_nan_is_named(synthetic):
+    class Broken:
+        name, sample_rate, dim, min_samples, fingerprint = "broken", 16000, 2, 480, "x"
+
+        def clips(self, wave_BN, lengths=None):
+            return torch.full((len(wave_BN), 2), torch.nan)
+
+    with pytest.raises(UserError, match="broken gave a value that is not finite"):
+        compute_embeddings(Broken(), synthetic, np.arange(2), progress=False)
+    Broken.dim = 3
+    with pytest.raises(UserError, match="clips, 3"):
+        compute_embeddings(Broken(), synthetic, np.arange(2), progress=False)
+    Broken.sample_rate = 48000
+    with pytest.raises(UserError, match="48000 Hz"):
+        compute_embeddings(Broken(), synthetic, np.arange(2), progress=False)
+
+
+def task(labels, folds):
+    return pd.DataFrame({"clip": range(len(labels)), "label": labels, "fold": folds})
+
+
+def test_every_clip_is_tested_once_by_a_probe_that_never_saw_its_fold():
+    rows = task(list("abab") * 3, list("xxxxyyyyzzzz"))
+    seen = []
+
+    def spy(train_X, train_y, test_X):
+        seen.append((set(train_X[:, 0]), set(test_X[:, 0])))
+        return np.array(["a"] * len(test_X))
+
+    score = probes.evaluate(np.arange(12.0)[:, None], rows, spy)
+    assert sorted(score.clips) == list(range(12)) and score.accuracy == 0.5
+    assert all(not train & test and train | test == set(range(12)) for train, test in seen)
+    low, high = score.interval
+    assert low < 0.5 < high
+
+
+def test_classes_absent_from_training_are_left_out():
+    rows = task(["a", "b", "a", "only"], ["x", "x", "y", "y"])
+    score = probes.evaluate(np.zeros((4, 1)), rows, probes.majority)
+    assert "only" not in rows["label"].to_numpy()[score.clips]
+
+
+def test_probes_learn_what_is_there_and_not_what_is_not():
+    rng = np.random.default_rng(0)
+    labels = rng.integers(3, size=300)
+    rows = task(labels, rng.integers(4, size=300))
+    informative = np.eye(3)[labels] + 0.3 * rng.normal(size=(300, 3))
+    for probe in (probes.linear(), probes.knn(), probes.knn(5, "euclidean")):
+        assert probes.evaluate(informative, rows, probe).accuracy > 0.9
+        assert probes.evaluate(rng.normal(size=(300, 3)), rows, probe).accuracy < 0.5
+    assert probes.evaluate(informative, rows, probes.majority).accuracy < 0.5
+
+
+def test_impossible_tasks_are_named():
+    with pytest.raises(ValueError, match="two folds"):
+        probes.evaluate(np.zeros((2, 1)), task(["a", "a"], ["x", "x"]), probes.majority)
+    with pytest.raises(ValueError, match="no test clip"):
+        probes.evaluate(np.zeros((2, 1)), task(["a", "b"], ["x", "y"]), probes.majority)
