@@ -1,0 +1,99 @@
+"""The ``dasheng`` command. A verb is a module, imported when it is asked for."""
+
+from __future__ import annotations
+
+import argparse
+import errno
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+
+from dasheng_lib.errors import UserError
+
+# verb: (module that has add_arguments(parser) and run(args) -> int, one line of help)
+VERBS = {
+    "book": ("dasheng_lib.book.command", "run the chapters and build the book"),
+    "corpus": ("dasheng_lib.corpora.command", "fetch, list or check recordings"),
+    "doctor": ("dasheng_lib.doctor", "say what is installed, what is missing and what mends it"),
+    "pretrain": ("dasheng_lib.train", "pretrain an encoder, or go on where a run stopped"),
+}
+STOPPED = 130  # as shells report an interrupt
+PIPE_CLOSED = 141  # and a closed pipe
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run ``dasheng`` with ``argv`` (the process's own if None) and return its exit code.
+
+    0 is success; 2 means that the user can mend it, and one sentence on stderr says how; 1 is a
+    verb's own "no"; a traceback is a bug.
+    """
+    argv = sys.argv[1:] if argv is None else list(argv)
+    try:
+        code = _run(argv)
+        sys.stdout.flush()
+        return code
+    except UserError as error:
+        return _say(str(error), 2)
+    except BrokenPipeError:
+        # Whoever read our output has gone; the interpreter's last flush must not fail on it too.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return PIPE_CLOSED
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        where = f" (writing {error.filename})" if error.filename else ""
+        return _say(
+            f"the disk is full{where}: free some space, or set DASHENG_CACHE to a folder on a "
+            "larger disk, and run the same command again.",
+            2,
+        )
+    except KeyboardInterrupt:
+        return _say("stopped; run the same command again to continue.", STOPPED)
+
+
+def _run(argv: list[str]) -> int:
+    parser, run = _parser(argv)
+    try:
+        args = parser.parse_args(argv)
+    except SystemExit as stop:  # argparse has said what there is to say
+        return int(stop.code or 0)
+    if args.version:
+        from importlib.metadata import version
+
+        print(f"dasheng {version('dasheng-companion')}")
+    elif run is None:
+        parser.print_help()
+    else:
+        return run(args)
+    return 0
+
+
+def _parser(argv: list[str]):
+    """The parser, with the options of the one verb that is named, and that verb's ``run``."""
+    parser = argparse.ArgumentParser(
+        prog="dasheng",
+        description="General audio representations, reproduced: data, training, tests, book.",
+        epilog="`dasheng VERB --help` tells more about one of them.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="store_true", help="print the version and exit")
+    verbs = parser.add_subparsers(metavar="VERB", dest="verb")
+    named = next((word for word in argv if not word.startswith("-")), None)
+    run = None
+    for verb, (module_name, line) in VERBS.items():
+        child = verbs.add_parser(verb, help=line, description=line[0].upper() + line[1:] + ".")
+        if verb == named:
+            module = importlib.import_module(module_name)
+            module.add_arguments(child)
+            run = module.run
+    return parser, run
+
+
+def _say(sentence: str, code: int) -> int:
+    print(f"dasheng: {sentence}", file=sys.stderr)
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())
