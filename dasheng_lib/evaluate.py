@@ -1,0 +1,118 @@
+"""An encoder on every task of a corpus, as a table with a row a task and probe."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import numpy as np
+import pandas as pd
+from tqdm.auto import tqdm
+
+from dasheng_lib import probes
+from dasheng_lib.cache import artefact
+from dasheng_lib.corpora.corpus import Corpus
+from dasheng_lib.embed import embed
+from dasheng_lib.encoders.protocol import AudioEncoder
+from dasheng_lib.tasks import Task, suite
+
+VERSION = 1  # raise it when the same features would give another score
+
+
+def evaluate(
+    encoder: AudioEncoder,
+    corpus: Corpus,
+    probe: str = "linear",
+    k: int = 10,
+    metric: str = "cosine",
+    headline: bool = False,
+    progress: bool = True,
+) -> pd.DataFrame:
+    """Scores of one encoder on the tasks of one corpus.
+
+    Args:
+        encoder: frozen.
+        corpus: with tasks.
+        probe: ``"linear"``, ``"knn"`` (with ``k`` and ``metric``) or ``"majority"``.
+        headline: only the tasks that count in domain averages.
+
+    Returns:
+        A row a task: ``corpus, task, title, domain, held_out, headline, encoder, probe,
+        accuracy, low, high, clips, classes``; shares in [0, 1], the interval 95 % over clips.
+    """
+    rows = []
+    bar = tqdm(suite(corpus.name, headline), f"{probe}: {encoder.name}", disable=not progress)
+    for task in bar:
+        score = score_task(encoder, corpus, task, probe, k, metric)
+        low, high = score.interval
+        rows.append(
+            {
+                **asdict(task),
+                "encoder": encoder.name,
+                "probe": probe,
+                "accuracy": score.accuracy,
+                "low": low,
+                "high": high,
+                "clips": len(score.correct),
+                "classes": corpus.task(task.name)["label"].nunique(),
+            }
+        )
+    return pd.DataFrame(rows).rename(columns={"name": "task"})
+
+
+def score_task(
+    encoder: AudioEncoder,
+    corpus: Corpus,
+    task: Task,
+    probe: str = "linear",
+    k: int = 10,
+    metric: str = "cosine",
+) -> probes.Score:
+    """Pooled predictions of one probe on one task; computed once, then read from the cache."""
+    predict = {
+        "linear": probes.linear(),
+        "knn": probes.knn(k, metric),
+        "majority": probes.majority,
+    }[probe]
+    recipe = {
+        "encoder": "" if probe == "majority" else encoder.fingerprint,
+        "corpus": corpus.digest,
+        "task": task.name,
+        "probe": [probe, k, metric] if probe == "knn" else [probe],
+        "version": VERSION,
+    }
+
+    def make(folder):
+        rows = corpus.task(task.name)
+        if probe == "majority":
+            features = np.zeros((len(corpus), 1), np.float32)
+        else:
+            features = embed(encoder, corpus, progress=False)
+        score = probes.evaluate(features, rows, predict)
+        frame = pd.DataFrame(
+            {"clip": score.clips, "group": score.groups, "correct": score.correct.astype(int)}
+        )
+        frame.to_csv(folder / "score.csv", index=False)
+
+    frame = pd.read_csv(artefact("scores", recipe, make) / "score.csv", dtype={"group": str})
+    return probes.Score(
+        frame["correct"].to_numpy(bool), frame["clip"].to_numpy(), frame["group"].to_numpy()
+    )
+
+
+def domain_means(table: pd.DataFrame) -> pd.DataFrame:
+    """Mean accuracy over the headline tasks of each domain, and the mean of the domains.
+
+    Args:
+        table: rows of :func:`evaluate`, of one or more encoders and probes.
+
+    Returns:
+        Rows ``encoder, probe``; columns the domains, then ``average``.
+    """
+    means = (
+        table[table["headline"]]
+        .groupby(["encoder", "probe", "domain"], sort=False)["accuracy"]
+        .mean()
+        .unstack("domain", sort=False)
+    )
+    means["average"] = means.mean(axis=1)
+    return means

@@ -1,0 +1,119 @@
+"""Figures of the book: Matplotlib axes in, drawn axes out.
+
+Colours are Okabe and Ito's, told apart with any of the common colour-vision deficiencies;
+markers and line styles say the same without colour.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.ticker import FuncFormatter
+
+from dasheng_lib.features import HOP, MELS, SAMPLE_RATE
+from dasheng_lib.model import PATCH_FRAMES
+
+DOMAINS = {"speech": "#0072B2", "music": "#CC79A7", "environment": "#009E73"}
+ENCODERS = {
+    "majority class": ("#999999", "|"),
+    "log-mel statistics": ("#E69F00", "s"),
+    "untrained": ("#56B4E9", "v"),
+    "pretrained": ("#D55E00", "o"),
+}
+
+
+def style() -> None:
+    """The book's look; call it once at the top of a chapter."""
+    sns.set_theme(style="ticks", context="notebook", font_scale=0.9)
+    plt.rcParams.update(
+        {
+            "figure.figsize": (7.5, 3.2),
+            "figure.dpi": 110,
+            "figure.constrained_layout.use": True,
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+            "image.cmap": "magma",
+        }
+    )
+
+
+def mel_frequencies() -> np.ndarray:
+    """Centre of each mel bin in Hz (HTK scale, 0 to 8 kHz)."""
+    top = 2595 * np.log10(1 + SAMPLE_RATE / 2 / 700)
+    return 700 * (10 ** (np.linspace(0, top, MELS + 2)[1:-1] / 2595) - 1)
+
+
+def waveform(ax: Axes, wave: np.ndarray, colour: str = "#333333") -> Axes:
+    """A waveform against time in seconds."""
+    ax.plot(np.arange(len(wave)) / SAMPLE_RATE, wave, lw=0.5, color=colour)
+    ax.set(xlabel="time (s)", ylabel="amplitude", xlim=(0, max(len(wave), 1) / SAMPLE_RATE))
+    return ax
+
+
+def log_mel(ax: Axes, mel_FT: np.ndarray, low: float | None = None, high: float | None = None):
+    """A log-mel image in dB, ``[64, frames]``; returns the image, for a colour bar."""
+    high = float(np.nanmax(mel_FT)) if high is None else high
+    image = ax.imshow(
+        mel_FT,
+        origin="lower",
+        aspect="auto",
+        vmin=high - 80 if low is None else low,
+        vmax=high,
+        extent=(0, mel_FT.shape[1] * HOP / SAMPLE_RATE, 0, MELS),
+        interpolation="nearest",
+    )
+    wanted = np.array([250, 1000, 2000, 4000])
+    ax.set_yticks(np.interp(wanted, mel_frequencies(), np.arange(MELS) + 0.5))
+    ax.yaxis.set_major_formatter(
+        FuncFormatter(lambda _, i: f"{wanted[i] / 1000:g}" if i is not None else "")
+    )
+    ax.set(xlabel="time (s)", ylabel="frequency (kHz)")
+    return image
+
+
+def hide(ax: Axes, mask_T: np.ndarray, colour: str = "#BBBBBB", alpha: float = 1.0) -> Axes:
+    """Cover the masked tokens of a log-mel image."""
+    seconds = PATCH_FRAMES * HOP / SAMPLE_RATE
+    for token in np.flatnonzero(mask_T):
+        ax.axvspan(token * seconds, (token + 1) * seconds, color=colour, alpha=alpha, lw=0)
+    return ax
+
+
+def curve(
+    ax: Axes, steps: Sequence[float], values: Sequence[float], label: str, colour: str
+) -> Axes:
+    """A training curve: every step faintly, a running mean on top."""
+    values = pd.Series(np.asarray(values, float))
+    window = max(len(values) // 50, 1)
+    ax.plot(steps, values, color=colour, alpha=0.25, lw=0.6)
+    ax.plot(steps, values.rolling(window, min_periods=1).mean(), color=colour, lw=1.6, label=label)
+    ax.set(xlabel="step")
+    return ax
+
+
+def scores(ax: Axes, table: pd.DataFrame) -> Axes:
+    """Accuracy of each encoder on each task, with 95 % intervals over clips.
+
+    Args:
+        table: rows of :func:`dasheng_lib.evaluate.evaluate`, one probe.
+    """
+    titles = list(dict.fromkeys(table["title"]))
+    names = [name for name in ENCODERS if name in set(table["encoder"])]
+    names += [name for name in dict.fromkeys(table["encoder"]) if name not in ENCODERS]
+    for offset, name in zip(np.linspace(-0.25, 0.25, len(names)), names, strict=True):
+        rows = table[table["encoder"] == name].set_index("title").reindex(titles)
+        colour, marker = ENCODERS.get(name, ("#000000", "D"))
+        y = np.arange(len(titles)) + offset
+        ax.hlines(y, 100 * rows["low"], 100 * rows["high"], color=colour, lw=1.2, alpha=0.7)
+        ax.plot(100 * rows["accuracy"], y, marker, color=colour, ms=6, label=name)
+    ax.set_yticks(np.arange(len(titles)), titles)
+    ax.invert_yaxis()
+    ax.set(xlabel="accuracy (%)", xlim=(0, 100))
+    ax.grid(axis="x", alpha=0.3)
+    ax.legend(loc="upper center", bbox_to_anchor=(0.4, -0.16), ncols=2, frameon=False)
+    return ax
