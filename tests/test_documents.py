@@ -1,0 +1,63 @@
+"""README and its companions say what is so."""
+
+import re
+import subprocess
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = ["README.md", "CONTRIBUTING.md"]
+WORKS = {"2406.06992", "2510.10948", "2405.00934", "2111.12124"}
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_links_lead_somewhere(page):
+    links = re.findall(r"\]\(([^)#]+)", (ROOT / page).read_text())
+    here = [link for link in links if "://" not in link]
+    missing = [link for link in here if not (ROOT / link).exists()]
+    assert not missing
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_goals_of_make_exist(page):
+    goals = set(re.findall(r"\bmake (\w+)(?=[`\s])", " ".join(code(ROOT / page))))
+    assert goals
+    for goal in goals:
+        subprocess.run(["make", "-n", goal], cwd=ROOT, check=True, capture_output=True)
+
+
+def test_parameters_in_papermill_lines_are_declared():
+    import papermill
+
+    lines = re.findall(r"papermill (book/\S+) out.ipynb -p (\w+)", (ROOT / "README.md").read_text())
+    assert lines
+    for chapter, name in lines:
+        assert name in papermill.inspect_notebook(str(ROOT / chapter))
+
+
+def test_citation():
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert (citation["version"], citation["license"]) == (project["version"], project["license"])
+    cited = {
+        work["identifiers"][0]["value"].removeprefix("arXiv:") for work in citation["references"]
+    }
+    assert cited == WORKS
+    assert all(
+        work["authors"] and work["title"] and work["year"] for work in citation["references"]
+    )
+    assert set(re.findall(r"arxiv.org/abs/([\d.]+)", (ROOT / "README.md").read_text())) == WORKS
+
+
+def test_licences():
+    assert "Apache License" in (ROOT / "LICENSE").read_text()[:200]
+    assert "END OF TERMS AND CONDITIONS" in (ROOT / "LICENSE").read_text()
+    assert "CC BY 4.0" in (ROOT / "LICENSE-text").read_text()
+
+
+def code(page: Path) -> list[str]:
+    """Code blocks and code spans."""
+    return [a or b for a, b in re.findall(r"```sh\n(.*?)```|`([^`\n]+)`", page.read_text(), re.S)]
