@@ -4,6 +4,7 @@ import io
 import json
 import shlex
 import shutil
+import subprocess
 from pathlib import Path
 
 import nbformat
@@ -347,6 +348,16 @@ class TestSite:
         lines = dasheng_book(root)
         assert any("nowhere" in line for line in lines), "a warning is shown where it is no error"
         assert (html / "intro.html").read_bytes() != before
+
+    def test_a_full_disk_is_no_warning(self, root, tmp_path, monkeypatch):
+        """Sphinx goes on without the files that it could not write, and says it succeeded."""
+        said = "WARNING: Failed to copy a file: OSError(28, 'No space left on device')"
+        done = subprocess.CompletedProcess([], 0, stdout="", stderr=said)
+        monkeypatch.setattr(site.subprocess, "run", lambda *_, **__: done)
+        place = tmp_path / "html"
+        with pytest.raises(UserError, match=r"The disk that holds .* is full.*free some space"):
+            site.build_site(root / "book", {}, place, "")
+        assert not place.exists()
 
     def test_a_build_killed_between_two_renames_loses_nothing(self, tmp_path):
         place = tmp_path / "html"

@@ -2,7 +2,7 @@
 
 import nbformat
 import pytest
-from conftest import ROOT
+from smoke_book import ROOT
 
 from dasheng_lib.book.driver.pages import findings
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from dasheng_lib.book.driver.chapters import read_chapter, read_chapters
+from dasheng_lib.book.driver.chapters import in_order, read_chapter, read_chapters
 from dasheng_lib.book.driver.plan import read_profile
 
 BOOK = Path(__file__).parents[1] / "book"
@@ -38,6 +38,13 @@ def test_a_chapter_says_what_it_is_and_checks_what_it_gets(path):
     cells = [cell for cell in chapter.notebook.cells if cell.cell_type == "code"]
     assert "parameters" in cells[0].metadata.get("tags", []), "the parameters come first"
     assert "check_parameters(globals()" in cells[1].source
+
+
+@pytest.mark.skipif(not NOTEBOOKS, reason="no chapter is written yet")
+def test_the_table_of_contents_lists_the_chapters_that_there_are():
+    chapters = read_chapters(BOOK)
+    assert [c.name for c in chapters] == [path.stem for path in NOTEBOOKS]
+    assert len(in_order(chapters)) == len(NOTEBOOKS)
 
 
 @pytest.mark.skipif(not NOTEBOOKS, reason="no chapter is written yet")

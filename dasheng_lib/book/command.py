@@ -62,9 +62,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--cell-timeout",
         type=int,
-        default=1800,
         metavar="SECONDS",
-        help="longest time for one cell; 0 for no limit (default: %(default)s)",
+        help="longest time for one cell, 0 for no limit (default: 900 for the profiles quick and "
+        "smoke, no limit for the others)",
     )
     parser.add_argument(
         "--no-site", dest="site", action="store_false", help="run the chapters and stop there"
@@ -86,12 +86,21 @@ def run(args: argparse.Namespace) -> int:
             force=args.force,
             corpus=args.corpus,
             parameters=tuple(args.parameters),
-            cell_seconds=args.cell_timeout or None,
+            cell_seconds=cell_seconds(args.profile, args.cell_timeout),
             strict=args.strict,
             site=args.site,
         )
     )
     return 0
+
+
+def cell_seconds(profile: str, asked: int | None) -> int | None:
+    """The limit for one cell: what was asked for, or what suits the profile."""
+    if asked is None:
+        return 900 if profile in ("quick", "smoke") else None
+    if asked < 0:
+        raise UserError(f"--cell-timeout {asked} is no time: write seconds, or 0 for no limit.")
+    return asked or None
 
 
 def find_root(start: Path) -> Path:

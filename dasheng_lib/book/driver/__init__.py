@@ -34,7 +34,7 @@ class Options:
     force: bool = False
     corpus: str = "auto"
     parameters: tuple[str, ...] = ()
-    cell_seconds: int | None = 1800
+    cell_seconds: int | None = 900
     strict: bool = False
     site: bool = True
     out: TextIO = field(default_factory=lambda: sys.stdout)

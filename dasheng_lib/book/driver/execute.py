@@ -22,7 +22,6 @@ KERNEL_ENVIRONMENT = {
     "PYTHONUNBUFFERED": "1",
     "PYDEVD_DISABLE_FILE_VALIDATION": "1",
     "JUPYTER_PREFER_ENV_PATH": "1",
-    "DASHENG_BOOK": "1",
 }
 # ipykernel 7 warns at every start that TCP on this machine is not encrypted, and reports its own
 # interruption as an error; what goes wrong in a cell comes back as that cell's output.

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import html
+import os
 import shutil
 import subprocess
 import sys
@@ -64,7 +66,19 @@ def build_site(
         command += ["build", str(stage), "--path-output", str(work), "--quiet"]
         command += ["--config", str(work / "_config.yml"), "--toc", str(stage / "_toc.yml")]
         command += ["-W", "-n", "--keep-going"] if strict else []
-        done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+        done = subprocess.run(
+            command,
+            capture_output=True,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            env=os.environ | {"NO_COLOR": "1"},
+        )
+        # Sphinx only warns of files that it could not write, and goes on.
+        if os.strerror(errno.ENOSPC) in done.stderr:
+            raise UserError(
+                f"The disk that holds {site.parent} is full; the site of the last build is left "
+                "as it was: free some space and run the same command again."
+            )
         log.write_text(done.stdout + done.stderr)
         warnings = [
             line.replace(f"{stage}/", "")
@@ -78,9 +92,6 @@ def build_site(
                 f"jupyter-book could not build the site ({len(lines)} complaints, all in {log}; "
                 f"the site of the last build is left as it was): {'; '.join(lines[:3])}"
             )
-        # Sphinx's own leavings say nothing to a reader, and two builds would differ in them.
-        for leaving in (".buildinfo", "objects.inv"):
-            (built / leaving).unlink(missing_ok=True)
         (built / STAMP).write_text(built_from)
         replace_folder(built, site)
     return warnings

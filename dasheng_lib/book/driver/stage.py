@@ -109,6 +109,9 @@ def _cell(text: str) -> str:
 
 def copy_text(book: Path, stage: Path) -> None:
     """Copy everything of the book but its notebooks and results into a new ``stage``."""
-    shutil.copytree(
-        book, stage, ignore=shutil.ignore_patterns("*.ipynb", ".ipynb_checkpoints", "results")
-    )
+    # Not shutil.copytree: it hides what went wrong, a full disk say, in a list of texts.
+    for path in book.rglob("*"):
+        inside = path.relative_to(book)
+        if path.is_file() and path.suffix != ".ipynb" and inside.parts[0] != "results":
+            (stage / inside).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(path, stage / inside)

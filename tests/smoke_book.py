@@ -1,0 +1,52 @@
+"""The real book, run at the smallest size once for all tests of a session."""
+
+import io
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import yaml
+
+from dasheng_lib.book.driver import Options, build
+
+ROOT = Path(__file__).parents[1]
+
+
+@dataclass(frozen=True)
+class SmokeBook:
+    """A copy of the book in which each chapter is run once, however many tests look at it."""
+
+    root: Path
+
+    def run(self, chapter: str) -> Path:
+        """Run a chapter through the driver with the smoke profile; its executed notebook."""
+        build(self._options(only=(chapter,), site=False))
+        return self.root / "_build" / "executed" / f"{chapter}.ipynb"
+
+    def site(self) -> Path:
+        """Build the site, warnings being errors; its folder."""
+        index = build(self._options(strict=True))
+        return index.parent
+
+    def _options(self, **more) -> Options:
+        quiet = io.StringIO()
+        return Options(self.root, profile="smoke", corpus="synthetic", out=quiet, **more)
+
+
+@pytest.fixture(scope="session")
+def smoke_book(tmp_path_factory, cache) -> SmokeBook:
+    """The chapters that are written; while there is none, the one of ``tests/data``."""
+    root = tmp_path_factory.mktemp("book")
+    shutil.copy(ROOT / "_config.yml", root)
+    shutil.copytree(ROOT / "book", root / "book")
+    for folder in ("dasheng_lib", "data_manifests"):
+        (root / folder).symlink_to(ROOT / folder)
+    if not list((root / "book").glob("*.ipynb")):
+        shutil.copy(ROOT / "tests/data/made_up.ipynb", root / "book")
+    # A listed chapter that is missing is one test's to find (test_notebooks_clean), not all's.
+    written = sorted(path.stem for path in (root / "book").glob("*.ipynb"))
+    toc = yaml.safe_load((root / "book/_toc.yml").read_text())
+    toc["parts"][0]["chapters"] = [{"file": name} for name in written]
+    (root / "book/_toc.yml").write_text(yaml.safe_dump(toc))
+    return SmokeBook(root)

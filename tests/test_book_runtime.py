@@ -1,0 +1,124 @@
+"""What chapters show: findings, the three columns, players, and what a result was made with."""
+
+import base64
+import io
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+import soundfile
+from bs4 import BeautifulSoup
+
+from dasheng_lib.book import NOW, PUBLISHED, RECORDED, player_html, provenance, three_columns
+from dasheng_lib.book.command import cell_seconds, find_root
+from dasheng_lib.book.findings import MIME, bundle
+from dasheng_lib.book.sources import SOURCES
+from dasheng_lib.errors import UserError
+
+
+def luminance(colour: str) -> float:
+    """Relative luminance of #rrggbb, as WCAG 2 defines it."""
+    parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.label)
+def test_headers_are_readable(source):
+    light, dark = sorted((luminance(source.colour), luminance(source.ink)), reverse=True)
+    assert (light + 0.05) / (dark + 0.05) >= 4.5
+
+
+def test_no_two_sources_share_anything_that_tells_them_apart():
+    for attribute in ("label", "colour", "marker", "line"):
+        assert len({getattr(source, attribute) for source in SOURCES}) == 3, attribute
+
+
+def test_a_table_colours_and_explains_just_the_sources_it_has():
+    table = pd.DataFrame({"published": [80.12, 72.5], "just now": [40.25, None], "clips": [1, 2]})
+    styler = three_columns(table, "Table 5")
+    page = BeautifulSoup(styler.to_html(), "html.parser")
+    assert [tag.text for tag in page.select("thead th.col_heading")] == list(table.columns)
+    css = page.style.text
+    assert PUBLISHED.colour in css and NOW.colour in css and RECORDED.colour not in css
+    assert "transcribed from the paper" in page.caption.text
+    assert "larger run" not in page.caption.text
+    cells = [tag.text for tag in page.select("tbody td")]
+    assert cells == ["80.1", "40.2", "1", "72.5", "\u2013", "2"]
+    assert three_columns(table, "Table 5").to_html() == styler.to_html()
+
+
+def test_a_table_says_which_command_recorded_it():
+    columns = pd.MultiIndex.from_product([["recorded", "just now"], ["knn", "linear"]])
+    table = pd.DataFrame([[1.0, 2.0, 3.0, 4.0]], columns=columns)
+    page = three_columns(table, "T", recorded_by="dasheng evaluate <x>").to_html()
+    assert "<code>dasheng evaluate &lt;x&gt;</code>" in page
+    assert page.count(RECORDED.colour) >= 1
+
+
+def test_a_table_without_a_source_or_a_caption_is_refused():
+    with pytest.raises(ValueError, match="no column is named published, recorded, just now"):
+        three_columns(pd.DataFrame({"ours": [1]}), "T")
+    with pytest.raises(ValueError, match="caption"):
+        three_columns(pd.DataFrame({"published": [1]}), " ")
+
+
+def test_a_finding_is_for_eyes_terminals_and_the_driver():
+    shown = bundle("Half & Half: 2!", "a < b")
+    assert shown[MIME] == {
+        "title": "Half & Half: 2!",
+        "text": "a < b",
+        "anchor": "finding-half-half-2",
+    }
+    assert 'id="finding-half-half-2"' in shown["text/html"]
+    assert "a &lt; b" in shown["text/html"]
+    assert shown["text/plain"] == "Half & Half: 2!: a < b"
+
+
+def test_a_player_holds_the_sound_and_says_what_it_is():
+    wave = np.linspace(-1.5, 1.5, 1600)
+    page = BeautifulSoup(player_html(wave, 'a "ramp"'), "html.parser")
+    assert page.audio["aria-label"] == page.figcaption.text == 'a "ramp"'
+    data = base64.b64decode(page.audio["src"].partition("base64,")[2])
+    samples, rate = soundfile.read(io.BytesIO(data))
+    assert rate == 16_000
+    np.testing.assert_allclose(samples, wave.clip(-1, 1), atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("wave", "label", "says"),
+    [
+        (np.zeros(10), " ", "label"),
+        (np.zeros((2, 10)), "x", "one channel"),
+        (np.zeros(160_001), "x", "too long"),
+    ],
+)
+def test_a_player_that_would_not_do_is_refused(wave, label, says):
+    with pytest.raises(ValueError, match=says):
+        player_html(wave, label)
+
+
+def test_provenance_is_plain_and_names_what_matters():
+    made = provenance()
+    assert json.loads(json.dumps(made)) == made
+    assert {"commit", "python", "versions", "processor", "cores", "gpu"} <= set(made)
+    assert made["versions"]["torch"] != "missing"
+
+
+def test_the_limit_for_a_cell_suits_the_profile():
+    assert cell_seconds("quick", None) == 900
+    assert cell_seconds("desk", None) is None
+    assert cell_seconds("desk", 5) == 5
+    assert cell_seconds("quick", 0) is None
+    with pytest.raises(UserError, match="no time"):
+        cell_seconds("quick", -1)
+
+
+def test_the_book_is_found_from_within_and_from_elsewhere(tmp_path):
+    root = tmp_path / "checkout"
+    (root / "book/deep").mkdir(parents=True)
+    (root / "_config.yml").touch()
+    (root / "book/_toc.yml").touch()
+    assert find_root(root / "book/deep") == root
+    assert (find_root(tmp_path) / "dasheng_lib").is_dir()
