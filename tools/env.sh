@@ -101,7 +101,7 @@ install() {
     [ "$(tail -n 1 .venv/install.log)" = "exit 0" ]
 }
 
-settle() { # After an install that stopped: if nothing was changed yet, .venv is as good as before.
+settle() { # After pip gave up: if it had changed nothing yet, .venv is as good as before.
     grep -q '^ *Installing collected' .venv/install.log || rm -f "$unfinished"
 }
 
@@ -127,7 +127,6 @@ if ! current 2 && { [ -e "$stamp" ] || [ -e "$unfinished" ] || ! works .venv/bin
 fi
 : >"$unfinished"
 : >.venv/install.log
-trap 'settle; exit 130' INT TERM
 echo "Installing what constraints.txt names (log: .venv/install.log)."
 install || {
     settle
