@@ -121,7 +121,7 @@ def _packages() -> Iterator[Finding]:
         else:
             same += 1
             exact = exact and bool(pin)
-    yield Finding("packages", "ok", f"{same} {'as pinned' if exact else 'as required'}")
+    yield Finding("packages", "ok", f"{same} packages {'as pinned' if exact else 'as required'}")
 
 
 def _torch() -> Iterator[Finding]:

@@ -31,9 +31,6 @@ def refuse(number):
     return os_call
 
 
-# --- where it is ---------------------------------------------------------------------------
-
-
 def test_folder_follows_the_environment(monkeypatch, tmp_path):
     assert cache.cache_dir("a", "b") == tmp_path / "cache/a/b"
     assert (tmp_path / "cache/a").is_dir() and not (tmp_path / "cache/a/b").exists()
@@ -54,9 +51,6 @@ def test_unwritable_folder_is_one_sentence(monkeypatch, number):
         cache.cache_dir("a")
 
 
-# --- recipes -------------------------------------------------------------------------------
-
-
 def test_digest_sees_values_and_not_their_order():
     assert cache.digest({"a": 1, "b": [1.5, None]}) == cache.digest({"b": [1.5, None], "a": 1})
     assert cache.digest({"a": 1}) != cache.digest({"a": 2}) != cache.digest({"a": "2"})
@@ -64,9 +58,6 @@ def test_digest_sees_values_and_not_their_order():
     assert cache.digest("x", 7) == cache.digest("x")[:7]
     with pytest.raises(TypeError):
         cache.digest({"a": {1, 2}})
-
-
-# --- files ---------------------------------------------------------------------------------
 
 
 def test_file_appears_whole_with_ordinary_rights(root):
@@ -114,9 +105,6 @@ def test_disk_full_in_the_body_is_the_same_sentence(root):
 def test_other_trouble_keeps_its_name(root):
     with pytest.raises(FileNotFoundError), cache.atomic_file(root / "x"):
         (root / "absent").read_text()
-
-
-# --- folders and artefacts -----------------------------------------------------------------
 
 
 def test_folder_appears_whole(root):

@@ -69,6 +69,16 @@ def test_broken_import_is_a_finding(monkeypatch):
     assert (finding.state, finding.remedy) == ("bad", "make env")
 
 
+def test_gpus_are_listed(monkeypatch):
+    import torch
+
+    card = type("Card", (), {"name": "A card", "total_memory": 80e9, "major": 9})
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda number: card)
+    assert [finding.text for finding in examined("GPU")] == ["A card, 80 GB; bf16: yes"] * 2
+
+
 def test_undecodable_format_is_bad(monkeypatch):
     import soundfile
 

@@ -19,9 +19,6 @@ ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
 
-# --- one source of truth -------------------------------------------------------------------
-
-
 def pins() -> dict[str, str]:
     lines = (ROOT / "constraints.txt").read_text().split()
     return {canonicalize_name(name): version for name, version in (x.split("==") for x in lines)}
@@ -58,9 +55,7 @@ def test_pre_commit_needs_no_network_and_its_tools_are_installed():
             assert canonicalize_name(tool) in pins()
 
 
-# --- make ----------------------------------------------------------------------------------
-
-TOOLS = ("awk", "cat", "cp", "dirname", "flock", "grep", "make", "mkdir", "mv", "rm", "sed", "sh")
+TOOLS = ("awk", "cp", "dirname", "flock", "grep", "make", "mkdir", "mv", "rm", "sed", "sh")
 PYTHON = f"python3.{sys.version_info.minor}"
 # A Python whose venvs hold a pip that only says what it would do.
 FAKE_PYTHON = """#!/bin/sh

@@ -36,7 +36,7 @@ find_python() {
     fi
     lame=
     places=$PATH
-    for folder in "${PYENV_ROOT:-$HOME/.pyenv}"/versions/3.1[123]*/bin; do
+    for folder in "${PYENV_ROOT:-${HOME:-}/.pyenv}"/versions/3.1[123]*/bin; do
         places=$places:$folder
     done
     old_ifs=$IFS
