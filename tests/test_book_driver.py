@@ -19,6 +19,7 @@ from dasheng_lib.book.driver import Options, audio, site
 from dasheng_lib.book.driver.chapters import in_order, listed_pages, read_chapter, select
 from dasheng_lib.book.driver.execute import ChapterFailed
 from dasheng_lib.book.driver.fingerprint import fingerprint, ground
+from dasheng_lib.book.driver.progress import progress_line
 from dasheng_lib.book.driver.stage import rerun_box
 from dasheng_lib.errors import UserError
 
@@ -170,6 +171,19 @@ def test_a_cell_that_takes_too_long_or_kills_its_kernel_is_named(root, monkeypat
         with pytest.raises(ChapterFailed, match=rf"01_one\.ipynb.*{says}"):
             dasheng_book(root, cell_seconds=5)
         assert not (root / "_build/executed/01_one.ipynb").exists()
+
+
+def test_a_terminal_is_told_where_the_run_is_and_a_log_is_not():
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    for out in (Terminal(), io.StringIO()):
+        with progress_line("05_knn", out) as at:
+            at(3, 12)
+        said = out.getvalue()
+        assert ("05_knn: cell 3 of 12, 0 s" in said) == out.isatty()
+        assert said.endswith("\r\033[K") or said == "", "the line is gone in the end"
 
 
 def test_values_that_an_earlier_run_injected_are_forgotten(root, no_site):

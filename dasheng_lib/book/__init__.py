@@ -9,7 +9,7 @@ from dasheng_lib.book.parameters import (
     one_of,
 )
 from dasheng_lib.book.player import player, player_html
-from dasheng_lib.book.provenance import provenance
+from dasheng_lib.provenance import provenance
 from dasheng_lib.book.sources import NOW, PUBLISHED, RECORDED, three_columns
 
 __all__ = [

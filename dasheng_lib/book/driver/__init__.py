@@ -19,8 +19,9 @@ from dasheng_lib.book.driver.execute import execute
 from dasheng_lib.book.driver.fingerprint import fingerprint, ground
 from dasheng_lib.book.driver.pages import front_page, status_page
 from dasheng_lib.book.driver.plan import Values, read_overrides, read_profile, resolve
+from dasheng_lib.book.driver.progress import progress_line
 from dasheng_lib.book.driver.stage import build_record, compose, copy_text, read_executed
-from dasheng_lib.book.provenance import provenance
+from dasheng_lib.provenance import provenance
 from dasheng_lib.cache import locked
 
 
@@ -101,22 +102,12 @@ def _run(
         return False
     started = time.monotonic()
 
-    def progress(cell: int, of: int) -> None:
-        if options.out.isatty():
-            seconds = time.monotonic() - started
-            print(
-                f"\r\033[K{chapter.name}: cell {cell} of {of}, {seconds:.0f} s",
-                end="",
-                flush=True,
-                file=options.out,
-            )
-
     def record(seconds: float) -> dict[str, Any]:
         return made | {"fingerprint": mark, "seconds": round(seconds, 2), "values": values}
 
     failed = root / "_build" / "failed" / f"{chapter.name}.ipynb"
     failed.unlink(missing_ok=True)
-    try:
+    with progress_line(chapter.name, options.out) as progress:
         execute(
             chapter,
             values,
@@ -127,9 +118,6 @@ def _run(
             cell_seconds=options.cell_seconds,
             failed=failed,
         )
-    finally:
-        if options.out.isatty():
-            print("\r\033[K", end="", file=options.out)
     _say(options, f"{chapter.name}: {time.monotonic() - started:.0f} s")
     return True
 

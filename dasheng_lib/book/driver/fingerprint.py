@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from dasheng_lib.book.driver.chapters import Chapter
-from dasheng_lib.book.provenance import PACKAGES, provenance, version
+from dasheng_lib.provenance import PACKAGES, provenance, version
 from dasheng_lib.cache import digest
 
 # Code that no chapter can call; an edit there leaves outputs as they are.

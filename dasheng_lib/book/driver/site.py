@@ -15,7 +15,7 @@ from typing import Any
 
 import yaml
 
-from dasheng_lib.book.provenance import version
+from dasheng_lib.provenance import version
 from dasheng_lib.cache import digest
 from dasheng_lib.errors import UserError
 
