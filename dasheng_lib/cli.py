@@ -16,7 +16,11 @@ VERBS = {
     "book": ("dasheng_lib.book.command", "run the chapters and build the book"),
     "corpus": ("dasheng_lib.corpora.command", "fetch, list or check recordings"),
     "doctor": ("dasheng_lib.doctor", "say what is installed, what is missing and what mends it"),
-    "pretrain": ("dasheng_lib.train", "pretrain an encoder, or go on where a run stopped"),
+    "evaluate": ("dasheng_lib.commands.evaluate", "score encoders on tasks, and keep the result"),
+    "pretrain": (
+        "dasheng_lib.commands.pretrain",
+        "pretrain an encoder, or go on where a run stopped",
+    ),
 }
 STOPPED = 130  # as shells report an interrupt
 PIPE_CLOSED = 141  # and a closed pipe

@@ -7,7 +7,7 @@ autoencoder at a few steps), ``checkpoint.pt`` (while it runs) and ``final.safet
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import pandas as pd
@@ -20,8 +20,9 @@ from dasheng_lib.corpora.corpus import Corpus
 from dasheng_lib.crops import Crops
 from dasheng_lib.encoders.dasheng import DashengEncoder
 from dasheng_lib.errors import UserError
-from dasheng_lib.mae import DECODERS, MaskedAutoencoder
-from dasheng_lib.model import PRESETS, Encoder
+from dasheng_lib.features import SAMPLE_RATE
+from dasheng_lib.mae import DECODERS, MAEConfig, MaskedAutoencoder
+from dasheng_lib.model import PRESETS, TOKEN_SAMPLES, Encoder
 from dasheng_lib.train import Record, TrainConfig, make_optimizer, pretrain
 
 VERSION = 1  # raise it when the same configuration would give another run
@@ -49,9 +50,18 @@ class RunConfig:
 
     def __post_init__(self) -> None:
         if self.preset not in PRESETS:
-            raise UserError(
-                f"There is no size {self.preset!r}: choose one of {', '.join(PRESETS)}."
-            )
+            raise UserError(f"There is no size {self.preset!r}: choose {', '.join(PRESETS)}.")
+        longest = PRESETS[self.preset].positions * TOKEN_SAMPLES / SAMPLE_RATE
+        if not 0.1 <= self.clip_seconds <= longest:
+            raise ValueError(f"clip_seconds is 0.1 to {longest}, not {self.clip_seconds}")
+        if self.batch < 1 or self.group < 1:
+            raise ValueError(f"batch and group are at least 1, not {self.batch}, {self.group}")
+        _ = self.mae  # which checks the mask ratio
+
+    @property
+    def mae(self) -> MAEConfig:
+        """Decoder and masking of this run."""
+        return replace(DECODERS[self.preset], mask_ratio=self.mask_ratio, group=self.group)
 
     @property
     def snapshots(self) -> tuple[int, ...]:
@@ -166,11 +176,9 @@ def pretrain_into(
 
 def new_model(config: RunConfig) -> MaskedAutoencoder:
     """The untrained autoencoder of a configuration: the same for the same seed."""
-    mae = DECODERS[config.preset]
-    mae = type(mae)(**{**asdict(mae), "mask_ratio": config.mask_ratio, "group": config.group})
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.train.seed)
-        return MaskedAutoencoder(Encoder.preset(config.preset), mae)
+        return MaskedAutoencoder(Encoder.preset(config.preset), config.mae)
 
 
 @torch.no_grad()

@@ -41,6 +41,8 @@ class TrainConfig:
     def __post_init__(self) -> None:
         if self.steps < 1:
             raise ValueError(f"steps is at least 1, not {self.steps}")
+        if not 0.0 < self.lr < 1.0:
+            raise ValueError(f"lr is above 0 and below 1, not {self.lr}")
         if self.precision not in ("float32", "bfloat16"):
             raise ValueError(f"precision is 'float32' or 'bfloat16', not {self.precision!r}")
 

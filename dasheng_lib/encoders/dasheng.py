@@ -49,12 +49,12 @@ class DashengEncoder:
     @classmethod
     def from_file(cls, path: Path | str) -> DashengEncoder:
         """A file that ``dasheng pretrain`` wrote."""
-        return cls(load_encoder_weights(path), Path(path).stem)
+        return cls(load_encoder_weights(path), f"dasheng:{path}")
 
     @classmethod
     def from_published(cls, path: Path | str) -> DashengEncoder:
         """A file that Dasheng's authors published."""
-        return cls(load_published(path), Path(path).stem)
+        return cls(load_published(path), f"published:{path}")
 
     @torch.inference_mode()
     def frames(self, wave_BN: Tensor, lengths: Tensor | None = None) -> Tensor:

@@ -1,0 +1,82 @@
+"""``dasheng evaluate``: encoders on tasks, as a table to read or a result to keep."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+
+from dasheng_lib.commands.pretrain import add_run_arguments, run_config
+
+EPILOG = """\
+examples:
+  dasheng evaluate pocket --encoder logmel --encoder random:nano
+  dasheng evaluate pocket --encoder dasheng:runs/first/final.safetensors --also fsdd esc10
+  dasheng evaluate pocket --pretrain --seeds 0 1 2 --also fsdd esc10 --record book/results/probes
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.epilog = EPILOG
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("suite", choices=["pocket"], help="which tasks")
+    parser.add_argument("--corpus", default="pocket", help="pocket, pocket-full or synthetic")
+    parser.add_argument("--also", nargs="*", default=[], help="further sets: fsdd, esc10")
+    parser.add_argument(
+        "--encoder", action="append", default=[], help="name of an encoder; repeat it for several"
+    )
+    parser.add_argument("--probes", nargs="+", default=["linear", "knn"], choices=["linear", "knn"])
+    parser.add_argument("-k", type=int, default=10, help="neighbours of k-NN (10)")
+    parser.add_argument(
+        "--record", type=Path, help="keep the table as FILE.csv, with its origin as FILE.json"
+    )
+    trained = parser.add_argument_group("pretraining before evaluating")
+    trained.add_argument(
+        "--pretrain",
+        action="store_true",
+        help="pretrain on --corpus with each of --seeds, and evaluate before and after",
+    )
+    trained.add_argument("--seeds", nargs="+", type=int, default=[0], help="seeds (0)")
+    add_run_arguments(trained)
+
+
+def run(args: argparse.Namespace) -> int:
+    from dasheng_lib.corpora import load_corpus
+    from dasheng_lib.encoders import load_encoder
+    from dasheng_lib.evaluate import domain_means, evaluate
+    from dasheng_lib.results import write_results
+    from dasheng_lib.runs import pretrained
+
+    began = time.perf_counter()
+    corpus = load_corpus(args.corpus)
+    judges = [corpus, *map(load_corpus, args.also)]
+    encoders = [(None, load_encoder(name)) for name in args.encoder]
+    if args.pretrain or not encoders:
+        encoders.append((None, load_encoder("logmel")))
+    if args.pretrain:
+        for seed in args.seeds:
+            finished = pretrained(corpus, run_config(args, seed))
+            encoders += [(seed, finished.encoder(0)), (seed, finished.encoder())]
+    rows = [
+        evaluate(encoder, judge, probe, args.k).assign(seed=seed)
+        for judge in judges
+        for seed, encoder in encoders
+        for probe in args.probes
+    ]
+    table = pd.concat(rows, ignore_index=True)
+    print((100 * domain_means(table)).round(1).to_string())
+    if args.record:
+        write_results(
+            args.record,
+            table,
+            command=shlex.join(["dasheng", *sys.argv[1:]]),
+            corpora={judge.name: judge.digest for judge in judges},
+            parameters={k: v for k, v in vars(args).items() if k not in ("record", "verb")},
+            seconds=round(time.perf_counter() - began),
+        )
+        print(f"kept as {args.record}.csv")
+    return 0
