@@ -9,8 +9,8 @@ from dasheng_lib.book.parameters import (
     one_of,
 )
 from dasheng_lib.book.player import player, player_html
-from dasheng_lib.provenance import provenance
 from dasheng_lib.book.sources import NOW, PUBLISHED, RECORDED, three_columns
+from dasheng_lib.provenance import provenance
 
 __all__ = [
     "NOW",

@@ -7,24 +7,19 @@ from pathlib import Path
 from typing import Any
 
 from dasheng_lib.book.driver.chapters import Chapter
-from dasheng_lib.provenance import PACKAGES, provenance, version
 from dasheng_lib.cache import digest
+from dasheng_lib.provenance import PACKAGES, provenance, version
 
-# Code that no chapter can call; an edit there leaves outputs as they are.
-COMMAND_LINE_ONLY = ("book/driver/", "cli.py", "command.py", "doctor.py")
+# Code that no chapter calls; an edit there leaves outputs as they are.
+DRIVER_FOLDERS = ("book/driver", "commands")
+DRIVER_FILES = ("cli.py", "command.py", "doctor.py")
 FOLDERS = ("data_manifests", "book/results")
 
 
 def ground(root: Path, corpus_digest: str) -> str:
     """Hash of what all chapters stand on: library, manifests, recorded results, versions, audio."""
     library = root / "dasheng_lib"
-    files = [
-        path
-        for path in library.rglob("*")
-        if path.is_file()
-        and path.suffix != ".pyc"
-        and not any(part in path.relative_to(library).as_posix() for part in COMMAND_LINE_ONLY)
-    ]
+    files = [path for path in library.rglob("*.py") if not _drives(path.relative_to(library))]
     for folder in FOLDERS:
         files += [path for path in (root / folder).rglob("*") if path.is_file()]
     return digest(
@@ -57,3 +52,7 @@ def hash_files(root: Path, files: list[Path]) -> dict[str, str]:
         path.relative_to(root).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in sorted(files)
     }
+
+
+def _drives(path: Path) -> bool:
+    return path.name in DRIVER_FILES or path.as_posix().startswith(DRIVER_FOLDERS)
