@@ -323,7 +323,9 @@ class TestAudio:
             return "f00"
 
         monkeypatch.setattr(audio, "corpus_digest", digest)
-        assert "audio synthetic f00" in dasheng_book(root_with_corpus)[0]
+        said = dasheng_book(root_with_corpus)
+        assert "audio synthetic f00" in said[0]
+        assert "used synthetic audio because" in said[1]
         assert output_of(root_with_corpus, "02_two") == "synthetic\n"
         config = json.loads((root_with_corpus / "_build/html/index.html").read_text())
         banner = config["html"]["announcement"]

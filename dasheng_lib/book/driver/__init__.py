@@ -70,6 +70,8 @@ def _build(options: Options, root: Path, audio: Callable[[str], Audio]) -> Path 
     recordings = audio(options.corpus) if needs_audio else Audio("none", "")
     plan = resolve(to_run, profile, overrides, recordings.name if needs_audio else None)
     _say(options, f"profile {options.profile}, audio {recordings.name} {recordings.digest[:12]}")
+    if recordings.banner:
+        _say(options, recordings.banner)
 
     made: dict[str, Any] = provenance() | {
         "profile": options.profile,
