@@ -58,9 +58,17 @@ class Crops:
         """The crops of one step."""
         out = np.zeros((self.batch_size, self.samples), np.float32)
         for row in range(self.batch_size):
-            epoch, place = divmod(step * self.batch_size + row, len(self))
+            epoch, place = self._place(step, row)
             self._fill(out[row], self._order(epoch)[place], (self.seed, 1, epoch, place))
         return out
+
+    def clips(self, step: int) -> np.ndarray:
+        """The clip that each crop of one step begins with, a row of ``corpus.clips``."""
+        places = [self._place(step, row) for row in range(self.batch_size)]
+        return self._clip[[self._order(epoch)[place] for epoch, place in places]]
+
+    def _place(self, step: int, row: int) -> tuple[int, int]:
+        return divmod(step * self.batch_size + row, len(self))
 
     def _shuffled(self, epoch: int) -> np.ndarray:
         return np.random.default_rng((self.seed, 0, epoch)).permutation(len(self))

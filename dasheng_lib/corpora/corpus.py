@@ -34,9 +34,10 @@ class Corpus:
     sample_rate: int = 16000
 
     def wave(self, i: int) -> np.ndarray:
-        """Samples of clip ``i``: float32 [samples], a view of the store."""
+        """Samples of clip ``i``: float32 [samples], times the clip's ``gain`` if it has one."""
         start = int(self.clips["offset"].iat[i])
-        return self.store[start : start + int(self.clips["samples"].iat[i])]
+        wave = self.store[start : start + int(self.clips["samples"].iat[i])]
+        return wave * np.float32(self.clips["gain"].iat[i]) if "gain" in self.clips else wave
 
     def __len__(self) -> int:
         return len(self.clips)
