@@ -1,5 +1,6 @@
 """What is committed of a chapter: text and code, never the traces of a run."""
 
+import re
 from pathlib import Path
 
 import nbformat
@@ -37,7 +38,7 @@ def test_a_chapter_says_what_it_is_and_checks_what_it_gets(path):
         assert parameter.help, f"{parameter.name} has no comment"
     cells = [cell for cell in chapter.notebook.cells if cell.cell_type == "code"]
     assert "parameters" in cells[0].metadata.get("tags", []), "the parameters come first"
-    assert "check_parameters(globals()" in cells[1].source
+    assert re.search(r"check_parameters\(\s*globals\(\)", cells[1].source)
 
 
 @pytest.mark.skipif(not NOTEBOOKS, reason="no chapter is written yet")
