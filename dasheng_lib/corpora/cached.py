@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -46,6 +47,17 @@ def open_corpus(folder: Path) -> Corpus | None:
     return Corpus(head["name"], head["digest"], clips, tasks, store)
 
 
+def check_corpus(folder: Path) -> str | None:
+    """None if the decoded samples are as they were written, else what is wrong with them."""
+    if open_corpus(folder) is None:
+        return f"{folder} is damaged"
+    with (folder / "audio.f32").open("rb") as file:
+        sha = hashlib.file_digest(file, "sha256").hexdigest()
+    if sha != json.loads((folder / "corpus.json").read_text())["sha256"]:
+        return f"{folder / 'audio.f32'} has changed since it was written"
+    return None
+
+
 def build(manifest: Manifest, sources: Iterable[Source], *, progress: bool = True) -> Corpus:
     """Decode the manifest's clips out of ``sources`` into the cache, and open the result.
 
@@ -72,7 +84,7 @@ def build(manifest: Manifest, sources: Iterable[Source], *, progress: bool = Tru
 def _write(manifest: Manifest, sources: Iterable[Source], folder: Path, progress: bool) -> None:
     rows = {sha: row for row, sha in enumerate(manifest.clips["sha256"])}
     facts: dict[int, tuple[int, int, int]] = {}
-    offset = 0
+    offset, sha = 0, hashlib.sha256()
     with (
         (folder / "audio.f32").open("wb") as file,
         tqdm(
@@ -84,7 +96,9 @@ def _write(manifest: Manifest, sources: Iterable[Source], folder: Path, progress
         ) as bar,
     ):
         for row, wave, rate in _decoded(sources, rows):
-            file.write(wave.astype("<f4", copy=False).tobytes())
+            data = wave.astype("<f4", copy=False).tobytes()
+            file.write(data)
+            sha.update(data)
             facts[row] = (len(wave), offset, rate)
             offset += len(wave)
             bar.update()
@@ -111,6 +125,7 @@ def _write(manifest: Manifest, sources: Iterable[Source], folder: Path, progress
         "clips": len(clips),
         "samples": offset,
         "sample_rate": SAMPLE_RATE,
+        "sha256": sha.hexdigest(),
     }
     (folder / "corpus.json").write_text(json.dumps(head, indent=1))
 

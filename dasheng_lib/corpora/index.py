@@ -26,8 +26,9 @@ def index_pocket(packages: dict[str, Path], say: Callable[[str], None] = print) 
     tables = []
     for package in sets:
         rows = [r for r in _rows(package, package_sources(packages[package]), say)]
-        tables.append(pd.DataFrame(rows, columns=[*COLUMNS[:6], "zone", "sound"]))
+        tables.append(pd.DataFrame(rows, columns=[*COLUMNS[:6], "zone", "sound", "pcm"]))
     clips = pd.concat(tables, ignore_index=True)
+    clips = _without_borrowed(clips, say)
     for column, what in (("sha256", "bytes"), ("sound", "samples")):
         twins = clips[clips.duplicated(column)]
         firsts = clips.drop_duplicates(column).set_index(column)["member"]
@@ -43,6 +44,15 @@ def index_pocket(packages: dict[str, Path], say: Callable[[str], None] = print) 
     clips["sets"] = clips["package"].map(sets)
     _save(clips[[*COLUMNS, "zone"]], "pocket.csv")
     _save(label_tasks(clips), "pocket_tasks.csv")
+
+
+def _without_borrowed(clips: pd.DataFrame, say: Callable[[str], None]) -> pd.DataFrame:
+    """Without samples that a bank took over from a bank of an earlier package: the bytes are
+    equal, while rate and loop, and so the clips, may differ."""
+    first = clips.groupby("pcm")["package"].transform("first")
+    for row in clips[first != clips["package"]].itertuples():
+        say(f"left out {row.member}: its bytes are in {first[row.Index]} too")
+    return clips[first == clips["package"]]
 
 
 def _rows(package: str, sources: Iterable[Source], say: Callable[[str], None]) -> Iterable[tuple]:
@@ -65,7 +75,8 @@ def _rows(package: str, sources: Iterable[Source], say: Callable[[str], None]) -
             seconds = round(len(wave) / SAMPLE_RATE, 4)
             sound = hash(np.round(wave * 8192).astype(np.int16).tobytes())
             sha = source.sha256()
-            yield package, source.member, sha, rate, channels, seconds, source.zone, sound
+            pcm = hash(source.payload)
+            yield package, source.member, sha, rate, channels, seconds, source.zone, sound, pcm
 
 
 def _decode(source: Source) -> tuple[np.ndarray, int, int] | AudioError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -82,6 +83,31 @@ def read_csv(name: str) -> pd.DataFrame:
     text = {"seconds": float, "rate": int, "channels": int}
     table = pd.read_csv(FOLDER / f"{name}.csv", dtype=str, keep_default_na=False)
     return table.astype({column: kind for column, kind in text.items() if column in table})
+
+
+def part_that_is_there(manifest: Manifest, found: set[str], mend: str) -> Manifest:
+    """The part of the manifest whose hashes were found; warns of the clips that are missing.
+
+    Args:
+        found: hashes of all sounds that are there; those the manifest does not know are ignored.
+        mend: what to do about missing ones, for the message.
+
+    Raises:
+        UserError: none of it is there.
+    """
+    part = manifest.only(found)
+    missing = manifest.clips[~manifest.clips["sha256"].isin(found)]
+    if not len(part.clips):
+        raise UserError(f"No clip of {manifest.name} is in what was found: {mend}.")
+    if len(missing):
+        first = ", ".join(missing["package"].str.cat(missing["member"], ": ").head(3))
+        warnings.warn(
+            f"{len(missing)} of {len(manifest.clips)} clips of {manifest.name} are missing or "
+            f"changed and are left out, so results will differ from those printed (the first: "
+            f"{first}): {mend}.",
+            stacklevel=4,
+        )
+    return part
 
 
 def _read(file: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +10,7 @@ from dasheng_lib.cache import atomic_file, cache_dir, digest
 from dasheng_lib.corpora.cached import build, folder_of, open_corpus
 from dasheng_lib.corpora.corpus import Corpus
 from dasheng_lib.corpora.debian import fetch_packages, is_pinned, local_package
-from dasheng_lib.corpora.manifest import Manifest, pocket_manifest
+from dasheng_lib.corpora.manifest import Manifest, part_that_is_there, pocket_manifest
 from dasheng_lib.corpora.packages import package_sources
 from dasheng_lib.corpora.source import Source
 from dasheng_lib.errors import UserError
@@ -42,7 +41,7 @@ def load_pocket(
     if corpus is None:
         if not fetch:
             raise UserError(f"Corpus {name} is not decoded: run `dasheng corpus fetch {name}`.")
-        corpus = build(part, _sources(paths), progress=progress)
+        corpus = build(part, package_files(paths), progress=progress)
     return corpus
 
 
@@ -68,22 +67,9 @@ def available(manifest: Manifest, paths: dict[str, Path]) -> Manifest:
     pinned = {p["package"]: p for p in manifest.packages()}
     if all(n in paths and is_pinned(paths[n], p) for n, p in pinned.items()):
         return manifest
-    part = manifest.only(_hashes(paths))
-    if not len(part.clips):
-        raise UserError(
-            f"The packages that are offered here hold no clip of {manifest.name}: name a Debian "
-            f"mirror that has release {manifest.info['release']} with --mirror URL."
-        )
-    missing = manifest.clips[~manifest.clips["sha256"].isin(part.clips["sha256"])]
-    if len(missing):
-        first = ", ".join(missing["package"].str.cat(missing["member"], ": ").head(3))
-        warnings.warn(
-            f"{len(missing)} of {len(manifest.clips)} clips of {manifest.name} are not in the "
-            f"packages that are offered here and are left out ({first}, …): results will differ "
-            "from those printed.",
-            stacklevel=3,
-        )
-    return part
+    release = manifest.info["release"]
+    mend = f"name a Debian mirror that has release {release} with --mirror URL"
+    return part_that_is_there(manifest, _hashes(paths), mend)
 
 
 def _hashes(paths: dict[str, Path]) -> set[str]:
@@ -92,12 +78,13 @@ def _hashes(paths: dict[str, Path]) -> set[str]:
     memo = cache_dir("corpora", f"found-{key}.json")
     if memo.exists():
         return set(json.loads(memo.read_text()))
-    found = {source.sha256() for source in _sources(paths)}
+    found = {source.sha256() for source in package_files(paths)}
     with atomic_file(memo) as temporary:
         temporary.write_text(json.dumps(sorted(found)))
     return found
 
 
-def _sources(paths: dict[str, Path]) -> Iterator[Source]:
+def package_files(paths: dict[str, Path]) -> Iterator[Source]:
+    """Clips of all the packages, one after the other."""
     for path in paths.values():
         yield from package_sources(path)

@@ -255,7 +255,7 @@ def event_stem(package: str, member: str, zone: str) -> Label | None:
 def effect(package: str, member: str, zone: str) -> Label | None:
     """Sound event among the sounds of one game."""
     label = _event(package, member) if package == "ufoai-sound" else None
-    return (label, md5_fold("ufoai/" + pocket.stem(pocket.inner_path(member)))) if label else None
+    return (label, md5_fold("ufoai/" + pocket.take(pocket.inner_path(member)))) if label else None
 
 
 def _event(package: str, member: str) -> str | None:

@@ -25,6 +25,8 @@ class Source:
         loop: first frame of the loop and the first frame behind it. A clip that is shorter than
             ``seconds`` repeats it, as a sampler does that holds the key down.
         zone: what a sample bank says about the sample, ``bank:program:low-high:root``.
+        by_samples: its hash is that of the decoded samples, so that a wav and a flac of one
+            recording are the same clip.
     """
 
     member: str
@@ -33,9 +35,12 @@ class Source:
     seconds: float | None = None
     loop: tuple[int, int] | None = None
     zone: str = ""
+    by_samples: bool = False
 
     def sha256(self) -> str:
         """Hash of all that determines the samples; of the file alone if it is used as it is."""
+        if self.by_samples:
+            return _samples_sha256(self.payload)
         sha = hashlib.sha256(self.payload)
         if self.rate or self.seconds or self.loop:
             sha.update(f"|{self.rate}|{self.seconds}|{self.loop}".encode())
@@ -71,13 +76,12 @@ def _hold(wave: np.ndarray, frames: int, loop: tuple[int, int] | None) -> np.nda
     return np.concatenate([wave[:end], np.tile(ring, turns)])[:frames]
 
 
-def pcm_sha256(payload: bytes) -> str:
-    """Hash of the decoded 16-bit samples, so that a wav and a flac of one recording agree.
-
-    Raises:
-        soundfile.SoundFileError: not an audio file.
-    """
-    with soundfile.SoundFile(io.BytesIO(payload)) as stream:
-        samples = stream.read(dtype="int16")
-        head = f"{stream.samplerate}|{stream.channels}|"
+def _samples_sha256(payload: bytes) -> str:
+    """Hash of rate, channels and 16-bit samples; "" for what is no audio file."""
+    try:
+        with soundfile.SoundFile(io.BytesIO(payload)) as stream:
+            head = f"{stream.samplerate}|{stream.channels}|"
+            samples = stream.read(dtype="int16")
+    except soundfile.SoundFileError:
+        return ""
     return hashlib.sha256(head.encode() + samples.astype("<i2").tobytes()).hexdigest()

@@ -1,0 +1,198 @@
+"""``dasheng corpus``: fetch, list and check recordings."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import warnings
+from pathlib import Path
+
+from dasheng_lib.corpora import CORPORA, load_corpus
+from dasheng_lib.corpora.cached import check_corpus, folder_of, open_corpus
+from dasheng_lib.corpora.corpus import Corpus
+from dasheng_lib.corpora.debian import is_pinned, local_package
+from dasheng_lib.corpora.manifest import Manifest, pocket_manifest
+from dasheng_lib.corpora.openset import find_openset, openset_files, openset_manifest
+from dasheng_lib.corpora.pocket_load import available, fetch_pocket, load_pocket, package_files
+from dasheng_lib.errors import UserError
+
+HELP = """\
+corpora:
+  pocket        speech, notes, drums and sounds of games, from 11 Debian packages:
+                2.3 hours, 149 MB to download, 540 MB decoded
+  pocket-full   more speech and music, 16 packages: 8.3 hours, 284 MB, 1.9 GB decoded
+  synthetic     computed here, nothing to download
+  esc10         environmental sounds, 10 classes, official 5 folds
+  fsdd          spoken digits of 6 speakers
+
+examples:
+  dasheng corpus fetch                      download and decode pocket; a second run does nothing
+  dasheng corpus fetch pocket-full esc10
+  dasheng corpus fetch --mirror http://mirror.example/debian
+                                            where there is no apt-get: any Debian mirror
+  dasheng corpus list pocket                tasks, classes, splits and licences
+  dasheng corpus check pocket               read everything again and compare the hashes
+
+Packages are neither installed nor unpacked to disk, and root is not needed. Downloads and
+samples lie in the cache folder: $DASHENG_CACHE, else ~/.cache/dasheng. ESC-10 and FSDD are first
+looked for in $DASHENG_DATA/esc10 and $DASHENG_DATA/fsdd."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the actions of ``dasheng corpus`` and their options."""
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.epilog = HELP
+    actions = parser.add_subparsers(metavar="ACTION", dest="action", required=True)
+    fetch = actions.add_parser("fetch", help="download and decode, once")
+    fetch.add_argument("names", nargs="*", metavar="NAME", help="which corpora (default: pocket)")
+    fetch.add_argument("--mirror", metavar="URL", help="a Debian mirror, instead of apt-get's")
+    fetch.add_argument("--quiet", action="store_true", help="no progress bars")
+    show = actions.add_parser("list", help="what there is, and what is here already")
+    show.add_argument("names", nargs="*", metavar="NAME", help="tell more about these")
+    check = actions.add_parser("check", help="compare what is here with the manifest's hashes")
+    check.add_argument("names", nargs="*", metavar="NAME", help="which corpora (default: pocket)")
+    index = actions.add_parser("index", help="for maintainers: write pocket's tables anew")
+    index.add_argument("names", nargs=1, choices=["pocket"], metavar="pocket")
+    index.add_argument("--mirror", metavar="URL", help="a Debian mirror, instead of apt-get's")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Do what the arguments say; 0, or 1 if a check found something.
+
+    Raises:
+        UserError: an unknown corpus, or it cannot be had.
+    """
+    names = args.names or ([] if args.action == "list" else ["pocket"])
+    for name in names:
+        if name not in CORPORA:
+            raise UserError(f"There is no corpus {name!r}; there are {', '.join(CORPORA)}.")
+    with warnings.catch_warnings():
+        warnings.showwarning = lambda message, *_: print(f"dasheng: {message}", file=sys.stderr)
+        if args.action == "fetch":
+            return _fetch(names, args.mirror, not args.quiet)
+        if args.action == "check":
+            return max([_check(name) for name in names])
+        if args.action == "index":
+            return _index(args.mirror)
+        return _list(names)
+
+
+def _fetch(names: list[str], mirror: str | None, progress: bool) -> int:
+    for name in names:
+        if name.startswith("pocket"):
+            corpus = load_pocket(name, progress=progress, mirror=mirror)
+        else:
+            corpus = load_corpus(name, progress=progress)
+        print(f"{name}: {len(corpus)} clips, {corpus.hours():.1f} h, digest {corpus.digest}")
+    return 0
+
+
+def _list(names: list[str]) -> int:
+    if not names:
+        print(f"{'corpus':<13}{'clips':>6}{'hours':>7}  {'here':<12}what")
+        for name in CORPORA:
+            print(_line(name))
+        print("`dasheng corpus list NAME` tells its tasks and licences.")
+    for name in names:
+        manifest = None if name == "synthetic" else _manifest(name)
+        clips, tasks = _tables(name, manifest)
+        print(_line(name))
+        print(f"\n  {'task':<15}{'clips':>6}{'classes':>9}{'folds':>7}")
+        for task, rows in tasks.groupby("task", sort=False):
+            print(
+                f"  {task:<15}{len(rows):>6}{rows['label'].nunique():>9}{rows['fold'].nunique():>7}"
+            )
+        print(f"\n  {'from':<27}{'clips':>6}  licence")
+        for (package, licence), rows in clips.groupby(["package", "licence"], sort=False):
+            print(f"  {package:<27}{len(rows):>6}  {licence}")
+        print()
+    return 0
+
+
+def _line(name: str) -> str:
+    manifest = None if name == "synthetic" else _manifest(name)
+    clips, _ = _tables(name, manifest)
+    title = manifest.info["title"] if manifest else "Vowels, notes and noises, computed here"
+    hours = clips["seconds"].sum() / 3600
+    return f"{name:<13}{len(clips):>6}{hours:>7.1f}  {_state(manifest):<12}{title}"
+
+
+def _tables(name: str, manifest: Manifest | None) -> tuple:
+    source: Manifest | Corpus = manifest or load_corpus(name)
+    return source.clips, source.tasks
+
+
+def _manifest(name: str) -> Manifest:
+    return pocket_manifest(name) if name.startswith("pocket") else openset_manifest(name)
+
+
+def _state(manifest: Manifest | None) -> str:
+    if manifest is None:
+        return "always"
+    if open_corpus(folder_of(manifest)) is not None:
+        return "ready"
+    return "downloaded" if _places(manifest) else "no"
+
+
+def _places(manifest: Manifest) -> dict[str, Path]:
+    """Package files, or the folder or archive of an open set; empty unless all is here."""
+    if "packages" not in manifest.info:
+        place = find_openset(manifest)
+        return {manifest.name: place} if place else {}
+    paths = {p["package"]: local_package(p) for p in manifest.packages()}
+    return {} if None in paths.values() else paths
+
+
+def _check(name: str) -> int:
+    if name == "synthetic":
+        print("synthetic: computed when it is needed; its test pins every sample")
+        return 0
+    manifest = _manifest(name)
+    folder = folder_of(manifest)
+    places = _places(manifest)
+    faults: list[str] = []
+    if not places and not folder.is_dir():
+        raise UserError(f"Corpus {name} is not here: run `dasheng corpus fetch {name}`.")
+    if places:
+        faults += _check_downloads(manifest, places)
+    if folder.is_dir():
+        fault = check_corpus(folder)
+        faults += [f"{fault}: delete {folder} and run `dasheng corpus fetch {name}`"] * bool(fault)
+    for fault in faults:
+        print(f"{name}: {fault}")
+    if not faults:
+        where = " and ".join(["what was fetched"] * bool(places) + ["samples"] * folder.is_dir())
+        print(f"{name}: {len(manifest.clips)} clips, all as the manifest says ({where})")
+    return int(bool(faults))
+
+
+def _check_downloads(manifest: Manifest, places: dict[str, Path]) -> list[str]:
+    if "packages" in manifest.info:
+        sources = package_files(places)
+        others = [
+            p["package"] for p in manifest.packages() if not is_pinned(places[p["package"]], p)
+        ]
+    else:
+        sources, others = openset_files(manifest, places[manifest.name]), []
+    faults = [f"{package} is of another version than the manifest's" for package in others]
+    try:
+        found = {source.sha256() for source in sources}
+    except UserError as error:
+        return [*faults, str(error)]
+    lost = manifest.clips[~manifest.clips["sha256"].isin(found)]
+    faults += [
+        f"{row.package}: {row.member} is missing or changed" for row in lost[:3].itertuples()
+    ]
+    if len(lost) > 3:
+        faults.append(f"and {len(lost) - 3} clips more")
+    return faults
+
+
+def _index(mirror: str | None) -> int:
+    from dasheng_lib.corpora.index import index_pocket
+
+    manifest = pocket_manifest("pocket-full")
+    paths = fetch_pocket(manifest, mirror=mirror)
+    available(manifest, paths)  # warns where the versions are not those of the manifest
+    index_pocket(paths)
+    return 0
