@@ -39,6 +39,15 @@ def test_a_batch_is_a_function_of_seed_and_step(synthetic):
     assert not np.array_equal(first.batch(7), Crops(synthetic, 0.5, 8, seed=4).batch(7))
 
 
+def test_a_batch_says_which_clips_its_crops_begin_with(synthetic):
+    crops = Crops(synthetic, 0.5, 8, seed=3)
+    batch = crops.batch(5)
+    for crop, clip in zip(batch, crops.clips(5), strict=True):
+        wave = synthetic.wave(clip)
+        found = np.correlate(wave, crop[: min(len(wave), 8000)], "valid")
+        assert found.max() == pytest.approx(np.square(crop[: len(wave)]).sum(), rel=1e-4)
+
+
 def test_short_clips_are_filled_up_or_padded(synthetic):
     padded = Crops(synthetic, 4.0, 32, short="pad").batch(0)
     filled = Crops(synthetic, 4.0, 32).batch(0)

@@ -46,14 +46,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     from dasheng_lib.corpora import load_corpus
+    from dasheng_lib.corpora.prepared import prepare
     from dasheng_lib.encoders import load_encoder
     from dasheng_lib.evaluate import domain_means, evaluate
     from dasheng_lib.results import write_results
     from dasheng_lib.runs import pretrained
 
     began = time.perf_counter()
-    corpus = load_corpus(args.corpus)
-    judges = [corpus, *map(load_corpus, args.also)]
+    judges = [prepare(load_corpus(name)) for name in (args.corpus, *args.also)]
+    corpus = judges[0]
     encoders = [(None, load_encoder(name)) for name in args.encoder]
     if args.pretrain or not encoders:
         encoders.append((None, load_encoder("logmel")))

@@ -46,12 +46,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     from dasheng_lib.corpora import load_corpus
+    from dasheng_lib.corpora.prepared import prepare
     from dasheng_lib.runs import pretrain_into
 
     config = run_config(args, args.seed)
     if args.checkpoint_every < 1:
         raise UserError(f"--checkpoint-every is at least 1, not {args.checkpoint_every}.")
-    finished = pretrain_into(args.out, load_corpus(args.corpus), config, args.checkpoint_every)
+    corpus = prepare(load_corpus(args.corpus))
+    finished = pretrain_into(args.out, corpus, config, args.checkpoint_every)
     log = finished.log
     print(f"loss {log['loss'].iloc[0]:.3f} -> {log['loss'].tail(50).mean():.3f}")
     print(finished.folder / "final.safetensors")
