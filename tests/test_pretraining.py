@@ -44,8 +44,9 @@ def test_a_batch_says_which_clips_its_crops_begin_with(synthetic):
     batch = crops.batch(5)
     for crop, clip in zip(batch, crops.clips(5), strict=True):
         wave = synthetic.wave(clip)
-        found = np.correlate(wave, crop[: min(len(wave), 8000)], "valid")
-        assert found.max() == pytest.approx(np.square(crop[: len(wave)]).sum(), rel=1e-4)
+        known = min(len(wave), len(crop), 400)
+        windows = np.lib.stride_tricks.sliding_window_view(wave, known)
+        assert (windows == crop[:known]).all(1).any()
 
 
 def test_short_clips_are_filled_up_or_padded(synthetic):
