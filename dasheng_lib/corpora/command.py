@@ -14,6 +14,7 @@ from dasheng_lib.corpora.debian import is_pinned, local_package
 from dasheng_lib.corpora.manifest import Manifest, pocket_manifest
 from dasheng_lib.corpora.openset import find_openset, openset_files, openset_manifest
 from dasheng_lib.corpora.pocket_load import available, fetch_pocket, load_pocket, package_files
+from dasheng_lib.corpora.pocket_tasks import TASKS
 from dasheng_lib.errors import UserError
 
 HELP = """\
@@ -97,11 +98,11 @@ def _list(names: list[str]) -> int:
         manifest = None if name == "synthetic" else _manifest(name)
         clips, tasks = _tables(name, manifest)
         print(_line(name))
-        print(f"\n  {'task':<15}{'clips':>6}{'classes':>9}{'folds':>7}")
+        print(f"\n  {'task':<15}{'clips':>6}{'classes':>9}{'folds':>7}  held out")
         for task, rows in tasks.groupby("task", sort=False):
-            print(
-                f"  {task:<15}{len(rows):>6}{rows['label'].nunique():>9}{rows['fold'].nunique():>7}"
-            )
+            classes, folds = rows["label"].nunique(), rows["fold"].nunique()
+            held_out = TASKS[task].held_out if task in TASKS else ""
+            print(f"  {task:<15}{len(rows):>6}{classes:>9}{folds:>7}  {held_out}".rstrip())
         print(f"\n  {'from':<27}{'clips':>6}  licence")
         for (package, licence), rows in clips.groupby(["package", "licence"], sort=False):
             print(f"  {package:<27}{len(rows):>6}  {licence}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
+import errno
 import hashlib
 import http.client
 import os
@@ -20,6 +20,7 @@ from dasheng_lib.errors import UserError
 _TRIES = 4
 _TIMEOUT = 30.0  # seconds without a byte
 _BLOCK = 1 << 16
+_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS, errno.EPERM, errno.EIO)
 
 
 class DownloadError(UserError):
@@ -69,24 +70,28 @@ def download(
         if destination.exists():
             return destination
         part = destination.with_name(destination.name + ".part")
-        for attempt in range(_TRIES):
-            try:
-                _receive(remote, part, bar, proxy, timeout)
-                break
-            except (OSError, http.client.HTTPException, _CutShort) as error:
-                if _is_final(error) or attempt == _TRIES - 1:
-                    raise _reason(remote, part, error) from error
-                time.sleep(pause * 2**attempt)
-        with part.open("rb") as file:
-            if remote.sha256 and hashlib.file_digest(file, "sha256").hexdigest() != remote.sha256:
+        try:
+            for attempt in range(_TRIES):
+                try:
+                    _receive(remote, part, bar, proxy, timeout)
+                    break
+                except (OSError, http.client.HTTPException, _CutShort) as error:
+                    if _is_final(error) or attempt == _TRIES - 1:
+                        raise
+                    time.sleep(pause * 2**attempt)
+            with part.open("rb") as file:
+                sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+                os.fsync(file.fileno())
+            if remote.sha256 not in (None, sha256):
                 part.unlink()
                 raise DownloadError(
                     f"{remote.url} does not have the SHA-256 that was promised "
                     f"({remote.sha256[:12]}…); it was thrown away. Run the command again, and if "
                     "that does not help, name another mirror with --mirror."
                 )
-            os.fsync(file.fileno())
-        os.replace(part, destination)
+            os.replace(part, destination)
+        except (OSError, http.client.HTTPException, _CutShort) as error:
+            raise _reason(remote, part, error) from error
     return destination
 
 
@@ -110,7 +115,14 @@ def _receive(
     request = urllib.request.Request(remote.url, headers={"User-Agent": "dasheng-companion"})
     if have:
         request.add_header("Range", f"bytes={have}-")
-    with urllib.request.build_opener(*handlers).open(request, timeout=timeout) as answer:
+    try:
+        answer = urllib.request.build_opener(*handlers).open(request, timeout=timeout)
+    except urllib.error.HTTPError as error:
+        if error.code == 416:  # there is no more: the part is of another, longer file
+            part.unlink(missing_ok=True)
+            raise _CutShort(f"{have} of {remote.size} bytes came") from error
+        raise
+    with answer:
         resumed = have > 0 and answer.headers.get("Content-Range", "").startswith(f"bytes {have}-")
         have = have if resumed else 0
         length = answer.headers.get("Content-Length")
@@ -136,26 +148,26 @@ def _tell(bar: tqdm | None, count: int) -> None:
 def _is_final(error: Exception) -> bool:
     """Whether another try cannot help."""
     if isinstance(error, urllib.error.HTTPError):
-        return error.code < 500 and error.code not in (408, 416, 429)
-    return isinstance(error, OSError) and error.errno is not None
+        return error.code < 500 and error.code not in (408, 429)
+    return isinstance(error, OSError) and error.errno in _DISK
 
 
 def _reason(remote: Remote, part: Path, error: Exception) -> DownloadError:
     if isinstance(error, urllib.error.HTTPError):
-        if error.code == 416:
-            with contextlib.suppress(OSError):
-                part.unlink()
         return DownloadError(
             f"{remote.url} was refused ({error.code} {error.reason}): "
             "name another mirror with --mirror, or run the command again later."
+        )
+    if isinstance(error, OSError) and error.errno in _DISK:
+        return DownloadError(
+            f"{part.parent} cannot be written ({error.strerror}): make room there, or set "
+            "DASHENG_CACHE to a folder on a larger disk."
         )
     if isinstance(error, urllib.error.URLError):
         return DownloadError(
             f"{remote.url} cannot be reached ({error.reason}): check the network, or name a mirror "
             "with --mirror; what has been fetched is kept, and the next try goes on from there."
         )
-    if isinstance(error, OSError) and error.filename is not None:
-        return DownloadError(f"{part} cannot be written ({error.strerror}): make room for it.")
     return DownloadError(
         f"{remote.url} broke off ({error or type(error).__name__}): run the command again; it goes "
         "on from where it stopped."
