@@ -1,6 +1,7 @@
 """Downloads: resumed, verified, whole or not there; and where packages come from."""
 
 import hashlib
+import lzma
 import os
 import shutil
 import socket
@@ -179,6 +180,16 @@ def test_another_version_is_taken_where_the_pinned_one_is_not_offered():
         path = fetch(server)["sounds"]
     assert path.read_bytes() == b"newer" and not is_pinned(path, wanted())
     assert local_package(wanted()) == path
+
+
+@pytest.mark.parametrize("versions", [("7-1", "1-1"), ("1-1", "7-1")])
+def test_the_pinned_version_is_chosen_among_several(versions):
+    data = {"1-1": DATA, "7-1": b"newer"}
+    files = [mirror_files({"sounds": (version, data[version])}) for version in versions]
+    index = next(name for name in files[0] if name.endswith("Packages.xz"))
+    both = b"".join(lzma.decompress(offered[index]) for offered in files)
+    with serving({**files[0], **files[1], index: lzma.compress(both)}) as server:
+        assert fetch(server)["sounds"].read_bytes() == DATA
 
 
 def test_a_package_that_is_not_offered_is_left_out_unless_none_is():
