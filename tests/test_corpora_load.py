@@ -174,7 +174,7 @@ def test_another_release_serves_the_clips_that_are_the_same(world):
 def test_packages_that_hold_nothing_of_it(world):
     other = {name: ("9", deb_bytes({"./a.txt": b"a"})) for name in PACKAGES}
     world.files = {f"/{k}": v for k, v in mirror_files(other).items()}
-    with pytest.raises(UserError, match=r"No clip of pocket .*bookworm with --mirror URL"):
+    with pytest.raises(UserError, match=r"No clip of pocket .*bookworm with DASHENG_MIRROR=URL"):
         load_corpus("pocket", progress=False)
 
 

@@ -46,7 +46,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(metavar="ACTION", dest="action", required=True)
     fetch = actions.add_parser("fetch", help="download and decode, once")
     fetch.add_argument("names", nargs="*", metavar="NAME", help="which corpora (default: pocket)")
-    fetch.add_argument("--mirror", metavar="URL", help="a Debian mirror, instead of apt-get's")
+    fetch.add_argument(
+        "--mirror", metavar="URL", help="a Debian mirror, instead of apt-get's (or $DASHENG_MIRROR)"
+    )
     fetch.add_argument("--quiet", action="store_true", help="no progress bars")
     show = actions.add_parser("list", help="what there is, and what is here already")
     show.add_argument("names", nargs="*", metavar="NAME", help="tell more about these")

@@ -88,12 +88,12 @@ def fetch_packages(
     else:
         raise UserError(
             "There is no apt-get here to ask for packages: name a Debian mirror with "
-            "--mirror URL or DASHENG_MIRROR=URL."
+            "DASHENG_MIRROR=URL."
         )
     if not offers:
         raise UserError(
             f"None of the packages of the corpus ({missing[0]['package']}, …) is offered here: "
-            f"name a Debian mirror that has release {release} with --mirror URL."
+            f"name a Debian mirror that has release {release} with DASHENG_MIRROR=URL."
         )
     total = sum(offer.remote.size or 0 for offer in offers)
     with tqdm(
@@ -126,7 +126,8 @@ def _fetch(offer: Offer, bar: tqdm, proxy: str | None) -> Path:
         if not destination.exists():
             raise DownloadError(
                 f"apt-get did not bring {offer.package} {offer.version}: see what "
-                f"`apt-get download {offer.package}` says, or name a mirror with --mirror URL."
+                f"`apt-get download {offer.package}` says, or name a mirror with "
+                "DASHENG_MIRROR=URL."
             )
         bar.update(offer.remote.size or 0)
     return destination
@@ -164,7 +165,7 @@ def _apt_offers(wanted: list[dict[str, Any]]) -> list[Offer]:
         said = lines[0][3:].strip() if lines else f"apt-get ended with {refreshed.returncode}"
         raise UserError(
             f"The package lists cannot be fetched ({said}): check the network, or name a Debian "
-            "mirror with --mirror URL."
+            "mirror with DASHENG_MIRROR=URL."
         )
     return offers
 
@@ -217,12 +218,12 @@ def _apt(
     except subprocess.TimeoutExpired as error:
         raise UserError(
             f"apt-get {arguments[0]} did not answer within {_TIMEOUT} s: check the network, or "
-            "name a Debian mirror with --mirror URL."
+            "name a Debian mirror with DASHENG_MIRROR=URL."
         ) from error
     if check and answer.returncode:
         raise UserError(
             f"apt-get {arguments[0]} failed ({answer.stderr.strip().splitlines()[-1:]}): "
-            "name a Debian mirror with --mirror URL."
+            "name a Debian mirror with DASHENG_MIRROR=URL."
         )
     return answer
 
@@ -269,7 +270,8 @@ def _index(mirror: str, release: str, component: str) -> str:
                 return unpack(path.read_bytes()).decode("utf-8")
             except (OSError, EOFError, lzma.LZMAError, UnicodeDecodeError) as error:
                 raise DownloadError(
-                    f"{base}{suffix} is damaged ({error}): name another mirror with --mirror."
+                    f"{base}{suffix} is damaged ({error}): name another mirror with "
+                    "DASHENG_MIRROR=URL."
                 ) from error
     raise failure
 

@@ -87,7 +87,7 @@ def download(
                 raise DownloadError(
                     f"{remote.url} does not have the SHA-256 that was promised "
                     f"({remote.sha256[:12]}…); it was thrown away. Run the command again, and if "
-                    "that does not help, name another mirror with --mirror."
+                    "that does not help, name another mirror with DASHENG_MIRROR=URL."
                 )
             os.replace(part, destination)
         except (OSError, http.client.HTTPException, _CutShort) as error:
@@ -156,7 +156,7 @@ def _reason(remote: Remote, part: Path, error: Exception) -> DownloadError:
     if isinstance(error, urllib.error.HTTPError):
         return DownloadError(
             f"{remote.url} was refused ({error.code} {error.reason}): "
-            "name another mirror with --mirror, or run the command again later."
+            "name another mirror with DASHENG_MIRROR=URL, or run the command again later."
         )
     if isinstance(error, OSError) and error.errno in _DISK:
         return DownloadError(
@@ -166,7 +166,8 @@ def _reason(remote: Remote, part: Path, error: Exception) -> DownloadError:
     if isinstance(error, urllib.error.URLError):
         return DownloadError(
             f"{remote.url} cannot be reached ({error.reason}): check the network, or name a mirror "
-            "with --mirror; what has been fetched is kept, and the next try goes on from there."
+            "with DASHENG_MIRROR=URL; what has been fetched is kept, and the next try goes on from "
+            "there."
         )
     return DownloadError(
         f"{remote.url} broke off ({error or type(error).__name__}): run the command again; it goes "

@@ -68,7 +68,7 @@ def available(manifest: Manifest, paths: dict[str, Path]) -> Manifest:
     if all(n in paths and is_pinned(paths[n], p) for n, p in pinned.items()):
         return manifest
     release = manifest.info["release"]
-    mend = f"name a Debian mirror that has release {release} with --mirror URL"
+    mend = f"name a Debian mirror that has release {release} with DASHENG_MIRROR=URL"
     return part_that_is_there(manifest, _hashes(paths), mend)
 
 

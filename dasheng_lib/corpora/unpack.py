@@ -124,7 +124,7 @@ def _decompressed(path: Path, name: str, data: BinaryIO) -> Iterator[BinaryIO]:
     else:
         raise UnpackError(
             f"{path.name} is packed with {kind}, which needs the program dpkg-deb: "
-            "install dpkg, or name a mirror of an older release with --mirror."
+            "install dpkg, or name a mirror of an older release with DASHENG_MIRROR=URL."
         )
 
 
