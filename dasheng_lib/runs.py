@@ -35,13 +35,14 @@ class RunConfig:
 
     Attributes:
         preset: encoder size, one of :data:`dasheng_lib.model.PRESETS`.
-        mask_ratio, group: see :func:`dasheng_lib.masking.group_mask`.
+        mask_ratio, group: see :func:`dasheng_lib.masking.group_mask`. The paper hides 0.75 of
+            10 s; of the second that a sound of the pocket corpus lasts, half teaches more.
         batch, clip_seconds, short: see :class:`dasheng_lib.crops.Crops`.
         train: see :class:`dasheng_lib.train.TrainConfig`; its seed also seeds weights and crops.
     """
 
     preset: str = "nano"
-    mask_ratio: float = 0.75
+    mask_ratio: float = 0.5
     group: int = 2
     batch: int = 64
     clip_seconds: float = 2.0

@@ -28,12 +28,12 @@ class TrainConfig:
             the weights stay float32).
     """
 
-    steps: int = 1000
+    steps: int = 1200
     lr: float = 1e-3
     warmup: float = 0.05
     final: float = 0.1
     weight_decay: float = 0.01
-    betas: tuple[float, float] = (0.9, 0.95)
+    betas: tuple[float, float] = (0.9, 0.999)
     clip_norm: float = 1.0
     seed: int = 0
     precision: str = "float32"

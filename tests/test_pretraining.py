@@ -1,12 +1,16 @@
 """The loop, its data and its runs: repeatable, resumable, and never half-written."""
 
+import argparse
 import json
 
 import numpy as np
 import pytest
 import torch
+from smoke_book import ROOT
 
 from dasheng_lib import runs
+from dasheng_lib.book.driver.chapters import read_chapter
+from dasheng_lib.commands.pretrain import add_run_arguments, run_config
 from dasheng_lib.crops import Crops
 from dasheng_lib.errors import UserError
 from dasheng_lib.runs import Run, RunConfig, new_model, pretrain_into, pretrained
@@ -148,3 +152,16 @@ def test_impossible_settings_are_named(make):
         make()
     with pytest.raises(UserError, match="nano"):
         RunConfig(preset="giant")
+
+
+@pytest.mark.parametrize("chapter", ["03_pretraining", "05_knn", "07_rank"])
+def test_library_command_and_chapters_ask_for_one_and_the_same_run(chapter):
+    parser = argparse.ArgumentParser()
+    add_run_arguments(parser)
+    usual = run_config(parser.parse_args([]), seed=0)
+    assert usual == RunConfig()
+    declared = read_chapter(ROOT / "book" / f"{chapter}.ipynb").parameters
+    for name in ("preset", "mask_ratio", "group", "batch", "clip_seconds"):
+        assert declared[name].default == getattr(usual, name), name
+    for name in ("steps", "lr", "seed"):
+        assert declared[name].default == getattr(usual.train, name), name

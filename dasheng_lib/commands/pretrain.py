@@ -7,6 +7,8 @@ from pathlib import Path
 
 from dasheng_lib.errors import UserError
 from dasheng_lib.model import PRESETS
+from dasheng_lib.runs import RunConfig
+from dasheng_lib.train import TrainConfig
 
 EPILOG = """\
 A run goes on by itself from what lies in --out: stop it at any time and give the same
@@ -14,22 +16,25 @@ command again. The folder gets config.json, log.csv (a row a step), step-N.safet
 steps) and, at the end, final.safetensors, which other commands take as dasheng:PATH.
 
 example:
-  dasheng pretrain --preset nano --corpus pocket --steps 1000 --out runs/first
+  dasheng pretrain --preset nano --corpus pocket --steps 1200 --out runs/first
 """
 
 
 def add_run_arguments(parser: argparse.ArgumentParser) -> None:
     """The options that determine a run; others that train share them."""
-    parser.add_argument("--preset", default="nano", help=f"size: {', '.join(PRESETS)} (nano)")
-    parser.add_argument("--steps", type=int, default=1000, help="optimizer steps (1000)")
-    parser.add_argument("--batch", type=int, default=64, help="crops in a step (64)")
-    parser.add_argument("--clip-seconds", type=float, default=2.0, help="length of a crop (2.0)")
-    parser.add_argument("--mask-ratio", type=float, default=0.75, help="share hidden (0.75)")
-    parser.add_argument("--group", type=int, default=2, help="tokens hidden together (2)")
-    parser.add_argument("--lr", type=float, default=1e-3, help="peak learning rate (0.001)")
-    parser.add_argument(
-        "--precision", default="float32", help="float32, or bfloat16 for the blocks (float32)"
-    )
+    usual = RunConfig()
+
+    def option(name: str, kind: type, value: object, what: str) -> None:
+        parser.add_argument(name, type=kind, default=value, help=f"{what} ({value})")
+
+    option("--preset", str, usual.preset, f"size: {', '.join(PRESETS)}")
+    option("--steps", int, usual.train.steps, "optimizer steps")
+    option("--batch", int, usual.batch, "crops in a step")
+    option("--clip-seconds", float, usual.clip_seconds, "length of a crop")
+    option("--mask-ratio", float, usual.mask_ratio, "share of the tokens that is hidden")
+    option("--group", int, usual.group, "neighbouring tokens hidden together")
+    option("--lr", float, usual.train.lr, "peak learning rate")
+    option("--precision", str, usual.train.precision, "float32, or bfloat16 for the blocks")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -60,15 +65,12 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def run_config(args: argparse.Namespace, seed: int):
+def run_config(args: argparse.Namespace, seed: int) -> RunConfig:
     """The configuration that the options of :func:`add_run_arguments` describe.
 
     Raises:
         UserError: a value is impossible.
     """
-    from dasheng_lib.runs import RunConfig
-    from dasheng_lib.train import TrainConfig
-
     try:
         return RunConfig(
             preset=args.preset,
