@@ -58,9 +58,11 @@ def run(args: argparse.Namespace) -> int:
     encoders = [(None, load_encoder(name)) for name in args.encoder]
     if args.pretrain or not encoders:
         encoders.append((None, load_encoder("logmel")))
+    pretraining = {}  # seconds, which a run from the cache does not cost again
     if args.pretrain:
         for seed in args.seeds:
             finished = pretrained(corpus, run_config(args, seed))
+            pretraining[seed] = round(finished.log["seconds"].iloc[-1])
             encoders += [(seed, finished.encoder(0)), (seed, finished.encoder())]
     rows = [
         evaluate(encoder, judge, probe, args.k).assign(seed=seed)
@@ -78,6 +80,7 @@ def run(args: argparse.Namespace) -> int:
             corpora={judge.name: judge.digest for judge in judges},
             parameters={k: v for k, v in vars(args).items() if k not in ("record", "verb")},
             seconds=round(time.perf_counter() - began),
+            pretraining_seconds=pretraining,
         )
         print(f"kept as {args.record}.csv")
     return 0
