@@ -12,8 +12,10 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.utils.checkpoint import checkpoint
 
 from dasheng_lib.features import HOP, MELS, SAMPLE_RATE, Floor, LogMel, check_wave, frame_count
+from dasheng_lib.input_norm import InputNorm
 
 PATCH_FRAMES = 4
 PATCH = MELS * PATCH_FRAMES
@@ -84,13 +86,14 @@ class Encoder(nn.Module):
 
     sample_rate = SAMPLE_RATE
     hop_ms = 40.0
+    recompute = False  # see :func:`through`
 
     def __init__(self, config: EncoderConfig | None = None) -> None:
         super().__init__()
         self.config = config = config or EncoderConfig()
         self.dim = config.dim
         self.log_mel = LogMel(config.floor)
-        self.norm_in = nn.BatchNorm1d(MELS, momentum=0.01)
+        self.norm_in = InputNorm(MELS, momentum=0.01)
         self.patch = nn.Linear(PATCH, config.dim)
         self.time = nn.Parameter(torch.randn(config.positions, config.dim) * 0.02)
         self.frequency = nn.Parameter(torch.randn(config.dim) * 0.02)
@@ -153,9 +156,7 @@ class Encoder(nn.Module):
     def encode(self, x_BTD: Tensor, valid_BT: Tensor | None = None) -> Tensor:
         """Tokens through the blocks and the last layer norm; invalid ones are no keys."""
         keys_B11T = None if valid_BT is None or valid_BT.all() else valid_BT[:, None, None]
-        for block in self.blocks:
-            x_BTD = block(x_BTD, keys_B11T)
-        return self.norm(x_BTD)
+        return self.norm(through(self.blocks, x_BTD, keys_B11T, recompute=self.recompute))
 
     def _in_chunks(self, patch_BTP: Tensor, valid_BT: Tensor | None) -> Tensor:
         size = self.config.positions
@@ -220,6 +221,20 @@ class Block(nn.Module):
             keys_B11T = q.new_zeros(keys_B11T.shape).masked_fill(~keys_B11T, lowest)
         out = F.scaled_dot_product_attention(q, k, v, attn_mask=keys_B11T)
         return self.proj(out.transpose(1, 2).reshape(B, T, D))
+
+
+def through(
+    blocks: nn.ModuleList, x_BTD: Tensor, keys_B11T: Tensor | None = None, recompute: bool = False
+) -> Tensor:
+    """One block after another. With ``recompute`` the backward pass computes each again instead
+    of keeping what is inside: a third more work for a fraction of the memory.
+    """
+    for block in blocks:
+        if recompute and torch.is_grad_enabled():
+            x_BTD = checkpoint(block, x_BTD, keys_B11T, use_reentrant=False)
+        else:
+            x_BTD = block(x_BTD, keys_B11T)
+    return x_BTD
 
 
 def _xavier(module: nn.Module) -> None:
