@@ -54,12 +54,13 @@ class Crops:
         """Crops in an epoch."""
         return len(self._clip)
 
-    def batch(self, step: int) -> np.ndarray:
-        """The crops of one step."""
-        out = np.zeros((self.batch_size, self.samples), np.float32)
-        for row in range(self.batch_size):
+    def batch(self, step: int, rows: slice | None = None) -> np.ndarray:
+        """The crops of one step, or some of its rows."""
+        chosen = range(self.batch_size)[rows or slice(None)]
+        out = np.zeros((len(chosen), self.samples), np.float32)
+        for crop, row in zip(out, chosen, strict=True):
             epoch, place = self._place(step, row)
-            self._fill(out[row], self._order(epoch)[place], (self.seed, 1, epoch, place))
+            self._fill(crop, self._order(epoch)[place], (self.seed, 1, epoch, place))
         return out
 
     def clips(self, step: int) -> np.ndarray:
