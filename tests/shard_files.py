@@ -72,7 +72,16 @@ def float_wav(value, at=slice(None)):
     return audio(wave, 16000, "WAV", "FLOAT")
 
 
+def lying_flac():
+    """Half a second whose header tells of a whole one."""
+    data = bytearray(audio(ramp(51, 8000)))
+    assert int.from_bytes(data[22:26], "big") == 8000
+    data[22:26] = (16000).to_bytes(4, "big")
+    return bytes(data)
+
+
 BAD = {
+    "lying.flac": (lying_flac(), "damaged"),
     "corrupt.flac": (broken_flac(), "damaged"),
     "headless.flac": (b"fLaC" + bytes(500), "damaged"),
     "nothing.wav": (b"", "damaged"),
@@ -93,6 +102,6 @@ def faulty_shards(tmp_path_factory):
     folder = tmp_path_factory.mktemp("faulty")
     good = [(f"good{i}.flac", audio(ramp(i, 16000))) for i in range(4)]
     bad = [(name, data) for name, (data, _) in BAD.items()]
-    tar_of(folder / "a.tar", [*good[:2], *bad[:6], good[2], *bad[6:], good[3]])
+    tar_of(folder / "a.tar", [*good[:2], *bad[:7], good[2], *bad[7:], good[3]])
     tar_of(folder / "b.tar", [(f"fine{i}.flac", audio(ramp(10 + i, 16000))) for i in range(6)])
     return folder

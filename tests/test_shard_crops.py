@@ -82,6 +82,16 @@ def test_a_batch_is_a_function_of_seed_and_step_wherever_the_shards_lie(shards, 
     assert not np.array_equal(run[7], crops(shards, seed=4).batch(7))
 
 
+def test_folders_may_change_their_names(tmp_path):
+    for names in ("ab", "ba"):
+        for number, name in enumerate(names):
+            member = ("x.flac", audio(ramp(number, 48000)))
+            tar_of(tmp_path / names / name / "shard.tar", [member])
+    one, other = (crops([tmp_path / n / "a", tmp_path / n / "b"], batch=2) for n in ("ab", "ba"))
+    assert one.digest == other.digest
+    np.testing.assert_array_equal(epoch(one), epoch(other))
+
+
 @pytest.mark.parametrize("workers", [0, 3])
 def test_ranks_see_together_what_one_process_sees(shards, workers):
     whole, left, right = (crops(shards, batch=6, workers=w) for w in (0, workers, workers))
@@ -142,6 +152,13 @@ def test_what_is_bad_gives_way_to_good_crops_on_every_rank_alike(faulty_shards):
     assert len(whole.skipped) == len(BAD) and whole.skipped == left.skipped | right.skipped
     resumed = crops(faulty_shards, batch=4)
     np.testing.assert_array_equal(resumed.batch(11), batch)
+
+
+def test_what_headers_tell_never_enters_the_order(faulty_shards):
+    source = crops(faulty_shards, batch=1)
+    known = {key for (_, key), reason in source.skipped.items()}
+    assert known == {"headless", "nothing", "fast", "short", "empty", "good1.wav"}
+    assert len(source) == 10 + len(BAD) - len(known)
 
 
 def test_one_silent_crop_does_not_cost_its_clip(tmp_path):

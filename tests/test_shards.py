@@ -23,6 +23,7 @@ from dasheng_lib.shards import (
     index,
     read_shards,
     shard_index,
+    write,
     write_shards,
 )
 
@@ -79,10 +80,29 @@ def test_packing_goes_on_where_it_stopped(shards, tmp_path):
     assert not list(tmp_path.glob(".*"))
 
 
+def test_a_kill_between_a_shard_and_its_record_costs_nothing(tmp_path, monkeypatch):
+    real, calls = write._write_record, []
+
+    def dying(*arguments):
+        calls.append(arguments)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        real(*arguments)
+
+    clips = [clip(i, 4000) for i in range(4)]
+    with monkeypatch.context() as patch:
+        patch.setattr(write, "_write_record", dying)
+        with pytest.raises(KeyboardInterrupt):
+            write_shards(tmp_path, clips, 2, progress=False)
+    assert (tmp_path / "shard-000000.tar").exists()
+    assert write_shards(tmp_path, clips, 2, progress=False).clips == 4
+    assert len(list(read_shards(tmp_path))) == 4
+
+
 def test_another_source_is_not_mixed_in(shards, tmp_path):
     folder = shutil.copytree(shards, tmp_path / "shards")
     clips = [clip(i, n) for i, n in enumerate(LENGTHS)]
-    for others, per_shard in [(clips[1:], 4), (clips, 5), (clips[:4], 4)]:
+    for others, per_shard in [(clips[::-1], 4), (clips[1:], 4), (clips, 5), (clips[:4], 4)]:
         with pytest.raises(UserError, match="another folder"):
             write_shards(folder, others, per_shard, progress=False)
     foreign = tar_of(tmp_path / "foreign" / "a.tar", [("a.flac", audio(ramp(1, 999)))])
@@ -207,9 +227,10 @@ def test_an_unwritable_folder_is_told_before_any_audio_is_read(tmp_path, monkeyp
         raise PermissionError(errno.EACCES, "Permission denied")
 
     monkeypatch.setattr("dasheng_lib.cache.tempfile.mkstemp", refuse)
-    broken = Clip("a", lambda: pytest.fail("was read"), {})
+    read = []
     with pytest.raises(UserError, match="Cannot write"):
-        write_shards(tmp_path / "out", [broken], progress=False)
+        write_shards(tmp_path / "out", [Clip("a", lambda: read.append(1), {})], progress=False)
+    assert not read
 
 
 def test_nothing_to_pack_is_told(tmp_path):

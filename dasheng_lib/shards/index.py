@@ -25,6 +25,7 @@ from dasheng_lib.shards.member import DAMAGED, DUPLICATE, UNKNOWN_LENGTH, OpenSh
 
 AUDIO = ("flac", "mp3", "wav", "ogg", "opus")
 VERSION = 1  # raise it when an index changes
+_HEAD = 4096  # bytes
 _LONGEST = 1 << 40  # samples; a header that claims more does not know
 
 
@@ -39,7 +40,8 @@ class ShardIndex:
             ``rate`` in Hz, and ``meta_offset``, ``meta_size`` of ``KEY.json`` (size 0: none).
             Mapped from disk, so a process holds only what it touches.
         faults: key to reason, for audio that has no row; ``""`` is the tar file itself.
-        digest: hex, of every key, size, number of samples and rate; not of the path.
+        digest: hex, of every key, size, number of samples, rate and first 4096 bytes (in flac these
+            hold the MD5 of the samples); not of the path.
     """
 
     path: Path
@@ -68,12 +70,13 @@ def shard_index(path: Path | str) -> ShardIndex:
         raise unreadable(path, error) from error
 
     def make(folder: Path) -> None:
-        rows, faults = _scan(path)
+        rows, faults, heads = _scan(path)
         width = max([len(row[0]) for row in rows], default=1)
         members = np.array(rows, _dtype(width))
         np.save(folder / "members.npy", members)
         columns = [members[name].tobytes() for name in ("key", "size", "samples", "rate")]
-        told = {"faults": faults, "digest": hashlib.sha256(b"".join(columns)).hexdigest()[:16]}
+        identity = hashlib.sha256(b"".join([*columns, heads])).hexdigest()[:16]
+        told = {"faults": faults, "digest": identity}
         (folder / "told.json").write_text(json.dumps(told))
 
     recipe = {
@@ -121,7 +124,8 @@ def _dtype(width: int) -> np.dtype:
     return np.dtype([("key", f"S{width}"), ("kind", "S4"), *numbers, *meta])
 
 
-def _scan(path: Path) -> tuple[list[tuple], dict[str, str]]:
+def _scan(path: Path) -> tuple[list[tuple], dict[str, str], bytes]:
+    """Rows of the index, faults, and a hash over the beginnings of the members."""
     shard, size = OpenShard(path), path.stat().st_size
     audio: dict[str, tuple[str, int, int]] = {}
     meta: dict[str, tuple[int, int]] = {}
@@ -150,7 +154,7 @@ def _scan(path: Path) -> tuple[list[tuple], dict[str, str]]:
         faults[""] = f"cut short or damaged after {last}"
     except OSError as error:
         raise unreadable(path, error) from error
-    rows = []
+    rows, heads = [], hashlib.sha256()
     for key, (kind, offset, length) in audio.items():
         try:
             samples, rate = shard.length(offset, length)
@@ -160,8 +164,10 @@ def _scan(path: Path) -> tuple[list[tuple], dict[str, str]]:
         if samples > _LONGEST:
             faults[key] = UNKNOWN_LENGTH
             continue
+        heads.update(shard.bytes(offset, min(length, _HEAD)))
         rows.append((key.encode(), kind.encode(), offset, length, samples, rate))
-    return [(*row, *meta.get(row[0].decode(), (0, 0))) for row in rows], faults
+    rows = [(*row, *meta.get(row[0].decode(), (0, 0))) for row in rows]
+    return rows, faults, heads.digest()
 
 
 def _split(name: str) -> tuple[str, str]:
