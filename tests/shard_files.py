@@ -81,6 +81,7 @@ def lying_flac():
 
 
 BAD = {
+    "half.mp3": (audio(ramp(52, 16000), kind="MP3")[:1500], "damaged"),
     "lying.flac": (lying_flac(), "damaged"),
     "corrupt.flac": (broken_flac(), "damaged"),
     "headless.flac": (b"fLaC" + bytes(500), "damaged"),
@@ -102,6 +103,6 @@ def faulty_shards(tmp_path_factory):
     folder = tmp_path_factory.mktemp("faulty")
     good = [(f"good{i}.flac", audio(ramp(i, 16000))) for i in range(4)]
     bad = [(name, data) for name, (data, _) in BAD.items()]
-    tar_of(folder / "a.tar", [*good[:2], *bad[:7], good[2], *bad[7:], good[3]])
+    tar_of(folder / "a.tar", [*good[:2], *bad[:8], good[2], *bad[8:], good[3]])
     tar_of(folder / "b.tar", [(f"fine{i}.flac", audio(ramp(10 + i, 16000))) for i in range(6)])
     return folder
