@@ -25,6 +25,10 @@ class AudioError(UserError):
     """An audio file that cannot be used; the text names it."""
 
 
+class NotFiniteError(AudioError):
+    """An audio file that holds NaN or infinity."""
+
+
 def decode(
     source: bytes | str | os.PathLike, *, name: str = "", seconds: float | None = None
 ) -> np.ndarray:
@@ -78,7 +82,7 @@ def read(
         ) from error
     frames_FC = np.concatenate(blocks)
     if not np.isfinite(frames_FC).all():
-        raise AudioError(f"{name} holds samples that are not numbers: export it again.")
+        raise NotFiniteError(f"{name} holds samples that are not numbers: export it again.")
     return frames_FC, rate
 
 

@@ -21,6 +21,7 @@ VERBS = {
         "dasheng_lib.commands.pretrain",
         "pretrain an encoder, or go on where a run stopped",
     ),
+    "shards": ("dasheng_lib.commands.shards", "pack audio for training at scale, list it, unpack"),
 }
 STOPPED = 130  # as shells report an interrupt
 PIPE_CLOSED = 141  # and a closed pipe

@@ -56,10 +56,10 @@ class Crops:
         return len(self._clip)
 
     def batch(self, step: int, rows: slice | None = None) -> np.ndarray:
-        """The crops of one step, or only these rows of them."""
-        wanted = range(self.batch_size)[rows or slice(None)]
-        out = np.zeros((len(wanted), self.samples), np.float32)
-        for crop, row in zip(out, wanted, strict=True):
+        """The crops of one step, or some of its rows."""
+        chosen = range(self.batch_size)[rows or slice(None)]
+        out = np.zeros((len(chosen), self.samples), np.float32)
+        for crop, row in zip(out, chosen, strict=True):
             epoch, place = self._place(step, row)
             self._fill(crop, self._order(epoch)[place], (self.seed, 1, epoch, place))
         return out

@@ -21,6 +21,8 @@ class RunConfig:
             10 s; of the second that a sound of the pocket corpus lasts, half teaches more.
         batch, clip_seconds, short: see :class:`dasheng_lib.crops.Crops`; the batch is that of
             all processes together.
+        streams: places in shards that are read at once, see
+            :class:`dasheng_lib.shards.ShardCrops`; a multiple of the processes is best.
         hold_out: share of the audio that is never trained on, but validated on.
         epoch: steps between two validations; 0 validates at the end only.
         train: see :class:`dasheng_lib.train.TrainConfig`; its seed also seeds weights and crops.
@@ -32,6 +34,7 @@ class RunConfig:
     batch: int = 64
     clip_seconds: float = 2.0
     short: str = "fill"
+    streams: int = 8
     hold_out: float = 0.0
     epoch: int = 0
     train: TrainConfig = field(default_factory=TrainConfig)
@@ -42,8 +45,13 @@ class RunConfig:
         longest = PRESETS[self.preset].positions * TOKEN_SAMPLES / SAMPLE_RATE
         if not 0.1 <= self.clip_seconds <= longest:
             raise ValueError(f"clip_seconds is 0.1 to {longest}, not {self.clip_seconds}")
-        if self.batch < 1 or self.group < 1:
-            raise ValueError(f"batch and group are at least 1, not {self.batch}, {self.group}")
+        if min(self.batch, self.group, self.streams) < 1:
+            raise ValueError(
+                "batch, group and streams are at least 1, "
+                f"not {self.batch}, {self.group} and {self.streams}"
+            )
+        if self.short not in ("fill", "pad"):
+            raise ValueError(f"short is 'fill' or 'pad', not {self.short!r}")
         if not 0.0 <= self.hold_out <= 0.5 or self.epoch < 0:
             raise ValueError("hold_out is 0 to 0.5 and epoch at least 0")
         _ = self.mae  # which checks the mask ratio

@@ -5,6 +5,7 @@ import os
 os.environ.setdefault("OMP_NUM_THREADS", "2")
 
 import pytest
+from shard_files import faulty_shards, shards  # noqa: F401
 from smoke_book import smoke_book  # noqa: F401
 
 from dasheng_lib.corpora.synthetic import synthetic_corpus

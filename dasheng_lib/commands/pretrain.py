@@ -25,7 +25,8 @@ A recipe sets every option that the command does not. The paper's and its code's
 examples:
   dasheng pretrain --preset nano --corpus pocket --steps 1200 --out runs/first
   dasheng pretrain --steps 20000 --hold-out 0.03 --epoch 1000 --out runs/longer
-  torchrun --nproc-per-node 8 -m dasheng_lib.train --recipe paper:base --out runs/base
+  torchrun --nproc-per-node 8 -m dasheng_lib.train --recipe paper:base \\
+      --shards audio/train --held-shards audio/valid --out runs/base
 """
 
 
@@ -43,6 +44,7 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
     option("--steps", int, usual.train.steps, "optimizer steps")
     option("--batch", int, usual.batch, "crops in a step, of all processes together")
     option("--clip-seconds", float, usual.clip_seconds, "length of a crop")
+    option("--streams", int, usual.streams, "places in shards that are read at once")
     option("--short", str, usual.short, "crops of short clips: fill with more clips, or pad")
     option("--mask-ratio", float, usual.mask_ratio, "share of the tokens that is hidden")
     option("--group", int, usual.group, "neighbouring tokens hidden together")
@@ -62,6 +64,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder of the run")
     audio = parser.add_argument_group("audio")
     audio.add_argument("--corpus", default="pocket", help="which recordings (pocket)")
+    audio.add_argument("--shards", nargs="+", help="tar shards instead: files, folders, patterns")
+    audio.add_argument("--held-shards", nargs="+", help="shards to validate on")
     run = parser.add_argument_group("the run (in brackets: what the quick recipe says)")
     add_run_arguments(run)
     run.add_argument("--seed", type=int, default=0, help="of weights, crops and masks (0)")
@@ -126,5 +130,20 @@ def _audio(args: argparse.Namespace, config: RunConfig):
     from dasheng_lib.corpora import load_corpus
     from dasheng_lib.corpora.prepared import prepare
     from dasheng_lib.runs import batches_of
+    from dasheng_lib.shards import ShardCrops
 
-    return batches_of(prepare(load_corpus(args.corpus)), config)
+    if not args.shards:
+        return batches_of(prepare(load_corpus(args.corpus)), config)
+    return tuple(
+        shards
+        and ShardCrops(
+            shards,
+            config.clip_seconds,
+            config.batch,
+            seed,
+            streams=config.streams,
+            short=config.short,
+            progress=True,
+        )
+        for shards, seed in ((args.shards, config.train.seed), (args.held_shards, 0))
+    )

@@ -1,0 +1,193 @@
+"""What a shard holds and where, found by one pass over its headers and kept in the cache.
+
+Training reads members in its own order, and must know how many crops there are before it
+begins; both follow from the index alone. Nothing is written beside the shard.
+"""
+
+from __future__ import annotations
+
+import glob
+import hashlib
+import json
+import os
+import re
+import tarfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from dasheng_lib.audio import AudioError
+from dasheng_lib.cache import artefact
+from dasheng_lib.errors import UserError
+from dasheng_lib.shards.member import DAMAGED, DUPLICATE, UNKNOWN_LENGTH, OpenShard, unreadable
+
+AUDIO = ("flac", "mp3", "wav", "ogg", "opus")
+VERSION = 1  # raise it when an index changes
+_HEAD = 4096  # bytes
+_LONGEST = 1 << 40  # samples; a header that claims more does not know
+
+
+@dataclass(frozen=True, eq=False)
+class ShardIndex:
+    """The audio of one shard.
+
+    Attributes:
+        path: of the tar file.
+        members: structured, one row per audio member in the order of the file: ``key``
+            (UTF-8 bytes), ``kind`` (file ending), ``offset`` and ``size`` in bytes, ``samples``,
+            ``rate`` in Hz, and ``meta_offset``, ``meta_size`` of ``KEY.json`` (size 0: none).
+            Mapped from disk, so a process holds only what it touches.
+        faults: key to reason, for audio that has no row; ``""`` is the tar file itself.
+        digest: hex, of every key, size, number of samples, rate and first 4096 bytes (in flac these
+            hold the MD5 of the samples); not of the path.
+    """
+
+    path: Path
+    members: np.ndarray
+    faults: dict[str, str]
+    digest: str
+
+    def key(self, member: int) -> str:
+        """The key of a row of ``members``."""
+        return self.members["key"][member].decode()
+
+
+def shard_index(path: Path | str) -> ShardIndex:
+    """The index of a tar shard, ours or any in webdataset's layout with flac, mp3, wav, ogg, opus.
+
+    A tar that is cut short or damaged serves the members before the damage and says so in
+    ``faults[""]``. A file that is replaced is indexed again.
+
+    Raises:
+        UserError: the file cannot be read.
+    """
+    path = Path(path).absolute()
+    try:
+        stat = path.stat()
+    except OSError as error:
+        raise unreadable(path, error) from error
+
+    def make(folder: Path) -> None:
+        rows, faults, heads = _scan(path)
+        width = max([len(row[0]) for row in rows], default=1)
+        members = np.array(rows, _dtype(width))
+        np.save(folder / "members.npy", members)
+        columns = [members[name].tobytes() for name in ("key", "size", "samples", "rate")]
+        identity = hashlib.sha256(b"".join([*columns, heads])).hexdigest()[:16]
+        told = {"faults": faults, "digest": identity}
+        (folder / "told.json").write_text(json.dumps(told))
+
+    recipe = {
+        "path": os.fsdecode(os.fsencode(path)).encode("utf-8", "backslashreplace").decode(),
+        "size": stat.st_size,
+        "mtime_ns": stat.st_mtime_ns,
+        "version": VERSION,
+    }
+    folder = artefact("shard-index", recipe, make)
+    members = np.load(folder / "members.npy", mmap_mode="r")
+    return ShardIndex(path, members, **json.loads((folder / "told.json").read_text()))
+
+
+def find_shards(shards: str | Path | Sequence[str | Path]) -> list[Path]:
+    """Paths of shards, sorted by file name, so that moving a folder changes no order.
+
+    Args:
+        shards: tar files, folders of them, patterns (``audioset/*.tar``) or ranges as webdataset
+            writes them (``shard-{000000..000012}.tar``), one or a list.
+
+    Raises:
+        UserError: one of them names nothing.
+    """
+    found: set[Path] = set()
+    for one in [shards] if isinstance(shards, str | os.PathLike) else shards:
+        path = Path(one)
+        if path.is_dir():
+            here = list(path.glob("*.tar"))
+        elif path.exists():
+            here = [path]
+        else:
+            here = [Path(p) for text in _ranges(str(one)) for p in glob.glob(text)]
+        if not here:
+            raise UserError(
+                f"There are no shards at {one}: name a .tar file, a folder of them or a quoted "
+                "pattern, or make some with `dasheng shards pack`."
+            )
+        found.update(p.absolute() for p in here)
+    return sorted(found, key=lambda p: (p.name, str(p)))
+
+
+def _dtype(width: int) -> np.dtype:
+    numbers = [(name, "<i8") for name in ("offset", "size", "samples", "rate")]
+    meta = [("meta_offset", "<i8"), ("meta_size", "<i8")]
+    return np.dtype([("key", f"S{width}"), ("kind", "S4"), *numbers, *meta])
+
+
+def _scan(path: Path) -> tuple[list[tuple], dict[str, str], bytes]:
+    """Rows of the index, faults, and a hash over the beginnings of the members."""
+    shard, size = OpenShard(path), path.stat().st_size
+    audio: dict[str, tuple[str, int, int]] = {}
+    meta: dict[str, tuple[int, int]] = {}
+    faults: dict[str, str] = {}
+    last = "the beginning"
+    try:
+        with tarfile.open(path, "r:") as tar:
+            for entry in tar:
+                if entry.offset_data + entry.size > size:
+                    raise tarfile.ReadError("unexpected end")
+                name = _text(entry.name)
+                last = name
+                stem, kind = _split(name)
+                if not entry.isreg() or entry.issparse():
+                    continue
+                if kind == "json":
+                    meta.setdefault(stem, (entry.offset_data, entry.size))
+                elif kind in AUDIO and stem in audio:
+                    faults[f"{stem}.{kind}"] = DUPLICATE
+                elif kind in AUDIO:
+                    audio[stem] = kind, entry.offset_data, entry.size
+            # tarfile takes a damaged header for the end; the end is a block of zeros.
+            if shard.bytes(tar.offset, tarfile.BLOCKSIZE) != tarfile.NUL * tarfile.BLOCKSIZE:
+                raise tarfile.ReadError("no end")
+    except (tarfile.TarError, ValueError, EOFError, OverflowError):
+        faults[""] = f"cut short or damaged after {last}"
+    except OSError as error:
+        raise unreadable(path, error) from error
+    rows, heads = [], hashlib.sha256()
+    for key, (kind, offset, length) in audio.items():
+        try:
+            samples, rate = shard.length(offset, length)
+        except AudioError:
+            faults[key] = DAMAGED
+            continue
+        if samples > _LONGEST:
+            faults[key] = UNKNOWN_LENGTH
+            continue
+        heads.update(shard.bytes(offset, min(length, _HEAD)))
+        rows.append((key.encode(), kind.encode(), offset, length, samples, rate))
+    rows = [(*row, *meta.get(row[0].decode(), (0, 0))) for row in rows]
+    return rows, faults, heads.digest()
+
+
+def _split(name: str) -> tuple[str, str]:
+    """Key and ending. webdataset cuts at the first dot; foreign names such as ``a.16k.flac``
+    would then have no known ending, so the key reaches to the last one."""
+    stem, _, kind = name.rpartition(".")
+    if not stem.rpartition("/")[2] or "/" in kind:
+        return name, ""
+    return stem, kind.lower()
+
+
+def _text(name: str) -> str:
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
+def _ranges(text: str) -> list[str]:
+    found = re.search(r"\{(\d+)\.\.(\d+)\}", text)
+    if not found:
+        return [text]
+    first, last = found.groups()
+    names = [str(n).zfill(len(first)) for n in range(int(first), int(last) + 1)]
+    tails = _ranges(text[found.end() :])
+    return [text[: found.start()] + name + tail for name in names for tail in tails]

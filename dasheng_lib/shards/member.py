@@ -1,0 +1,168 @@
+"""One audio member of a shard: its bytes where they lie, its samples, and what is wrong with them.
+
+The reasons below are all that this package ever gives for leaving something out.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import soundfile
+
+from dasheng_lib.audio import AudioError
+from dasheng_lib.errors import UserError
+
+DAMAGED = "damaged"
+DUPLICATE = "duplicate key"
+MISSING = "missing"
+NOT_NUMBERS = "not numbers"
+OUTSIDE = "path out of the folder"
+SHORT = "too short"
+SILENT = "silent"
+UNKNOWN_LENGTH = "unknown length"
+WRONG_RATE = "wrong rate"
+
+SHORTEST = 480  # samples: the front end needs 30 ms at 16 kHz
+SILENCE = 2.0**-16  # half a step of 16 bit: what never exceeds it is packed as zeros
+_READ_AHEAD = 1 << 18  # bytes; most members come with one read
+
+
+class OpenShard:
+    """A shard held open; threads share it, for every read says where it reads.
+
+    Closed when the last user lets go of it, so it can leave a cache while another thread reads.
+
+    Raises:
+        UserError: the file cannot be opened.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            self._handle = os.open(path, os.O_RDONLY)
+        except OSError as error:
+            raise unreadable(path, error) from error
+
+    def __del__(self) -> None:
+        if hasattr(self, "_handle"):
+            os.close(self._handle)
+
+    def bytes(self, offset: int, size: int) -> bytes:
+        """``size`` bytes from ``offset``, fewer at the end of the file.
+
+        Raises:
+            UserError: the disk or network fails.
+        """
+        try:
+            return os.pread(self._handle, size, offset)
+        except OSError as error:
+            raise unreadable(self.path, error) from error
+
+    def length(self, offset: int, size: int) -> tuple[int, int]:
+        """Frames and rate in Hz that the header of a member tells.
+
+        Raises:
+            AudioError: it is no audio.
+        """
+        with _Audio(self, offset, size) as stream:
+            return stream.frames, stream.samplerate
+
+    def wave(self, offset: int, size: int, start: int, count: int) -> np.ndarray:
+        """Samples ``start … start + count`` of a member: float32 [count], channels averaged.
+
+        Only this part is decoded where the format can seek (wav and flac do so cheaply).
+
+        Raises:
+            AudioError: damaged, or it holds fewer samples.
+        """
+        with _Audio(self, offset, size) as stream:
+            stream.seek(start)
+            frames_FC = stream.read(count, dtype="float32", always_2d=True)
+        if len(frames_FC) != count:
+            raise AudioError(f"A member of {self.path} ends early.")
+        return frames_FC.mean(axis=1, dtype=np.float32)
+
+
+class _Audio:
+    """A member as a ``soundfile.SoundFile``; what libsndfile says becomes an AudioError."""
+
+    def __init__(self, shard: OpenShard, offset: int, size: int) -> None:
+        self._part = _Part(shard, offset, size)
+
+    def __enter__(self) -> soundfile.SoundFile:
+        try:
+            self._stream = soundfile.SoundFile(io.BufferedReader(self._part, _READ_AHEAD))
+        except Exception as error:
+            self.__exit__(type(error), error, None)
+            raise
+        return self._stream
+
+    def __exit__(self, kind, error, _) -> None:
+        if hasattr(self, "_stream"):
+            self._stream.close()
+        if self._part.error is not None:
+            raise self._part.error
+        if isinstance(error, soundfile.SoundFileError | ValueError | TypeError):
+            raise AudioError(f"A member of {self._part.shard.path} is damaged.") from error
+
+
+class _Part(io.RawIOBase):
+    """A stretch of a shard as a file. libsndfile calls it and cannot be thrown at, so an error
+    of the disk is kept for whoever opened it."""
+
+    def __init__(self, shard: OpenShard, offset: int, size: int) -> None:
+        self.shard, self._offset, self._size, self._at = shard, offset, size, 0
+        self.error: UserError | None = None
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._size}[whence]
+        self._at = max(base + offset, 0)
+        return self._at
+
+    def tell(self) -> int:
+        return self._at
+
+    def readinto(self, buffer) -> int:
+        want = max(min(len(buffer), self._size - self._at), 0)
+        try:
+            data = self.shard.bytes(self._offset + self._at, want)
+        except UserError as error:
+            self.error, data = error, b""
+        buffer[: len(data)] = data
+        self._at += len(data)
+        return len(data)
+
+
+def fault(wave: np.ndarray) -> str | None:
+    """Why ``wave`` [samples] must not be trained on; None if it may be."""
+    if len(wave) < SHORTEST:
+        return SHORT
+    if not np.isfinite(wave).all():
+        return NOT_NUMBERS
+    if np.abs(wave).max() <= SILENCE:
+        return SILENT
+    return None
+
+
+def tell(reasons: Iterable[str]) -> str:
+    """``"3 silent, 1 damaged"``."""
+    return ", ".join(f"{count} {reason}" for reason, count in Counter(reasons).most_common())
+
+
+def unreadable(path: Path, error: OSError) -> UserError:
+    """What to say when the file system does not give a shard."""
+    return UserError(
+        f"Cannot read the shard {path} ({error.strerror}): see that it is there and readable, "
+        "and run the same command again."
+    )

@@ -1,0 +1,105 @@
+"""Shards back to waves and files."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from dasheng_lib.audio import AudioError
+from dasheng_lib.cache import atomic_file
+from dasheng_lib.corpora.unpack import plain_name
+from dasheng_lib.shards.index import find_shards, shard_index
+from dasheng_lib.shards.member import DAMAGED, DUPLICATE, OUTSIDE, OpenShard
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """One clip of a shard.
+
+    Attributes:
+        shard: file name of the shard.
+        key: name of the clip within it.
+        wave: float32 [samples], mono, in -1…1, at ``rate`` Hz.
+        rate: as stored; training takes 16000 only.
+        meta: what ``KEY.json`` holds; empty if there is none or it is damaged.
+    """
+
+    shard: str
+    key: str
+    wave: np.ndarray
+    rate: int
+    meta: dict
+
+
+def read_shards(
+    shards: str | Path | Sequence[str | Path], skipped: dict[tuple[str, str], str] | None = None
+) -> Iterator[Sample]:
+    """Every clip, shard after shard, in the order of the files.
+
+    Args:
+        shards: what :func:`find_shards` takes.
+        skipped: gets (shard, key) to reason for what cannot be decoded.
+
+    Raises:
+        UserError: there are no shards or they cannot be read.
+    """
+    skipped = {} if skipped is None else skipped
+    for path in find_shards(shards):
+        index, shard = shard_index(path), OpenShard(path)
+        skipped.update({(path.name, key): reason for key, reason in index.faults.items()})
+        for member, row in enumerate(index.members):
+            key, (offset, size) = index.key(member), (int(row["offset"]), int(row["size"]))
+            try:
+                wave = shard.wave(offset, size, 0, int(row["samples"]))
+            except AudioError:
+                skipped[path.name, key] = DAMAGED
+                continue
+            text = shard.bytes(int(row["meta_offset"]), int(row["meta_size"]))
+            yield Sample(path.name, key, wave, int(row["rate"]), _meta(text))
+
+
+def extract(
+    shards: str | Path | Sequence[str | Path], folder: Path | str
+) -> tuple[int, dict[tuple[str, str], str]]:
+    """Write members of shards as files ``KEY.flac`` (byte for byte as stored) and ``KEY.json``.
+
+    A name that leads out of the folder is left out, and so is one that an earlier shard had;
+    links are never made.
+
+    Returns how many clips were written, and (shard, key) to reason for what was not.
+
+    Raises:
+        UserError: no shards, or the folder cannot be written.
+    """
+    folder = Path(folder)
+    names: set[str] = set()
+    skipped: dict[tuple[str, str], str] = {}
+    for path in find_shards(shards):
+        index, shard = shard_index(path), OpenShard(path)
+        skipped.update({(path.name, key): reason for key, reason in index.faults.items()})
+        for member, row in enumerate(index.members):
+            key = index.key(member)
+            name = plain_name(key)
+            if name is None or name in names:
+                skipped[path.name, key] = OUTSIDE if name is None else DUPLICATE
+                continue
+            names.add(name)
+            parts = {row["kind"].decode(): (row["offset"], row["size"])}
+            if row["meta_size"]:
+                parts["json"] = (row["meta_offset"], row["meta_size"])
+            for kind, (offset, size) in parts.items():
+                with atomic_file(folder / f"{name}.{kind}") as temporary:
+                    temporary.write_bytes(shard.bytes(int(offset), int(size)))
+    return len(names), skipped
+
+
+def _meta(text: bytes) -> dict:
+    try:
+        meta = json.loads(text or b"{}")
+    except ValueError:
+        return {}
+    return meta if isinstance(meta, dict) else {}
