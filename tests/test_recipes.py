@@ -17,7 +17,8 @@ from dasheng_lib.health import validate, warning
 from dasheng_lib.mae import MAEConfig, MaskedAutoencoder
 from dasheng_lib.model import Encoder, EncoderConfig
 from dasheng_lib.run_config import RECIPES, RunConfig
-from dasheng_lib.runs import new_model
+from dasheng_lib.runs import Execution, new_model, pretrain_into
+from dasheng_lib.shards import ShardCrops
 from dasheng_lib.train import TrainConfig, learning_rate, make_optimizer, pretrain
 
 SMALL = RunConfig(batch=8, clip_seconds=0.5)
@@ -145,3 +146,21 @@ ROW = {"step": 100, "loss": 0.5, "explained": 0.5, "rankme": 20.0, "rankme_centr
 def test_a_sick_run_is_told_from_a_healthy_one(change, said):
     found = warning(pd.DataFrame([{**ROW, "step": 50}, {**ROW, **change}]), steps=1000)
     assert said in found and bool(said) == bool(found)
+
+
+def test_bad_audio_in_shards_is_named_and_training_goes_on(faulty_shards, tmp_path):
+    config = RunConfig(batch=4, clip_seconds=0.5, short="pad", train=TrainConfig(steps=8))
+    execution = Execution(checkpoint_every=4, progress=False)
+
+    def train(folder):
+        data = ShardCrops(faulty_shards, 0.5, 4, workers=2)
+        return pretrain_into(folder, data, None, config, None, execution)
+
+    run, again = train(tmp_path / "one"), train(tmp_path / "two")
+    skipped = pd.read_csv(run.folder / "skipped.csv").fillna("")
+    assert {"wrong rate", "too short", "damaged", "not numbers", "silent"} <= set(skipped["why"])
+    assert set(skipped["where"]) == {"a.tar"}
+    assert not skipped["what"].str.startswith("fine").any()
+    assert np.isfinite(run.log["loss"]).all() and len(run.log) == 8
+    ours, theirs = run.autoencoder().state_dict(), again.autoencoder().state_dict()
+    assert all(torch.equal(value, theirs[name]) for name, value in ours.items())
