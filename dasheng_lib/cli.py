@@ -34,6 +34,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     verb's own "no"; a traceback is a bug.
     """
     argv = sys.argv[1:] if argv is None else list(argv)
+    # Before torch is loaded: threads that wait by spinning halve the speed of a machine that has
+    # anything else to do, and gain nothing on one that has not (measured: 0.45 and 0.78 s a step
+    # beside two busy processes, 0.24 and 0.24 s alone).
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
         code = _run(argv)
         sys.stdout.flush()

@@ -95,6 +95,21 @@ class Run:
         path = self.folder / "validation.csv"
         return pd.read_csv(path) if path.exists() else pd.DataFrame()
 
+    def curve(self, points: int = 200) -> pd.DataFrame:
+        """The log in about ``points`` rows of means, joined with the validations.
+
+        Columns: those of ``log``, and from ``validation`` ``held_loss``, ``explained``,
+        ``rankme``, ``rankme_centred``, ``hours``, ``speed`` at the steps that have one.
+        """
+        log = self.log
+        width = max(len(log) // points, 1)
+        thin = log.groupby((log["step"] - 1) // width).mean()
+        thin["step"] = log.groupby((log["step"] - 1) // width)["step"].max()
+        held = self.validation.rename(columns={"loss": "held_loss"})
+        if held.empty:
+            return thin
+        return thin.merge(held, on="step", how="outer")
+
     @property
     def steps(self) -> list[int]:
         """Steps that were kept, from 0 (untrained) to the last."""

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import fields, replace
+import shlex
+import sys
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 
 from dasheng_lib.distributed import STRATEGIES
 from dasheng_lib.errors import UserError
 from dasheng_lib.model import PRESETS
+from dasheng_lib.results import write_results
 from dasheng_lib.run_config import RECIPES, RunConfig
 from dasheng_lib.train import TrainConfig
 
@@ -69,6 +72,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     run = parser.add_argument_group("the run (in brackets: what the quick recipe says)")
     add_run_arguments(run)
     run.add_argument("--seed", type=int, default=0, help="of weights, crops and masks (0)")
+    parser.add_argument(
+        "--record", type=Path, help="keep the curve as FILE.csv, with its origin as FILE.json"
+    )
     how = parser.add_argument_group("how it is computed")
     how.add_argument(
         "--checkpoint-every", type=int, default=200, help="steps between checkpoints (200)"
@@ -101,6 +107,18 @@ def run(args: argparse.Namespace) -> int:
         log = finished.log
         print(f"loss {log['loss'].iloc[0]:.3f} -> {log['loss'].tail(50).mean():.3f}")
         print(finished.folder / "final.safetensors")
+        if args.record:
+            write_results(
+                args.record,
+                finished.curve(),
+                command=_command(),
+                corpora={data.name: data.digest},
+                parameters=asdict(config),
+                seconds=round(log["seconds"].iloc[-1]),
+                processes=world.size,
+                device=world.device.type,
+            )
+            print(f"kept as {args.record}.csv")
     return 0
 
 
@@ -147,3 +165,8 @@ def _audio(args: argparse.Namespace, config: RunConfig):
         )
         for shards, seed in ((args.shards, config.train.seed), (args.held_shards, 0))
     )
+
+
+def _command() -> str:
+    """This command as one would give it; torchrun's has no verb of its own."""
+    return shlex.join(["dasheng", "pretrain", *sys.argv[1 + (sys.argv[1:2] == ["pretrain"]) :]])
