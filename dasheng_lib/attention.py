@@ -24,8 +24,9 @@ def attend(qkv_BTE: Tensor, heads: int, bias: Tensor | None = None) -> Tensor:
         bias: added to the scores before the softmax; broadcasts to ``[B, heads, T, T]``.
     """
     B, T, E = qkv_BTE.shape
-    qkv_3BHTd = qkv_BTE.view(B, T, 3, heads, E // 3 // heads).permute(2, 0, 3, 1, 4)
-    if bias is None and _two_products_are_faster(qkv_BTE):
+    head_dim = E // 3 // heads
+    qkv_3BHTd = qkv_BTE.view(B, T, 3, heads, head_dim).permute(2, 0, 3, 1, 4)
+    if bias is None and _two_products_are_faster(qkv_BTE, head_dim):
         out_BHTd = _two_products(*qkv_3BHTd.contiguous().flatten(1, 2)).unflatten(0, (B, heads))
     else:
         out_BHTd = F.scaled_dot_product_attention(*qkv_3BHTd, attn_mask=bias)
@@ -55,10 +56,12 @@ def attend_in_runs(qkv_SE: Tensor, heads: int, runs: Runs) -> Tensor:
     )
 
 
-def _two_products_are_faster(qkv: Tensor) -> bool:
+def _two_products_are_faster(qkv: Tensor, head_dim: int) -> bool:
     # On CPUs torch's fused kernel is slower in bfloat16 than in float32 (58 and 66 GFLOP/s a
-    # core on Zen 4, torch 2.13); two batched products with a softmax between reach 80.
-    return qkv.device.type == "cpu" and qkv.dtype == torch.bfloat16 and not qkv.requires_grad
+    # core for heads of 64 on Zen 4, torch 2.13); two batched products with a softmax between
+    # reach 80. For heads of 32 they are slower, and their gradient gains nothing.
+    suits = head_dim >= 64 and not qkv.requires_grad
+    return suits and qkv.device.type == "cpu" and qkv.dtype == torch.bfloat16
 
 
 def _two_products(q_NTd: Tensor, k_NTd: Tensor, v_NTd: Tensor) -> Tensor:

@@ -14,7 +14,7 @@ from dasheng_lib.model import Encoder, EncoderConfig
 @pytest.fixture(scope="module")
 def encoder():
     torch.manual_seed(0)
-    encoder = Encoder(EncoderConfig(dim=64, depth=4, heads=2))
+    encoder = Encoder(EncoderConfig(dim=128, depth=4, heads=2))
     encoder.norm_in(torch.randn(4, 64, 500) * 20 - 40)
     return encoder.eval()
 

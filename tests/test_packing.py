@@ -43,7 +43,7 @@ def test_packed_chunks_are_the_clips_and_start_at_place_zero(tokens, chunk):
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_attention_in_runs_is_attention_in_each_chunk(dtype):
     torch.manual_seed(0)
-    chunks = [torch.randn(1, n, 3 * 32).to(dtype) for n in (9, 9, 9, 5, 1)]
+    chunks = [torch.randn(1, n, 3 * 256).to(dtype) for n in (9, 9, 9, 5, 1)]
     packed = attend_in_runs(torch.cat(chunks, 1)[0], 4, ((3, 9), (1, 5), (1, 1)))
     alone = torch.cat([attend(chunk, 4)[0] for chunk in chunks])
     torch.testing.assert_close(packed, alone, rtol=0, atol=1e-6 if dtype == torch.float32 else 8e-3)
@@ -52,7 +52,7 @@ def test_attention_in_runs_is_attention_in_each_chunk(dtype):
 def test_both_forms_of_attention_agree():
     """In bfloat16 the product of two batches stands in for the fused kernel on CPUs."""
     torch.manual_seed(0)
-    qkv = torch.randn(2, 50, 3 * 32)
+    qkv = torch.randn(2, 50, 3 * 256)
     valid = torch.ones(2, 50, dtype=torch.bool)
     expected = attend(qkv, 4)
     torch.testing.assert_close(attend_to(qkv, 4, valid), expected)
