@@ -1,7 +1,8 @@
 """Embedding of ten-second clips, beside the authors' package: throughput of the encoder.
 
 The same random weights and the same noise go through both; their embeddings must agree before
-anything is timed. The peer gets --batch clips at a time, and so do we.
+anything is timed; what is left of a difference in float32 is that the peer floors a whole batch
+by its loudest clip. The peer gets --batch clips at a time, and so do we.
 """
 
 from __future__ import annotations
