@@ -38,20 +38,24 @@ _RENAMED = (
 )
 
 
-def save_weights(model: Encoder | MaskedAutoencoder, path: Path | str, **facts: str) -> None:
+def save_weights(
+    model: Encoder | MaskedAutoencoder,
+    path: Path | str,
+    state: Mapping[str, Tensor] | None = None,
+    **facts: str,
+) -> None:
     """Write weights and configuration as one safetensors file, whole or not at all.
 
     Args:
         model: an encoder, or an autoencoder with its decoder.
+        state: its weights where they are spread over processes and were gathered before.
         facts: further text to keep in the file's metadata, such as the steps trained.
     """
-    parts = {"encoder": model} if isinstance(model, Encoder) else dict(model.named_children())
-    weights = {
-        f"{part}.{name}": value.contiguous()
-        for part, module in parts.items()
-        for name, value in module.state_dict().items()
-    }
-    metadata = {"encoder": json.dumps(asdict(parts["encoder"].config)), **facts}
+    state = model.state_dict() if state is None else state
+    prefix = "encoder." if isinstance(model, Encoder) else ""
+    weights = {f"{prefix}{name}": value.contiguous() for name, value in state.items()}
+    encoder = model if isinstance(model, Encoder) else model.encoder
+    metadata = {"encoder": json.dumps(asdict(encoder.config)), **facts}
     if isinstance(model, MaskedAutoencoder):
         metadata["mae"] = json.dumps(asdict(model.config))
     with atomic_file(path) as temporary:

@@ -35,6 +35,7 @@ class Crops:
     ) -> None:
         if short not in ("fill", "pad"):
             raise ValueError(f"short is 'fill' or 'pad', not {short!r}")
+        self.name, self.digest = corpus.name, corpus.digest
         self.corpus, self.batch_size, self.seed, self.short = corpus, batch, seed, short
         self.samples = round(seconds * corpus.sample_rate)
         lengths = corpus.clips["samples"].to_numpy()
@@ -54,12 +55,13 @@ class Crops:
         """Crops in an epoch."""
         return len(self._clip)
 
-    def batch(self, step: int) -> np.ndarray:
-        """The crops of one step."""
-        out = np.zeros((self.batch_size, self.samples), np.float32)
-        for row in range(self.batch_size):
+    def batch(self, step: int, rows: slice | None = None) -> np.ndarray:
+        """The crops of one step, or only these rows of them."""
+        wanted = range(self.batch_size)[rows or slice(None)]
+        out = np.zeros((len(wanted), self.samples), np.float32)
+        for crop, row in zip(out, wanted, strict=True):
             epoch, place = self._place(step, row)
-            self._fill(out[row], self._order(epoch)[place], (self.seed, 1, epoch, place))
+            self._fill(crop, self._order(epoch)[place], (self.seed, 1, epoch, place))
         return out
 
     def clips(self, step: int) -> np.ndarray:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from dasheng_lib.masking import group_mask
-from dasheng_lib.model import LAYER_NORM_EPS, PATCH, Block, Encoder, patches
+from dasheng_lib.model import LAYER_NORM_EPS, PATCH, Block, Encoder, patches, through
 
 
 @dataclass(frozen=True)
@@ -84,6 +84,10 @@ class MaskedAutoencoder(nn.Module):
         """
         return cls(Encoder.preset(name), DECODERS[name])
 
+    def summaries(self, wave_BN: Tensor) -> Tensor:
+        """The encoder's mean token of each clip with nothing hidden, ``[B, D]``."""
+        return self.encoder(wave_BN).mean(1)
+
     def forward(
         self,
         wave_BN: Tensor,
@@ -126,6 +130,8 @@ class MaskedAutoencoder(nn.Module):
 class Decoder(nn.Module):
     """Kept tokens back at their places, a learned token everywhere else, then a few blocks."""
 
+    recompute = False  # see :func:`dasheng_lib.model.through`
+
     def __init__(self, encoder_dim: int, positions: int, config: MAEConfig) -> None:
         super().__init__()
         dim = config.decoder_dim
@@ -145,8 +151,7 @@ class Decoder(nn.Module):
         B, K, d = z_BKd.shape
         filled_BTd = self.mask_token.to(z_BKd.dtype).expand(B, T, d)
         x_BTd = filled_BTd.scatter(1, keep_BK[..., None].expand(B, K, d), z_BKd) + self.time[:T]
-        for block in self.blocks:
-            x_BTd = block(x_BTd)
+        x_BTd = through(self.blocks, x_BTd, recompute=self.recompute)
         return self.out(self.norm(x_BTd))
 
 

@@ -13,9 +13,11 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.utils.checkpoint import checkpoint
 
 from dasheng_lib.attention import Attention, attend, attend_in_runs, attend_to
 from dasheng_lib.features import HOP, MELS, SAMPLE_RATE, Floor, LogMel, check_wave, frame_count
+from dasheng_lib.input_norm import InputNorm
 from dasheng_lib.packing import pack
 
 PATCH_FRAMES = 4
@@ -87,13 +89,14 @@ class Encoder(nn.Module):
 
     sample_rate = SAMPLE_RATE
     hop_ms = 40.0
+    recompute = False  # see :func:`through`
 
     def __init__(self, config: EncoderConfig | None = None) -> None:
         super().__init__()
         self.config = config = config or EncoderConfig()
         self.dim = config.dim
         self.log_mel = LogMel(config.floor)
-        self.norm_in = nn.BatchNorm1d(MELS, momentum=0.01)
+        self.norm_in = InputNorm(MELS, momentum=0.01)
         self.patch = nn.Linear(PATCH, config.dim)
         self.time = nn.Parameter(torch.randn(config.positions, config.dim) * 0.02)
         self.frequency = nn.Parameter(torch.randn(config.dim) * 0.02)
@@ -158,9 +161,7 @@ class Encoder(nn.Module):
 
     def encode(self, x_BTD: Tensor, attention: Attention = attend) -> Tensor:
         """Tokens through the blocks and the last layer norm."""
-        for block in self.blocks:
-            x_BTD = block(x_BTD, attention)
-        return self.norm(x_BTD)
+        return self.norm(through(self.blocks, x_BTD, attention, self.recompute))
 
     def _packed(self, patch_BTP: Tensor, lengths: Tensor | None) -> Tensor:
         """Chunks of all clips in one row without padding; 0 behind the end of a clip."""
@@ -227,6 +228,20 @@ class Block(nn.Module):
     def forward(self, x_BTD: Tensor, attention: Attention = attend) -> Tensor:
         x_BTD = x_BTD + self.proj(attention(self.qkv(self.norm1(x_BTD)), self.heads))
         return x_BTD + self.fc2(self.act(self.fc1(self.norm2(x_BTD))))
+
+
+def through(
+    blocks: nn.ModuleList, x_BTD: Tensor, attention: Attention = attend, recompute: bool = False
+) -> Tensor:
+    """One block after another. With ``recompute`` the backward pass computes each again instead
+    of keeping what is inside: a third more work for a fraction of the memory.
+    """
+    for block in blocks:
+        if recompute and torch.is_grad_enabled():
+            x_BTD = checkpoint(block, x_BTD, attention, use_reentrant=False)
+        else:
+            x_BTD = block(x_BTD, attention)
+    return x_BTD
 
 
 def _xavier(module: nn.Module) -> None:

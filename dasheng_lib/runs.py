@@ -1,74 +1,76 @@
-"""A pretraining run in a folder: started, resumed, found again, read.
-
-A folder holds ``config.json``, ``log.csv`` (a row a step), ``step-N.safetensors`` (the
-autoencoder at a few steps), ``checkpoint.pt`` (while it runs) and ``final.safetensors``.
-"""
+"""A pretraining run: started, resumed, found again, read."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field, replace
+import sys
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Protocol
 
+import numpy as np
 import pandas as pd
 import torch
+from torch import nn
 from tqdm.auto import tqdm
 
-from dasheng_lib.cache import artefact, atomic_file, digest
-from dasheng_lib.checkpoint import load_autoencoder, save_weights
+from dasheng_lib.cache import artefact
+from dasheng_lib.checkpoint import load_autoencoder
 from dasheng_lib.corpora.corpus import Corpus
+from dasheng_lib.corpora.split import hold_out
 from dasheng_lib.crops import Crops
+from dasheng_lib.distributed import (
+    Strategy,
+    World,
+    first_does,
+    gather_objects,
+    restore_state,
+    spread,
+    whole_state,
+)
 from dasheng_lib.encoders.dasheng import DashengEncoder
 from dasheng_lib.errors import UserError
-from dasheng_lib.features import SAMPLE_RATE
-from dasheng_lib.mae import DECODERS, MAEConfig, MaskedAutoencoder
-from dasheng_lib.model import PRESETS, TOKEN_SAMPLES, Encoder
-from dasheng_lib.train import Record, TrainConfig, make_optimizer, pretrain
+from dasheng_lib.health import validate
+from dasheng_lib.mae import MaskedAutoencoder
+from dasheng_lib.model import Encoder
+from dasheng_lib.run_config import RunConfig
+from dasheng_lib.run_folder import RunFolder
+from dasheng_lib.train import make_optimizer, pretrain
 
-VERSION = 1  # raise it when the same configuration would give another run
+VERSION = 2  # raise it when the same configuration would give another run
 CALIBRATION_BATCHES = 8
+VALIDATION_CROPS = 512
+
+
+class Batches(Protocol):
+    """Audio to train on: a batch is a function of its step alone, so nothing need be restored."""
+
+    name: str
+    digest: str
+
+    def batch(self, step: int, rows: slice | None = None) -> np.ndarray:
+        """Float32 [rows, N]: these rows of the step's batch."""
+        ...
 
 
 @dataclass(frozen=True)
-class RunConfig:
-    """Everything that determines a run, apart from the corpus.
+class Execution:
+    """How a run is computed; none of it changes what is computed, up to rounding.
 
     Attributes:
-        preset: encoder size, one of :data:`dasheng_lib.model.PRESETS`.
-        mask_ratio, group: see :func:`dasheng_lib.masking.group_mask`. The paper hides 0.75 of
-            10 s; of the second that a sound of the pocket corpus lasts, half teaches more.
-        batch, clip_seconds, short: see :class:`dasheng_lib.crops.Crops`.
-        train: see :class:`dasheng_lib.train.TrainConfig`; its seed also seeds weights and crops.
+        strategy: see :func:`dasheng_lib.distributed.spread`.
+        recompute: compute blocks again in the backward pass, to save memory.
+        compile: let torch compile the blocks.
+        checkpoint_every: steps between two checkpoints.
+        progress: show a bar.
     """
 
-    preset: str = "nano"
-    mask_ratio: float = 0.5
-    group: int = 2
-    batch: int = 64
-    clip_seconds: float = 2.0
-    short: str = "fill"
-    train: TrainConfig = field(default_factory=TrainConfig)
-
-    def __post_init__(self) -> None:
-        if self.preset not in PRESETS:
-            raise UserError(f"There is no size {self.preset!r}: choose {', '.join(PRESETS)}.")
-        longest = PRESETS[self.preset].positions * TOKEN_SAMPLES / SAMPLE_RATE
-        if not 0.1 <= self.clip_seconds <= longest:
-            raise ValueError(f"clip_seconds is 0.1 to {longest}, not {self.clip_seconds}")
-        if self.batch < 1 or self.group < 1:
-            raise ValueError(f"batch and group are at least 1, not {self.batch}, {self.group}")
-        _ = self.mae  # which checks the mask ratio
-
-    @property
-    def mae(self) -> MAEConfig:
-        """Decoder and masking of this run."""
-        return replace(DECODERS[self.preset], mask_ratio=self.mask_ratio, group=self.group)
-
-    @property
-    def snapshots(self) -> tuple[int, ...]:
-        """Steps to keep: 0, then halvings of the last step, down to about a fiftieth of it."""
-        steps = self.train.steps
-        return tuple(sorted({0, *(max(steps >> halving, 1) for halving in range(6))}))
+    strategy: Strategy = "ddp"
+    recompute: bool = False
+    compile: bool = False
+    checkpoint_every: int = 200
+    progress: bool = True
 
 
 @dataclass(frozen=True)
@@ -86,6 +88,12 @@ class Run:
     def log(self) -> pd.DataFrame:
         """A row a step: step, loss, lr, grad_norm, seconds."""
         return pd.read_csv(self.folder / "log.csv")
+
+    @property
+    def validation(self) -> pd.DataFrame:
+        """A row a :class:`dasheng_lib.health.Validation`; empty where nothing was held out."""
+        path = self.folder / "validation.csv"
+        return pd.read_csv(path) if path.exists() else pd.DataFrame()
 
     @property
     def steps(self) -> list[int]:
@@ -108,71 +116,124 @@ def pretrained(corpus: Corpus, config: RunConfig, progress: bool = True) -> Run:
 
     A run that was interrupted goes on from its last checkpoint.
     """
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     recipe = {
         "config": asdict(config),
         "corpus": corpus.digest,
         "version": VERSION,
         "torch": torch.__version__.split("+")[0],
-        "device": _device().type,
+        "device": device.type,
     }
     return Run(
         artefact(
             "pretrain",
             recipe,
-            lambda folder: pretrain_into(folder, corpus, config, progress=progress),
+            lambda folder: pretrain_into(
+                folder,
+                *batches_of(corpus, config),
+                config,
+                World(device=device),
+                Execution(progress=progress),
+            ),
             resumable=True,
         )
     )
 
 
+def batches_of(corpus: Corpus, config: RunConfig) -> tuple[Crops, Crops | None]:
+    """What to train on and what to validate on: the crops of a corpus, and of what is held out.
+
+    Raises:
+        UserError: nothing fits into the share that is held out.
+    """
+
+    def crops(part: Corpus, seed: int) -> Crops:
+        return Crops(part, config.clip_seconds, config.batch, seed, config.short)
+
+    if not config.hold_out:
+        return crops(corpus, config.train.seed), None
+    rest, held = hold_out(corpus, config.hold_out)
+    if not len(held):
+        raise UserError(
+            f"No group of {corpus.name} is as short as {config.hold_out:g} of it: hold out more."
+        )
+    return crops(rest, config.train.seed), crops(held, 0)
+
+
 def pretrain_into(
-    folder: Path,
-    corpus: Corpus,
+    folder: Path | str,
+    data: Batches,
+    held: Batches | None,
     config: RunConfig,
-    checkpoint_every: int = 200,
-    progress: bool = True,
+    world: World | None = None,
+    execution: Execution | None = None,
 ) -> Run:
     """Train in ``folder``, from its last checkpoint if it has one.
 
+    Args:
+        data, held: what to train and what to validate on, in batches of ``config.batch``.
+
     Raises:
-        UserError: the folder holds a run of another configuration.
+        UserError: the folder holds a run of another configuration, cannot be written, or has no
+            room for what the run will write.
     """
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    _claim(folder, corpus, config)
-    final = folder / "final.safetensors"
-    if final.exists():
-        return Run(folder)
-    device = _device()
-    crops = Crops(corpus, config.clip_seconds, config.batch, config.train.seed, config.short)
-    model = new_model(config).to(device)
-    optimizer = make_optimizer(model, config.train)
-    start, records = _restore(folder / "checkpoint.pt", model, optimizer)
-    if start == 0:
-        calibrate(model.encoder, crops, device)
-        save_weights(model, folder / "step-0.safetensors")
-    steps = pretrain(model, crops.batch, config.train, optimizer, start)
-    with tqdm(
-        steps, "pretrain", config.train.steps, initial=start, disable=not progress, mininterval=1
-    ) as bar:
+    files, world, execution = RunFolder(folder), world or World(), execution or Execution()
+    rows = world.rows(config.batch)
+    with ExitStack() as stack:
+        claim = files.claimed(config, data.name, data.digest)
+        first_does(world, lambda: stack.enter_context(claim))
+        if files.finished():
+            return Run(files.path)
+        model = new_model(config).to(world.device)
+        first_does(world, lambda: files.need_room(model, config))
+        state = files.load() if world.first else None
+        start, before = gather_objects((state["step"], state["seconds"]) if state else (0, 0.0))[0]
+        if start == 0:
+            calibrate(model.encoder, data, world.device, rows)
+            if world.first:
+                files.snapshot(model, model.state_dict(), 0)
+        parallel = _set_up(model, config, world, execution)
+        optimizer = make_optimizer(model, config.train)
+        if start:
+            state = state or {"weights": {}, "optimizer": {}}
+            restore_state(model, optimizer, state["weights"], state["optimizer"], world)
+        exam = _exam(held, config, rows)
+        steps = pretrain(
+            model,
+            lambda step: data.batch(step, rows),
+            config.train,
+            optimizer,
+            start,
+            world,
+            parallel,
+        )
+        hours, since = config.batch * config.clip_seconds / 3600, (start, before)
+        quiet = not (execution.progress and world.first)
+        bar = tqdm(steps, "pretrain", config.train.steps, None, initial=start, disable=quiet)
         for record in bar:
-            records.append(record)
+            record = replace(record, seconds=record.seconds + before)
             bar.set_postfix(loss=f"{record.loss:.3f}", refresh=False)
-            if record.step in config.snapshots:
-                save_weights(model, folder / f"step-{record.step}.safetensors")
-            if record.step % checkpoint_every == 0 or record.step == config.train.steps:
-                _write_log(folder / "log.csv", records)
-                with atomic_file(folder / "checkpoint.pt") as temporary:
-                    state = {
-                        "model": model.state_dict(),
-                        "optimizer": optimizer.state_dict(),
-                        "step": record.step,
-                        "records": [list(asdict(r).values()) for r in records],
-                    }
-                    torch.save(state, temporary)
-    save_weights(model, final, steps=str(config.train.steps), corpus=corpus.digest)
-    (folder / "checkpoint.pt").unlink(missing_ok=True)
-    return Run(folder)
+            files.log(record)
+            step, last = record.step, record.step == config.train.steps
+            if exam and config.validates_at(step):
+                speed = hours * (step - since[0]) / (record.seconds - since[1]) * 3600
+                since = (step, record.seconds)
+                facts = {"step": step, "hours": hours * step, "speed": speed}
+                found = validate(parallel, model, exam, world, **facts)
+                if world.first and (said := files.validated(found, config.train.steps)):
+                    tqdm.write(f"step {step}: {said}", file=sys.stderr)
+            if step in config.snapshots or step % execution.checkpoint_every == 0:
+                weights, moments = whole_state(model, optimizer)
+                bad = gather_objects(getattr(data, "skipped", {}))
+                if world.first:
+                    if step in config.snapshots:
+                        files.snapshot(model, weights, step)
+                    files.skipped({k: v for part in bad for k, v in part.items()})
+                    files.keep(weights, moments, step, record.seconds)
+                    if last:
+                        facts = {"steps": str(step), "corpus": data.digest}
+                        files.finish(model, weights, **facts)
+    return Run(files.path)
 
 
 def new_model(config: RunConfig) -> MaskedAutoencoder:
@@ -183,7 +244,9 @@ def new_model(config: RunConfig) -> MaskedAutoencoder:
 
 
 @torch.no_grad()
-def calibrate(encoder: Encoder, crops: Crops, device: torch.device) -> None:
+def calibrate(
+    encoder: Encoder, data: Batches, device: torch.device, rows: slice | None = None
+) -> None:
     """Set the running statistics of the input norm from a few batches.
 
     Upstream starts them at 0 and 1 and lets them drift there at 1 % a step. That is far from dB
@@ -194,39 +257,23 @@ def calibrate(encoder: Encoder, crops: Crops, device: torch.device) -> None:
     norm.reset_running_stats()
     norm.momentum, momentum = None, norm.momentum  # None: plain average over the batches
     for step in range(CALIBRATION_BATCHES):
-        norm(encoder.log_mel(torch.from_numpy(crops.batch(step)).to(device)))
+        norm(encoder.log_mel(torch.from_numpy(data.batch(step, rows)).to(device)))
     norm.momentum = momentum
 
 
-def _claim(folder: Path, corpus: Corpus, config: RunConfig) -> None:
-    wanted = {**asdict(config), "corpus": corpus.name, "corpus_digest": corpus.digest}
-    path = folder / "config.json"
-    if path.exists():
-        found = json.loads(path.read_text())
-        if digest(found) != digest(json.loads(json.dumps(wanted))):
-            changed = [k for k in wanted if found.get(k) != json.loads(json.dumps(wanted[k]))]
-            raise UserError(
-                f"{folder} holds a run with another {' and '.join(changed)}: "
-                "choose an empty folder, or the settings in its config.json to go on with it."
-            )
-        return
-    with atomic_file(path) as temporary:
-        temporary.write_text(json.dumps(wanted, indent=1))
+def _set_up(
+    model: MaskedAutoencoder, config: RunConfig, world: World, execution: Execution
+) -> nn.Module:
+    blocks = [*model.encoder.blocks, *model.decoder.blocks]
+    model.encoder.recompute = model.decoder.recompute = execution.recompute
+    if execution.compile:
+        for block in blocks:
+            block.compile()
+    return spread(model, blocks, world, execution.strategy, config.train.precision)
 
 
-def _restore(path: Path, model, optimizer) -> tuple[int, list[Record]]:
-    if not path.exists():
-        return 0, []
-    state = torch.load(path, map_location="cpu", weights_only=True)
-    model.load_state_dict(state["model"])
-    optimizer.load_state_dict(state["optimizer"])
-    return state["step"], [Record(*row) for row in state["records"]]
-
-
-def _write_log(path: Path, records: list[Record]) -> None:
-    with atomic_file(path) as temporary:
-        pd.DataFrame([asdict(record) for record in records]).to_csv(temporary, index=False)
-
-
-def _device() -> torch.device:
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+def _exam(held: Batches | None, config: RunConfig, rows: slice) -> list[np.ndarray]:
+    """This process's rows of the crops that every validation uses."""
+    if held is None:
+        return []
+    return [held.batch(step, rows) for step in range(-(-VALIDATION_CROPS // config.batch))]

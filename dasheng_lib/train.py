@@ -1,16 +1,27 @@
-"""Pretraining: one visible loop that yields a record for each step."""
+"""Pretraining: one visible loop that yields a record for each step.
+
+``torchrun --nproc-per-node N -m dasheng_lib.train ...`` is ``dasheng pretrain ...`` in N processes.
+"""
 
 from __future__ import annotations
 
 import math
+import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import torch
+from torch import Tensor, nn
 
+from dasheng_lib.distributed import World, mean_over
+from dasheng_lib.errors import UserError
 from dasheng_lib.mae import MaskedAutoencoder
+from dasheng_lib.model import token_count
 
 
 @dataclass(frozen=True)
@@ -21,8 +32,13 @@ class TrainConfig:
         steps: optimizer steps in all.
         lr: peak learning rate; reached after ``warmup`` (a share of the steps), from where a
             cosine falls to ``final`` times the peak.
+        schedule: ``"cosine"`` as said; ``"upstream"`` begins at 0 and stretches the cosine over
+            ``steps`` steps that begin after the warm-up, so that it ends early.
         weight_decay, betas: of AdamW, on all parameters as upstream.
-        clip_norm: largest gradient norm.
+        optimizer: ``"adamw"``, or ``"adamw8bit"`` (bitsandbytes, as upstream).
+        clip_norm: largest gradient norm; 0 does not clip (upstream).
+        accumulate: parts that each process takes its rows of a batch in. The input norm sees a
+            part at a time, so other numbers of parts are other runs.
         seed: of the mask of each step.
         precision: ``"float32"``, or ``"bfloat16"`` for the blocks (the front end, the loss and
             the weights stay float32).
@@ -32,19 +48,32 @@ class TrainConfig:
     lr: float = 1e-3
     warmup: float = 0.05
     final: float = 0.1
+    schedule: Literal["cosine", "upstream"] = "cosine"
     weight_decay: float = 0.01
     betas: tuple[float, float] = (0.9, 0.999)
+    optimizer: Literal["adamw", "adamw8bit"] = "adamw"
     clip_norm: float = 1.0
+    accumulate: int = 1
     seed: int = 0
-    precision: str = "float32"
+    precision: Literal["float32", "bfloat16"] = "float32"
 
     def __post_init__(self) -> None:
-        if self.steps < 1:
-            raise ValueError(f"steps is at least 1, not {self.steps}")
+        if self.steps < 1 or self.accumulate < 1:
+            raise ValueError(
+                f"steps and accumulate are at least 1, not {self.steps}, {self.accumulate}"
+            )
         if not 0.0 < self.lr < 1.0:
             raise ValueError(f"lr is above 0 and below 1, not {self.lr}")
-        if self.precision not in ("float32", "bfloat16"):
-            raise ValueError(f"precision is 'float32' or 'bfloat16', not {self.precision!r}")
+        if not (0.0 <= self.warmup < 1.0 and 0.0 <= self.final <= 1.0 and self.clip_norm >= 0):
+            raise ValueError("warmup and final are shares, and clip_norm is 0 or more")
+        for name, choices in (
+            ("precision", ("float32", "bfloat16")),
+            ("schedule", ("cosine", "upstream")),
+            ("optimizer", ("adamw", "adamw8bit")),
+        ):
+            if getattr(self, name) not in choices:
+                said = " or ".join(map(repr, choices))
+                raise ValueError(f"{name} is {said}, not {getattr(self, name)!r}")
 
 
 @dataclass(frozen=True)
@@ -60,18 +89,36 @@ class Record:
 
 def learning_rate(step: int, config: TrainConfig) -> float:
     """Learning rate of ``step`` (from 0): linear warm-up, then a cosine to ``final`` x peak."""
-    warmup = max(round(config.warmup * config.steps), 1)
-    if step < warmup:
-        return config.lr * (step + 1) / warmup
-    progress = (step - warmup) / max(config.steps - warmup, 1)
+    warmup = round(config.warmup * config.steps)
+    if config.schedule == "upstream":
+        if step < warmup:
+            return config.lr * step / max(warmup - 1, 1)
+        progress = (step - warmup) / config.steps
+    else:
+        warmup = max(warmup, 1)
+        if step < warmup:
+            return config.lr * (step + 1) / warmup
+        progress = (step - warmup) / max(config.steps - warmup, 1)
     low = config.lr * config.final
     return low + (config.lr - low) * (1 + math.cos(math.pi * progress)) / 2
 
 
-def make_optimizer(model: MaskedAutoencoder, config: TrainConfig) -> torch.optim.AdamW:
-    return torch.optim.AdamW(
-        model.parameters(), config.lr, config.betas, weight_decay=config.weight_decay, fused=True
-    )
+def make_optimizer(model: nn.Module, config: TrainConfig) -> torch.optim.Optimizer:
+    """AdamW over all parameters of ``model``, in one group.
+
+    Raises:
+        UserError: 8-bit AdamW is asked for and bitsandbytes is not installed.
+    """
+    options = {"lr": config.lr, "betas": config.betas, "weight_decay": config.weight_decay}
+    if config.optimizer == "adamw":
+        return torch.optim.AdamW(model.parameters(), fused=True, **options)
+    try:
+        from bitsandbytes.optim import AdamW8bit
+    except ImportError as error:
+        raise UserError(
+            "adamw8bit needs bitsandbytes: pip install bitsandbytes, or choose adamw."
+        ) from error
+    return AdamW8bit(model.parameters(), **options)
 
 
 def mask_generator(seed: int, step: int, device: torch.device) -> torch.Generator:
@@ -80,42 +127,104 @@ def mask_generator(seed: int, step: int, device: torch.device) -> torch.Generato
     return torch.Generator(device).manual_seed(int(state) >> 1)
 
 
+def mask_noise(model: MaskedAutoencoder, B: int, N: int, seed: int, step: int) -> Tensor:
+    """What :func:`dasheng_lib.masking.group_mask` sorts in one step, for the whole batch.
+
+    Drawn in every process alike, so that a row's mask does not depend on who computes it.
+    """
+    T = token_count(N)
+    groups = T // min(model.config.group, T)
+    return torch.rand(B, groups, generator=mask_generator(seed, step, torch.device("cpu")))
+
+
 def pretrain(
     model: MaskedAutoencoder,
     batch: Callable[[int], np.ndarray],
     config: TrainConfig,
     optimizer: torch.optim.Optimizer | None = None,
     start: int = 0,
+    world: World | None = None,
+    parallel: nn.Module | None = None,
 ) -> Iterator[Record]:
     """Train ``model`` in place, a record a step.
 
     Args:
         model: on the device to train on.
-        batch: from a step (from 0) to its waveforms, float32 [B, N].
+        batch: from a step (from 0) to this process's rows of it, float32 [B, N].
         config: how to train.
         optimizer: by default a new AdamW; hand one in, with ``start``, to go on with a run.
         start: steps already taken.
+        world: this process among all; by default it is alone.
+        parallel: what to call in place of ``model``, see
+            :func:`dasheng_lib.distributed.spread`.
 
     Raises:
         FloatingPointError: the loss is no longer finite.
     """
     optimizer = optimizer or make_optimizer(model, config)
-    device = next(model.parameters()).device
+    world = world or World(device=next(model.parameters()).device)
+    parallel = parallel or model
+    half = config.precision == "bfloat16"
     began = time.perf_counter()
     model.train()
-    for step in range(start, config.steps):
+    for step, wave_BN in fetched_ahead(batch, start, config.steps):
         lr = learning_rate(step, config)
         for group in optimizer.param_groups:
             group["lr"] = lr
-        wave_BN = torch.from_numpy(batch(step)).to(device, non_blocking=True)
-        generator = mask_generator(config.seed, step, torch.device("cpu"))
-        with torch.autocast(device.type, torch.bfloat16, config.precision == "bfloat16"):
-            loss = model(wave_BN, generator).loss
+        B, N = wave_BN.shape
+        noise = mask_noise(model, B * world.size, N, config.seed, step)
+        noise_BG = noise[world.rank * B : (world.rank + 1) * B]
         optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        norm = torch.nn.utils.clip_grad_norm_(model.parameters(), config.clip_norm)
+        loss = torch.zeros((), device=world.device)
+        parts = list(
+            zip(
+                wave_BN.to(world.device, non_blocking=True).chunk(config.accumulate),
+                noise_BG.to(world.device).chunk(config.accumulate),
+                strict=True,
+            )
+        )
+        for part, (wave_bN, noise_bG) in enumerate(parts, 1):
+            with sums_later(parallel, part < len(parts)):
+                with torch.autocast(world.device.type, torch.bfloat16, half):
+                    share = parallel(wave_bN, noise=noise_bG).loss / len(parts)
+                share.backward()
+            loss += share.detach()
+        norm = torch.nn.utils.clip_grad_norm_(model.parameters(), config.clip_norm or math.inf)
+        value, norm = (
+            mean_over(loss).item(),
+            getattr(norm, "full_tensor", lambda n=norm: n)().item(),
+        )
+        if not math.isfinite(value) or not math.isfinite(norm):
+            raise FloatingPointError(
+                f"loss {value} and gradient norm {norm} at step {step + 1}: lower lr ({lr:g})"
+            )
         optimizer.step()
-        value = loss.item()
-        if not math.isfinite(value):
-            raise FloatingPointError(f"the loss is {value} at step {step + 1}: lower lr ({lr:g})")
-        yield Record(step + 1, value, lr, norm.item(), time.perf_counter() - began)
+        yield Record(step + 1, value, lr, norm, time.perf_counter() - began)
+
+
+def fetched_ahead(
+    batch: Callable[[int], np.ndarray], start: int, stop: int
+) -> Iterator[tuple[int, Tensor]]:
+    """``step, batch(step)`` for all steps; the next one is read while this one is used."""
+    with ThreadPoolExecutor(1, "batch") as reader:
+        coming = reader.submit(batch, start)
+        for step in range(start, stop):
+            wave_BN = torch.from_numpy(coming.result())
+            if step + 1 < stop:
+                coming = reader.submit(batch, step + 1)
+            yield step, wave_BN
+
+
+def sums_later(parallel: nn.Module, later: bool):
+    """Leave the gradients of this part where they are; the last part's are summed with them."""
+    if hasattr(parallel, "no_sync"):  # DDP
+        return parallel.no_sync() if later else nullcontext()
+    if hasattr(parallel, "set_requires_gradient_sync"):  # FSDP2
+        parallel.set_requires_gradient_sync(not later)
+    return nullcontext()
+
+
+if __name__ == "__main__":  # the way in for torchrun, which wants a module
+    from dasheng_lib.cli import main
+
+    sys.exit(main(["pretrain", *sys.argv[1:]]))

@@ -13,7 +13,8 @@ from dasheng_lib.book.driver.chapters import read_chapter
 from dasheng_lib.commands.pretrain import add_run_arguments, run_config
 from dasheng_lib.crops import Crops
 from dasheng_lib.errors import UserError
-from dasheng_lib.runs import Run, RunConfig, new_model, pretrain_into, pretrained
+from dasheng_lib.run_config import RunConfig
+from dasheng_lib.runs import Execution, Run, batches_of, new_model, pretrain_into, pretrained
 from dasheng_lib.train import TrainConfig, learning_rate, pretrain
 
 TINY = RunConfig(batch=4, clip_seconds=0.5, train=TrainConfig(steps=6))
@@ -21,6 +22,11 @@ TINY = RunConfig(batch=4, clip_seconds=0.5, train=TrainConfig(steps=6))
 
 def weights(run):
     return {k: v for k, v in run.autoencoder().state_dict().items()}
+
+
+def train(folder, corpus, config=TINY, every=200):
+    data, held = batches_of(corpus, config)
+    return pretrain_into(folder, data, held, config, None, Execution(checkpoint_every=every))
 
 
 def same(a, b):
@@ -77,18 +83,16 @@ def test_training_lowers_the_loss(synthetic):
 
 
 def test_same_seed_same_weights_other_seed_other_weights(synthetic, tmp_path):
-    first = pretrain_into(tmp_path / "a", synthetic, TINY, progress=False)
-    again = pretrain_into(tmp_path / "b", synthetic, TINY, progress=False)
+    first = train(tmp_path / "a", synthetic, TINY)
+    again = train(tmp_path / "b", synthetic, TINY)
     other = RunConfig(batch=4, clip_seconds=0.5, train=TrainConfig(steps=6, seed=1))
     assert same(weights(first), weights(again))
-    assert not same(
-        weights(first), weights(pretrain_into(tmp_path / "c", synthetic, other, progress=False))
-    )
+    assert not same(weights(first), weights(train(tmp_path / "c", synthetic, other)))
 
 
 @pytest.mark.parametrize("stop", [1, 3, 5])
 def test_a_stopped_run_resumes_to_the_same_bits(synthetic, tmp_path, monkeypatch, stop):
-    whole = pretrain_into(tmp_path / "whole", synthetic, TINY, 2, progress=False)
+    whole = train(tmp_path / "whole", synthetic, TINY, 2)
 
     def dying(*arguments):
         for record in pretrain(*arguments):
@@ -99,9 +103,9 @@ def test_a_stopped_run_resumes_to_the_same_bits(synthetic, tmp_path, monkeypatch
     with monkeypatch.context() as patch:
         patch.setattr(runs, "pretrain", dying)
         with pytest.raises(KeyboardInterrupt):
-            pretrain_into(tmp_path / "cut", synthetic, TINY, 2, progress=False)
+            train(tmp_path / "cut", synthetic, TINY, 2)
     assert not (tmp_path / "cut" / "final.safetensors").exists()
-    resumed = pretrain_into(tmp_path / "cut", synthetic, TINY, 2, progress=False)
+    resumed = train(tmp_path / "cut", synthetic, TINY, 2)
     assert same(weights(whole), weights(resumed))
     columns = ["step", "loss", "lr", "grad_norm"]
     assert whole.log[columns].equals(resumed.log[columns])
@@ -110,10 +114,10 @@ def test_a_stopped_run_resumes_to_the_same_bits(synthetic, tmp_path, monkeypatch
 
 
 def test_a_folder_of_another_run_is_refused(synthetic, tmp_path):
-    pretrain_into(tmp_path, synthetic, TINY, progress=False)
+    train(tmp_path, synthetic, TINY)
     other = RunConfig(batch=5, clip_seconds=0.5, train=TrainConfig(steps=6))
     with pytest.raises(UserError, match="another batch"):
-        pretrain_into(tmp_path, synthetic, other, progress=False)
+        train(tmp_path, synthetic, other)
 
 
 def test_a_run_is_made_once_and_read_back(synthetic, monkeypatch):

@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import fields, replace
 from pathlib import Path
 
+from dasheng_lib.distributed import STRATEGIES
 from dasheng_lib.errors import UserError
 from dasheng_lib.model import PRESETS
-from dasheng_lib.runs import RunConfig
+from dasheng_lib.run_config import RECIPES, RunConfig
 from dasheng_lib.train import TrainConfig
 
 EPILOG = """\
-A run goes on by itself from what lies in --out: stop it at any time and give the same
-command again. The folder gets config.json, log.csv (a row a step), step-N.safetensors (kept
-steps) and, at the end, final.safetensors, which other commands take as dasheng:PATH.
+A run goes on by itself from what lies in --out: stop it at any time, also hard, and give the
+same command again. The folder gets config.json, log.csv (a row a step), validation.csv (a row
+an epoch, if something is held out), step-N.safetensors (kept steps) and, at the end,
+final.safetensors, which other commands take as dasheng:PATH.
 
-example:
+A recipe sets every option that the command does not. The paper's and its code's differ:
+  paper:base, paper:0.6B, paper:1.2B   batch 256; 1.2B with 2e-4 and no weight decay
+  code:base, code:0.6B, code:1.2B      batch 2048; 3e-4 and weight decay 0.01 throughout
+
+examples:
   dasheng pretrain --preset nano --corpus pocket --steps 1200 --out runs/first
+  dasheng pretrain --steps 20000 --hold-out 0.03 --epoch 1000 --out runs/longer
+  torchrun --nproc-per-node 8 -m dasheng_lib.train --recipe paper:base --out runs/base
 """
 
 
@@ -25,43 +34,69 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
     usual = RunConfig()
 
     def option(name: str, kind: type, value: object, what: str) -> None:
-        parser.add_argument(name, type=kind, default=value, help=f"{what} ({value})")
+        parser.add_argument(name, type=kind, help=f"{what} ({value})")
 
+    parser.add_argument(
+        "--recipe", default="quick", help=f"where the defaults come from: {', '.join(RECIPES)}"
+    )
     option("--preset", str, usual.preset, f"size: {', '.join(PRESETS)}")
     option("--steps", int, usual.train.steps, "optimizer steps")
-    option("--batch", int, usual.batch, "crops in a step")
+    option("--batch", int, usual.batch, "crops in a step, of all processes together")
     option("--clip-seconds", float, usual.clip_seconds, "length of a crop")
+    option("--short", str, usual.short, "crops of short clips: fill with more clips, or pad")
     option("--mask-ratio", float, usual.mask_ratio, "share of the tokens that is hidden")
     option("--group", int, usual.group, "neighbouring tokens hidden together")
     option("--lr", float, usual.train.lr, "peak learning rate")
+    option("--warmup", float, usual.train.warmup, "share of the steps to reach it")
+    option("--weight-decay", float, usual.train.weight_decay, "of AdamW")
+    option("--optimizer", str, usual.train.optimizer, "adamw, or adamw8bit (bitsandbytes)")
+    option("--accumulate", int, usual.train.accumulate, "parts that a batch is taken in")
     option("--precision", str, usual.train.precision, "float32, or bfloat16 for the blocks")
+    option("--hold-out", float, usual.hold_out, "share of the audio to validate on")
+    option("--epoch", int, usual.epoch, "steps between validations, 0: at the end only")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = EPILOG
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    add_run_arguments(parser)
-    parser.add_argument("--corpus", default="pocket", help="which recordings (pocket)")
-    parser.add_argument("--seed", type=int, default=0, help="of weights, crops and masks (0)")
-    parser.add_argument(
+    parser.add_argument("--out", type=Path, required=True, help="folder of the run")
+    audio = parser.add_argument_group("audio")
+    audio.add_argument("--corpus", default="pocket", help="which recordings (pocket)")
+    run = parser.add_argument_group("the run (in brackets: what the quick recipe says)")
+    add_run_arguments(run)
+    run.add_argument("--seed", type=int, default=0, help="of weights, crops and masks (0)")
+    how = parser.add_argument_group("how it is computed")
+    how.add_argument(
         "--checkpoint-every", type=int, default=200, help="steps between checkpoints (200)"
     )
-    parser.add_argument("--out", type=Path, required=True, help="folder of the run")
+    how.add_argument(
+        "--strategy",
+        choices=STRATEGIES,
+        default="ddp",
+        help="of several processes: a copy of the model in each, or a part (ddp)",
+    )
+    how.add_argument("--recompute", action="store_true", help="less memory, a third more work")
+    how.add_argument("--compile", action="store_true", help="let torch compile the blocks")
 
 
 def run(args: argparse.Namespace) -> int:
-    from dasheng_lib.corpora import load_corpus
-    from dasheng_lib.corpora.prepared import prepare
-    from dasheng_lib.runs import pretrain_into
+    from dasheng_lib.distributed import join, leave
+    from dasheng_lib.runs import Execution, pretrain_into
 
     config = run_config(args, args.seed)
     if args.checkpoint_every < 1:
         raise UserError(f"--checkpoint-every is at least 1, not {args.checkpoint_every}.")
-    corpus = prepare(load_corpus(args.corpus))
-    finished = pretrain_into(args.out, corpus, config, args.checkpoint_every)
-    log = finished.log
-    print(f"loss {log['loss'].iloc[0]:.3f} -> {log['loss'].tail(50).mean():.3f}")
-    print(finished.folder / "final.safetensors")
+    world = join()
+    try:
+        execution = Execution(args.strategy, args.recompute, args.compile, args.checkpoint_every)
+        data, held = _audio(args, config)
+        finished = pretrain_into(args.out, data, held, config, world, execution)
+    finally:
+        leave()
+    if world.first:
+        log = finished.log
+        print(f"loss {log['loss'].iloc[0]:.3f} -> {log['loss'].tail(50).mean():.3f}")
+        print(finished.folder / "final.safetensors")
     return 0
 
 
@@ -69,16 +104,27 @@ def run_config(args: argparse.Namespace, seed: int) -> RunConfig:
     """The configuration that the options of :func:`add_run_arguments` describe.
 
     Raises:
-        UserError: a value is impossible.
+        UserError: there is no such recipe, or a value is impossible.
     """
+    if args.recipe not in RECIPES:
+        raise UserError(f"There is no recipe {args.recipe!r}: choose {', '.join(RECIPES)}.")
+    recipe = RECIPES[args.recipe]
+    said = {name: value for name, value in vars(args).items() if value is not None}
     try:
-        return RunConfig(
-            preset=args.preset,
-            mask_ratio=args.mask_ratio,
-            group=args.group,
-            batch=args.batch,
-            clip_seconds=args.clip_seconds,
-            train=TrainConfig(args.steps, args.lr, seed=seed, precision=args.precision),
-        )
+        train = replace(recipe.train, **_of(TrainConfig, said), seed=seed)
+        return replace(recipe, **_of(RunConfig, said), train=train)
     except ValueError as error:
         raise UserError(f"{error}.") from error
+
+
+def _of(kind: type, said: dict[str, object]) -> dict[str, object]:
+    names = {field.name for field in fields(kind)} - {"seed", "train"}
+    return {name: value for name, value in said.items() if name in names}
+
+
+def _audio(args: argparse.Namespace, config: RunConfig):
+    from dasheng_lib.corpora import load_corpus
+    from dasheng_lib.corpora.prepared import prepare
+    from dasheng_lib.runs import batches_of
+
+    return batches_of(prepare(load_corpus(args.corpus)), config)

@@ -1,0 +1,147 @@
+"""The published recipe, the options that change it, and whether a run is well."""
+
+import argparse
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from dasheng_lib.commands.pretrain import add_run_arguments, run_config
+from dasheng_lib.corpora.split import hold_out
+from dasheng_lib.crops import Crops
+from dasheng_lib.distributed import World
+from dasheng_lib.errors import UserError
+from dasheng_lib.health import validate, warning
+from dasheng_lib.mae import MAEConfig, MaskedAutoencoder
+from dasheng_lib.model import Encoder, EncoderConfig
+from dasheng_lib.run_config import RECIPES, RunConfig
+from dasheng_lib.runs import new_model
+from dasheng_lib.train import TrainConfig, learning_rate, make_optimizer, pretrain
+
+SMALL = RunConfig(batch=8, clip_seconds=0.5)
+
+
+def test_the_schedule_of_the_published_code():
+    """Measured on the reference: 0 at first, the peak at 44,999, 3.0599e-5 at the end."""
+    train = RECIPES["code:base"].train
+    assert learning_rate(0, train) == 0.0
+    assert learning_rate(44_999, train) == pytest.approx(3e-4)
+    assert max(learning_rate(s, train) for s in range(44_990, 45_010)) == pytest.approx(3e-4)
+    assert learning_rate(1_499_999, train) == pytest.approx(3.0599e-5, abs=2e-9)
+
+
+def test_where_paper_and_code_disagree_both_have_a_name():
+    paper, code = RECIPES["paper:1.2B"], RECIPES["code:1.2B"]
+    assert (paper.train.lr, paper.train.weight_decay, paper.batch) == (2e-4, 0.0, 256)
+    assert (code.train.lr, code.train.weight_decay, code.batch) == (3e-4, 0.01, 2048)
+    for name in ("paper:base", "code:base", "paper:0.6B"):
+        train = RECIPES[name].train
+        assert (train.lr, train.weight_decay, train.clip_norm) == (3e-4, 0.01, 0.0)
+        assert (train.steps, RECIPES[name].epoch) == (100 * 15_000, 15_000)
+        assert train.warmup * train.steps == 3 * 15_000
+        assert train.optimizer == "adamw8bit" and train.betas == (0.9, 0.999)
+        assert (RECIPES[name].mask_ratio, RECIPES[name].clip_seconds) == (0.75, 10.0)
+
+
+def test_options_change_a_recipe_and_nothing_else():
+    parser = argparse.ArgumentParser()
+    add_run_arguments(parser)
+    args = parser.parse_args(["--recipe", "paper:1.2B", "--steps", "10", "--batch", "32"])
+    config = run_config(args, seed=4)
+    recipe = RECIPES["paper:1.2B"]
+    assert config == replace(recipe, batch=32, train=replace(recipe.train, steps=10, seed=4))
+    with pytest.raises(UserError, match="paper:base"):
+        run_config(parser.parse_args(["--recipe", "paper:2B"]), seed=0)
+    with pytest.raises(UserError, match="mask ratio"):
+        run_config(parser.parse_args(["--mask-ratio", "1.5"]), seed=0)
+
+
+def test_parts_of_a_batch_give_the_gradient_of_the_whole(synthetic):
+    """The norm sees each part alone, so it is kept out: its statistics are fixed."""
+    data = Crops(synthetic, 0.5, 8)
+
+    def losses(parts):
+        model = new_model(SMALL)
+        norm = model.encoder.norm_in.eval()
+        norm.train = lambda mode=True: norm
+        config = TrainConfig(steps=3, accumulate=parts)
+        return [(r.loss, r.grad_norm) for r in pretrain(model, data.batch, config)]
+
+    np.testing.assert_allclose(losses(4), losses(1), rtol=1e-4)
+
+
+def test_recomputed_blocks_give_the_same_gradients(synthetic):
+    def losses(recompute):
+        model = new_model(SMALL)
+        model.encoder.recompute = model.decoder.recompute = recompute
+        return [
+            (r.loss, r.grad_norm)
+            for r in pretrain(model, Crops(synthetic, 0.5, 8).batch, TrainConfig(steps=2))
+        ]
+
+    np.testing.assert_allclose(losses(True), losses(False), rtol=1e-6)
+
+
+def test_eight_bit_adamw_trains_or_says_what_to_install(synthetic, monkeypatch):
+    config = TrainConfig(steps=20, lr=2e-3, optimizer="adamw8bit")
+    with monkeypatch.context() as patch:
+        patch.setitem(__import__("sys").modules, "bitsandbytes.optim", None)
+        with pytest.raises(UserError, match="pip install bitsandbytes"):
+            make_optimizer(new_model(SMALL), config)
+    pytest.importorskip("bitsandbytes", reason="bitsandbytes is not installed")
+    records = list(pretrain(new_model(SMALL), Crops(synthetic, 0.5, 8).batch, config))
+    assert np.mean([r.loss for r in records[-3:]]) < 0.95 * records[0].loss
+
+
+def test_whole_groups_are_held_out(synthetic):
+    rest, held = hold_out(synthetic, 0.2)
+    assert len(rest) + len(held) == len(synthetic)
+    assert not set(rest.clips["group"]) & set(held.clips["group"])
+    assert 0.02 < held.hours() / synthetic.hours() <= 0.2
+    assert rest.digest != held.digest != synthetic.digest
+    again, _ = hold_out(synthetic, 0.2)
+    assert again.digest == rest.digest
+    np.testing.assert_array_equal(
+        rest.wave(3),
+        synthetic.wave(
+            int(np.flatnonzero(synthetic.clips["offset"] == rest.clips["offset"][3])[0])
+        ),
+    )
+    everything, nothing = hold_out(synthetic, 0.0)
+    assert everything.digest == synthetic.digest and len(nothing) == 0
+
+
+def test_validation_is_the_same_whenever_and_leaves_no_trace(synthetic):
+    model = MaskedAutoencoder(Encoder(EncoderConfig(32, 1, 2)), MAEConfig(16, 1, 2))
+    model.encoder.norm_in.running_mean += 3.0
+    before = {k: v.clone() for k, v in model.state_dict().items()}
+    crops = Crops(synthetic, 0.5, 16)
+    exam = [crops.batch(0), crops.batch(1)]
+    first, again = (
+        validate(model, model, exam, World(), step=5, hours=1.0, speed=2.0) for _ in range(2)
+    )
+    assert first == again and model.training
+    assert first.crops == 32 and 1 <= first.rankme <= 32
+    assert abs(first.explained - (1 - first.loss / (255 / 256))) < 0.05
+    assert all(torch.equal(before[k], v) for k, v in model.state_dict().items())
+
+
+ROW = {"step": 100, "loss": 0.5, "explained": 0.5, "rankme": 20.0, "rankme_centred": 25.0}
+
+
+@pytest.mark.parametrize(
+    "change, said",
+    [
+        ({}, ""),
+        ({"step": 4, "explained": 0.0}, ""),
+        ({"loss": 0.01}, "no information"),
+        ({"explained": 0.01}, "nothing is learned"),
+        ({"rankme_centred": 1.4}, "collapse"),
+        ({"explained": 0.3}, "fell from 0.50 to 0.30"),
+    ],
+)
+def test_a_sick_run_is_told_from_a_healthy_one(change, said):
+    found = warning(pd.DataFrame([{**ROW, "step": 50}, {**ROW, **change}]), steps=1000)
+    assert said in found and bool(said) == bool(found)
