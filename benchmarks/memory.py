@@ -84,8 +84,7 @@ def act(task: str, who: str, precision: str, args: argparse.Namespace) -> None:
             step()
     elif who == OURS:
         encoder = Encoder(PRESETS[args.size]).to(args.device)
-        features = DashengEncoder(encoder, "benchmark", precision)
-        del encoder
+        features = DashengEncoder(encoder, "benchmark", precision, in_place=True)
         samples = pd.Series(waves).map(len).to_numpy()
         list(embed_waves(features, [wave.numpy() for wave in waves].__getitem__, samples))
     else:

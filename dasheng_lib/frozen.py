@@ -14,13 +14,14 @@ from dasheng_lib.model import Encoder
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
-def freeze(encoder: Encoder, precision: str = "float32") -> Encoder:
+def freeze(encoder: Encoder, precision: str = "float32", in_place: bool = False) -> Encoder:
     """A copy of ``encoder`` that runs faster and cannot be trained, saved or moved.
 
     The linear layers of the blocks hold their weights in the layout that the processor's
     product wants, and add bias and GELU to it. With ``"bfloat16"`` these products and attention
     are in bfloat16; the front end, the residual stream and the layer norms stay float32. All
-    other parameters are shared with ``encoder``.
+    other parameters are shared with ``encoder``. ``in_place`` changes ``encoder`` itself, so that
+    its weights are never in memory twice.
 
     Raises:
         ValueError: no such precision.
@@ -29,7 +30,8 @@ def freeze(encoder: Encoder, precision: str = "float32") -> Encoder:
         raise ValueError(f"precision is {' or '.join(PRECISIONS)}, not {precision!r}")
     dtype = PRECISIONS[precision]
     shared = {id(t): t for t in (*encoder.parameters(), *encoder.buffers())}
-    frozen = copy.deepcopy(encoder, shared).eval()
+    frozen = encoder.eval() if in_place else copy.deepcopy(encoder, shared).eval()
+    del shared  # which would keep what is replaced below
     for block in frozen.blocks:
         for name in ("qkv", "proj", "fc2"):
             setattr(block, name, FrozenLinear(getattr(block, name), dtype))

@@ -81,6 +81,15 @@ def test_freezing_leaves_the_encoder_as_it_was(encoder):
     assert all(torch.equal(value, before[name]) for name, value in encoder.state_dict().items())
 
 
+def test_freezing_in_place_gives_the_weights_up(way):
+    encoder = Encoder(EncoderConfig(dim=128, depth=1, heads=2)).eval()
+    wave = torch.randn(1, 16_000)
+    with torch.inference_mode():
+        expected, frozen = encoder(wave), freeze(encoder, in_place=True)
+        torch.testing.assert_close(frozen(wave), expected, rtol=0, atol=2e-5)
+    assert frozen is encoder and not any("qkv" in name for name, _ in encoder.named_parameters())
+
+
 def test_precisions_have_fingerprints_of_their_own():
     one, other = (load_encoder("random:nano", p).fingerprint for p in ("float32", "bfloat16"))
     assert one != other

@@ -29,6 +29,7 @@ class DashengEncoder:
         name: for tables.
         precision: ``"float32"``, or ``"bfloat16"`` for the blocks: up to twice as fast where
             the processor has bfloat16 products, and of cosine 0.9999 or more to float32.
+        in_place: give ``encoder`` up, so that its weights are never in memory twice.
 
     Raises:
         UserError: no such precision.
@@ -38,7 +39,9 @@ class DashengEncoder:
     hop_ms = Encoder.hop_ms
     min_samples = MIN_SAMPLES
 
-    def __init__(self, encoder: Encoder, name: str, precision: str = "float32") -> None:
+    def __init__(
+        self, encoder: Encoder, name: str, precision: str = "float32", in_place: bool = False
+    ) -> None:
         if precision not in PRECISIONS:
             raise UserError(f"precision is {' or '.join(PRECISIONS)}, not {precision!r}.")
         self.name = name
@@ -47,7 +50,7 @@ class DashengEncoder:
         self.fingerprint = _fingerprint(encoder)
         if precision != "float32":
             self.fingerprint += f"-{precision}"
-        self.encoder = freeze(encoder, precision)
+        self.encoder = freeze(encoder, precision, in_place)
 
     @classmethod
     def untrained(cls, size: str, seed: int = 0, precision: str = "float32") -> DashengEncoder:
@@ -60,17 +63,17 @@ class DashengEncoder:
             raise UserError(f"There is no size {size!r}: choose one of {', '.join(PRESETS)}.")
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            return cls(Encoder.preset(size), f"untrained {size}", precision)
+            return cls(Encoder.preset(size), f"untrained {size}", precision, in_place=True)
 
     @classmethod
     def from_file(cls, path: Path | str, precision: str = "float32") -> DashengEncoder:
         """A file that ``dasheng pretrain`` wrote."""
-        return cls(load_encoder_weights(path), f"dasheng:{path}", precision)
+        return cls(load_encoder_weights(path), f"dasheng:{path}", precision, in_place=True)
 
     @classmethod
     def from_published(cls, path: Path | str, precision: str = "float32") -> DashengEncoder:
         """A file that Dasheng's authors published."""
-        return cls(load_published(path), f"published:{path}", precision)
+        return cls(load_published(path), f"published:{path}", precision, in_place=True)
 
     @torch.inference_mode()
     def frames(self, wave_BN: Tensor, lengths: Tensor | None = None) -> Tensor:
