@@ -48,7 +48,8 @@ def test_a_benchmark_beside_the_peer(name, capsys):
 
 
 def test_without_the_peer_it_says_how_to_get_it(monkeypatch, capsys):
-    monkeypatch.setitem(sys.modules, "dasheng", None)
+    for name in ("dasheng", "dasheng.pretrained.pretrained"):
+        monkeypatch.setitem(sys.modules, name, None)
     importlib.import_module("embed_10s").main([*SMALL, "--seconds", "1"])
     assert "pip install --no-deps dasheng==0.0.9" in capsys.readouterr().out
 
