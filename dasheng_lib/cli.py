@@ -13,6 +13,7 @@ from dasheng_lib.errors import UserError
 
 # verb: (module that has add_arguments(parser) and run(args) -> int, one line of help)
 VERBS = {
+    "bench": ("dasheng_lib.commands.bench", "measure speed and memory beside the authors' package"),
     "book": ("dasheng_lib.book.command", "run the chapters and build the book"),
     "corpus": ("dasheng_lib.corpora.command", "fetch, list or check recordings"),
     "doctor": ("dasheng_lib.doctor", "say what is installed, what is missing and what mends it"),

@@ -1,4 +1,4 @@
-"""Clip embeddings of a corpus, computed once.
+"""Clip embeddings, computed once for a corpus.
 
 Clips are sorted by length and batched with neighbours of about their own length, so little
 padding is computed; the encoder masks what there is.
@@ -6,16 +6,20 @@ padding is computed; the encoder masks what there is.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+
 import numpy as np
 import torch
 from tqdm.auto import tqdm
 
+from dasheng_lib.bucketing import length_batches
 from dasheng_lib.cache import artefact
 from dasheng_lib.corpora.corpus import Corpus
 from dasheng_lib.encoders.protocol import AudioEncoder
 from dasheng_lib.errors import UserError
 
-BATCH_SECONDS = 160.0
+# What one batch takes: on CPUs little more than one long clip, whose activations fit the cache.
+BATCH_SECONDS = 40.0
 VERSION = 1  # raise it when the same encoder would give other numbers
 
 
@@ -56,22 +60,39 @@ def compute_embeddings(
             f"{corpus.sample_rate} Hz: resample the corpus."
         )
     samples = np.maximum(corpus.clips["samples"].to_numpy()[clips], encoder.min_samples)
-    order = np.argsort(samples, kind="stable")[::-1]  # the largest batch first: memory fails early
     out = np.empty((len(clips), encoder.dim), np.float32)
     with tqdm(total=len(clips), desc=f"embed {corpus.name}", disable=not progress) as bar:
-        while len(order):
-            longest = samples[order[0]]
-            size = max(int(BATCH_SECONDS * corpus.sample_rate / longest), 1)
-            rows, order = order[:size], order[size:]
-            wave_BN = torch.zeros(len(rows), longest)
-            for row, clip in zip(wave_BN, clips[rows], strict=True):
-                wave = corpus.wave(clip)
-                row[: len(wave)] = torch.from_numpy(np.array(wave))
-            vectors = encoder.clips(wave_BN, torch.from_numpy(samples[rows]))
+        for rows, vectors in embed_waves(encoder, lambda row: corpus.wave(clips[row]), samples):
             _check(vectors, encoder, corpus, clips[rows])
             out[rows] = vectors.numpy()
             bar.update(len(rows))
     return out
+
+
+def embed_waves(
+    encoder: AudioEncoder,
+    wave: Callable[[int], np.ndarray],
+    samples: np.ndarray,
+    batch_seconds: float = BATCH_SECONDS,
+) -> Iterator[tuple[np.ndarray, torch.Tensor]]:
+    """Vectors of clips of any length, batch by batch, the longest first.
+
+    Args:
+        encoder: frozen.
+        wave: from a number below ``len(samples)`` to that clip, float32 [at most its samples].
+        samples: length of each clip, at least ``encoder.min_samples``; a shorter wave is filled
+            up with zeros.
+        batch_seconds: audio in a batch with its padding; a GPU wants more.
+
+    Yields:
+        Numbers of clips, int64 [B], and their vectors, float32 [B, dim] on the CPU.
+    """
+    for rows in length_batches(samples, int(batch_seconds * encoder.sample_rate)):
+        wave_BN = torch.zeros(len(rows), int(samples[rows[0]]))
+        for row_N, clip in zip(wave_BN, rows, strict=True):
+            samples_n = wave(int(clip))
+            row_N[: len(samples_n)] = torch.from_numpy(np.array(samples_n))
+        yield rows, encoder.clips(wave_BN, torch.from_numpy(samples[rows])).cpu()
 
 
 def _check(vectors: torch.Tensor, encoder: AudioEncoder, corpus: Corpus, clips: np.ndarray) -> None:

@@ -81,7 +81,7 @@ class LogMel(nn.Module):
                 top = db_BFT.amax((1, 2), keepdim=True) if self.floor == "clip" else db_BFT.max()
                 return torch.maximum(db_BFT, top - self.top_db)
             frames = torch.arange(db_BFT.shape[2], device=db_BFT.device)
-            valid = (frames <= lengths[:, None] // HOP)[:, None]
+            valid = (frames <= lengths[:, None].to(frames.device) // HOP)[:, None]
             top = db_BFT.masked_fill(~valid, -torch.inf).amax((1, 2), keepdim=True)
             if self.floor == "batch":
                 top = top.max()

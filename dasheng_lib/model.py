@@ -7,6 +7,7 @@ H heads. Published weights fit this module by :func:`dasheng_lib.checkpoint.load
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Literal
 
 import torch
@@ -14,8 +15,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
+from dasheng_lib.attention import Attention, attend, attend_in_runs, attend_to
 from dasheng_lib.features import HOP, MELS, SAMPLE_RATE, Floor, LogMel, check_wave, frame_count
 from dasheng_lib.input_norm import InputNorm
+from dasheng_lib.packing import pack
 
 PATCH_FRAMES = 4
 PATCH = MELS * PATCH_FRAMES
@@ -137,37 +140,50 @@ class Encoder(nn.Module):
         if self.config.long_audio == "pad" and mel_BFT.shape[2] > chunk:
             mel_BFT = F.pad(mel_BFT, (0, -mel_BFT.shape[2] % chunk))
         patch_BTP = patches(mel_BFT)
-        valid_BT = None
-        if lengths is not None:
-            tokens = (lengths // HOP + 1) // PATCH_FRAMES if own else lengths // TOKEN_SAMPLES
-            valid_BT = torch.arange(patch_BTP.shape[1], device=wave_BN.device) < tokens[:, None]
-        x_BTD = self._in_chunks(patch_BTP, valid_BT)[:, :T]
-        return x_BTD * valid_BT[:, :T, None] if own and valid_BT is not None else x_BTD
+        if lengths is not None and not own:
+            return self._masked(patch_BTP, lengths // TOKEN_SAMPLES)[:, :T]
+        return self._packed(patch_BTP, lengths)[:, :T]
 
     def normalise(self, mel_BFT: Tensor) -> Tensor:
         """Batch normalisation of each mel bin, in float32."""
         with torch.autocast(mel_BFT.device.type, enabled=False):
             return self.norm_in(mel_BFT.float())
 
-    def embed(self, patch_BTP: Tensor) -> Tensor:
-        """Patches to tokens with their positions, ``[B, T, D]``; T at most ``positions``."""
-        return self.patch(patch_BTP) + self.time[: patch_BTP.shape[1]] + self.frequency
+    def embed(self, patch_BTP: Tensor, places: Tensor | None = None) -> Tensor:
+        """Patches to tokens with their positions, ``[B, T, D]``.
 
-    def encode(self, x_BTD: Tensor, valid_BT: Tensor | None = None) -> Tensor:
-        """Tokens through the blocks and the last layer norm; invalid ones are no keys."""
-        keys_B11T = None if valid_BT is None or valid_BT.all() else valid_BT[:, None, None]
-        return self.norm(through(self.blocks, x_BTD, keys_B11T, recompute=self.recompute))
+        Args:
+            patch_BTP: normalised patches; T at most ``positions`` unless there are ``places``.
+            places: int64 [T], the position of each; by default 0, 1, 2 and so on.
+        """
+        time_TD = self.time[: patch_BTP.shape[-2]] if places is None else self.time[places]
+        return self.patch(patch_BTP) + time_TD + self.frequency
 
-    def _in_chunks(self, patch_BTP: Tensor, valid_BT: Tensor | None) -> Tensor:
+    def encode(self, x_BTD: Tensor, attention: Attention = attend) -> Tensor:
+        """Tokens through the blocks and the last layer norm."""
+        return self.norm(through(self.blocks, x_BTD, attention, self.recompute))
+
+    def _packed(self, patch_BTP: Tensor, lengths: Tensor | None) -> Tensor:
+        """Chunks of all clips in one row without padding; 0 behind the end of a clip."""
+        B, T, _ = patch_BTP.shape
+        tokens = [T] * B if lengths is None else [token_count(n) for n in lengths.tolist()]
+        packing = pack(tokens, T, self.config.positions, patch_BTP.device)
+        x_SD = self.embed(patch_BTP.flatten(0, 1)[packing.rows_S], packing.places_S)
+        x_SD = self.encode(x_SD, partial(attend_in_runs, runs=packing.runs))
+        out_RD = x_SD.new_zeros(B * T, self.dim).index_copy(0, packing.rows_S, x_SD)
+        return out_RD.view(B, T, self.dim)
+
+    def _masked(self, patch_BTP: Tensor, tokens_B: Tensor) -> Tensor:
+        """Chunk after chunk, with tokens behind the end of a clip computed but not attended to."""
+        valid_BT = torch.arange(patch_BTP.shape[1]) < tokens_B.cpu()[:, None]
+        valid_BT = valid_BT.to(patch_BTP.device)
         size = self.config.positions
-        starts = range(0, patch_BTP.shape[1], size)
         return torch.cat(
             [
-                self.encode(
-                    self.embed(patch_BTP[:, start : start + size]),
-                    None if valid_BT is None else valid_BT[:, start : start + size],
+                self.encode(self.embed(chunk_BTP), partial(attend_to, valid_BT=chunk_BT))
+                for chunk_BTP, chunk_BT in zip(
+                    patch_BTP.split(size, 1), valid_BT.split(size, 1), strict=True
                 )
-                for start in starts
             ],
             1,
         )
@@ -206,34 +222,25 @@ class Block(nn.Module):
         self.proj = nn.Linear(dim, dim)
         self.norm2 = nn.LayerNorm(dim, LAYER_NORM_EPS)
         self.fc1 = nn.Linear(dim, 4 * dim)
+        self.act = nn.GELU()
         self.fc2 = nn.Linear(4 * dim, dim)
 
-    def forward(self, x_BTD: Tensor, keys_B11T: Tensor | None = None) -> Tensor:
-        x_BTD = x_BTD + self.attend(self.norm1(x_BTD), keys_B11T)
-        return x_BTD + self.fc2(F.gelu(self.fc1(self.norm2(x_BTD))))
-
-    def attend(self, x_BTD: Tensor, keys_B11T: Tensor | None) -> Tensor:
-        B, T, D = x_BTD.shape
-        q, k, v = self.qkv(x_BTD).view(B, T, 3, self.heads, D // self.heads).permute(2, 0, 3, 1, 4)
-        if keys_B11T is not None:
-            # The lowest finite score, not -inf: without any key that averages and is not NaN.
-            lowest = torch.finfo(q.dtype).min
-            keys_B11T = q.new_zeros(keys_B11T.shape).masked_fill(~keys_B11T, lowest)
-        out = F.scaled_dot_product_attention(q, k, v, attn_mask=keys_B11T)
-        return self.proj(out.transpose(1, 2).reshape(B, T, D))
+    def forward(self, x_BTD: Tensor, attention: Attention = attend) -> Tensor:
+        x_BTD = x_BTD + self.proj(attention(self.qkv(self.norm1(x_BTD)), self.heads))
+        return x_BTD + self.fc2(self.act(self.fc1(self.norm2(x_BTD))))
 
 
 def through(
-    blocks: nn.ModuleList, x_BTD: Tensor, keys_B11T: Tensor | None = None, recompute: bool = False
+    blocks: nn.ModuleList, x_BTD: Tensor, attention: Attention = attend, recompute: bool = False
 ) -> Tensor:
     """One block after another. With ``recompute`` the backward pass computes each again instead
     of keeping what is inside: a third more work for a fraction of the memory.
     """
     for block in blocks:
         if recompute and torch.is_grad_enabled():
-            x_BTD = checkpoint(block, x_BTD, keys_B11T, use_reentrant=False)
+            x_BTD = checkpoint(block, x_BTD, attention, use_reentrant=False)
         else:
-            x_BTD = block(x_BTD, keys_B11T)
+            x_BTD = block(x_BTD, attention)
     return x_BTD
 
 

@@ -1,0 +1,103 @@
+"""The benchmarks run; what they say is not tested here, for that depends on the machine."""
+
+import importlib
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from dasheng_lib import cli
+from dasheng_lib.commands import bench
+from dasheng_lib.errors import UserError
+
+SMALL = ["--size", "nano", "--repeats", "1", "--clips", "2", "--precision", "float32"]
+SHORT = {
+    "embed_10s": ["--seconds", "1"],
+    "embed_mixed": ["--shortest", "0.5", "--longest", "1"],
+    "train_step": ["--seconds", "1"],
+}
+
+
+@pytest.fixture(autouse=True)
+def from_the_folder(monkeypatch):
+    monkeypatch.syspath_prepend(bench.FOLDER)
+    shortest = importlib.import_module("common").SHORTEST_PRODUCT
+    monkeypatch.setitem(shortest, "cpu", 0.0)
+
+
+@pytest.mark.parametrize("name", SHORT)
+def test_a_benchmark_alone_gives_a_table_and_keeps_it(name, tmp_path, capsys):
+    argv = [*SMALL, *SHORT[name], "--no-peer", "--record", str(tmp_path / "kept")]
+    importlib.import_module(name).main(argv)
+    assert "this library" in capsys.readouterr().out
+    kept = pd.read_csv(tmp_path / "kept.csv")
+    assert set(kept["who"]) == {"this library", "matrix product"} and (kept["seconds"] > 0).all()
+    facts = json.loads((tmp_path / "kept.json").read_text())
+    assert facts["command"].startswith("python benchmarks/") and facts["parameters"]["clips"] == 2
+
+
+@pytest.mark.parametrize("name", ["embed_10s", "embed_mixed"])
+def test_a_benchmark_beside_the_peer(name, capsys):
+    pytest.importorskip("dasheng", reason="the package `dasheng` is not installed")
+    importlib.import_module(name).main([*SMALL, *SHORT[name]])
+    said = capsys.readouterr().out
+    assert "lowest cosine 1.000000" in said and "times_peer" in said
+
+
+def test_without_the_peer_it_says_how_to_get_it(monkeypatch, capsys):
+    for name in ("dasheng", "dasheng.pretrained.pretrained"):
+        monkeypatch.setitem(sys.modules, name, None)
+    importlib.import_module("embed_10s").main([*SMALL, "--seconds", "1"])
+    assert "pip install --no-deps dasheng==0.0.9" in capsys.readouterr().out
+
+
+def test_memory_of_an_embedding(capsys):
+    argv = ["--size", "nano", "--clips", "1", "--precision", "float32", "--no-peer"]
+    importlib.import_module("memory").main([*argv, "--tasks", "10 s clips"])
+    assert "nothing" in capsys.readouterr().out
+
+
+def test_ratios_are_taken_within_rounds():
+    """A machine twice as slow in one round: the quartiles of the ratios stay on one value."""
+    common = importlib.import_module("common")
+    slow = np.array([1.0, 2.0, 1.0])
+    cases = [common.Case(who, "float32", None, 10**9) for who in (common.OURS, common.PEER)]
+    seconds = {
+        (common.OURS, "float32"): slow,
+        (common.PEER, "float32"): 3 * slow,
+        (common.PRODUCT, "float32"): 8 * slow,
+    }
+    ours = common.table(cases, seconds, "cpu", 20.0).iloc[0]
+    assert ours["times_peer_low"] == ours["times_peer_high"] == 3
+    assert ours["of_product_low"] == ours["of_product_high"] == 8 * 10**9 / (2 * 2048**3)
+    assert ours["audio_per_second"] == 20 and ours["seconds_high"] == 1.5
+
+
+def test_different_embeddings_are_not_timed():
+    common = importlib.import_module("common")
+    one, other = common.torch.eye(2), common.torch.eye(2).flip(0)
+    with pytest.raises(UserError, match="not comparable"):
+        common.agreement("one and other", one, other)
+
+
+def test_the_verb_lists_and_runs_them(capsys, monkeypatch):
+    assert cli.main(["bench"]) == 0
+    listed = capsys.readouterr().out
+    assert all(name in listed for name in (*SHORT, "memory"))
+    ran = []
+    done = subprocess.CompletedProcess([], 0)
+    monkeypatch.setattr(bench.subprocess, "run", lambda command: ran.append(command) or done)
+    assert cli.main(["bench", "embed_10s", "--repeats", "3"]) == 0
+    assert ran == [[sys.executable, bench.FOLDER / "embed_10s.py", "--repeats", "3"]]
+    assert cli.main(["bench", "embed_9s"]) == 2
+    assert "embed_10s" in capsys.readouterr().err
+
+
+def test_outside_a_checkout_the_verb_says_what_to_do(monkeypatch, capsys, tmp_path):
+    monkeypatch.setattr(bench.benchmarks, "__defaults__", (tmp_path,))
+    assert cli.main(["bench", "--help"]) == 0
+    assert cli.main(["bench", "embed_10s"]) == 2
+    assert "clone the repository" in capsys.readouterr().err
