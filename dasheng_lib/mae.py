@@ -7,6 +7,7 @@ d decoder width.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -17,15 +18,27 @@ from dasheng_lib.model import LAYER_NORM_EPS, PATCH, Block, Encoder, patches, th
 
 @dataclass(frozen=True)
 class MAEConfig:
-    """Decoder size and masking; the defaults are those of Dasheng Base and 0.6B."""
+    """Decoder size and masking; the defaults are those of Dasheng Base and 0.6B.
+
+    Attributes:
+        decoder_dim, decoder_depth, decoder_heads: its width, blocks and attention heads.
+        mask_ratio, group: see :func:`dasheng_lib.masking.group_mask`.
+        positions: what the decoder's learned positions start from. ``"zeros"`` is upstream's;
+            then all hidden tokens look alike at first, and a small model predicts one mean shape
+            for hundreds of steps until it has learned to tell them apart. ``"sincos"`` are the
+            sines and cosines of the masked autoencoder for images.
+    """
 
     decoder_dim: int = 512
     decoder_depth: int = 8
     decoder_heads: int = 16
     mask_ratio: float = 0.75
     group: int = 2
+    positions: Literal["zeros", "sincos"] = "zeros"
 
     def __post_init__(self) -> None:
+        if self.positions not in ("zeros", "sincos"):
+            raise ValueError(f"positions is 'zeros' or 'sincos', not {self.positions!r}")
         if self.decoder_dim % self.decoder_heads:
             raise ValueError(f"{self.decoder_dim} does not divide into {self.decoder_heads} heads")
         if not 0.0 < self.mask_ratio < 1.0:
@@ -138,7 +151,8 @@ class Decoder(nn.Module):
         self.project = nn.Linear(encoder_dim, dim)
         self.mask_token = nn.Parameter(torch.randn(dim) * 0.02)
         # One spare row, as upstream, so that parameter counts agree.
-        self.time = nn.Parameter(torch.zeros(positions + 1, dim))
+        zeros = torch.zeros(positions + 1, dim)
+        self.time = nn.Parameter(zeros if config.positions == "zeros" else sincos(*zeros.shape))
         self.blocks = nn.ModuleList(
             Block(dim, config.decoder_heads) for _ in range(config.decoder_depth)
         )
@@ -158,6 +172,15 @@ class Decoder(nn.Module):
 def take(x_BTD: Tensor, keep_BK: Tensor) -> Tensor:
     """The kept tokens, ``[B, K, D]``."""
     return x_BTD.gather(1, keep_BK[..., None].expand(-1, -1, x_BTD.shape[2]))
+
+
+def sincos(T: int, dim: int, scale: float = 0.5) -> Tensor:
+    """Sines and cosines of ``dim // 2`` wavelengths from 2 pi to 20,000 pi tokens, ``[T, dim]``.
+
+    Source: Vaswani et al. 2017, section 3.5; halved, for the tokens beside them are small.
+    """
+    angle = torch.arange(T)[:, None] * 10_000.0 ** -(torch.arange(dim // 2) / (dim // 2))
+    return scale * torch.cat([angle.sin(), angle.cos()], 1)
 
 
 def standardise(raw_BTP: Tensor) -> tuple[Tensor, Tensor, Tensor]:

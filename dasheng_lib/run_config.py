@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from typing import Literal
 
 from dasheng_lib.errors import UserError
 from dasheng_lib.features import SAMPLE_RATE
@@ -17,6 +18,7 @@ class RunConfig:
 
     Attributes:
         preset: encoder size, one of :data:`dasheng_lib.model.PRESETS`.
+        positions: see :class:`dasheng_lib.mae.MAEConfig`.
         mask_ratio, group: see :func:`dasheng_lib.masking.group_mask`. The paper hides 0.75 of
             10 s; of the second that a sound of the pocket corpus lasts, half teaches more.
         batch, clip_seconds, short: see :class:`dasheng_lib.crops.Crops`; the batch is that of
@@ -29,6 +31,7 @@ class RunConfig:
     """
 
     preset: str = "nano"
+    positions: Literal["zeros", "sincos"] = "zeros"
     mask_ratio: float = 0.5
     group: int = 2
     batch: int = 64
@@ -59,7 +62,12 @@ class RunConfig:
     @property
     def mae(self) -> MAEConfig:
         """Decoder and masking of this run."""
-        return replace(DECODERS[self.preset], mask_ratio=self.mask_ratio, group=self.group)
+        return replace(
+            DECODERS[self.preset],
+            mask_ratio=self.mask_ratio,
+            group=self.group,
+            positions=self.positions,
+        )
 
     @property
     def snapshots(self) -> tuple[int, ...]:

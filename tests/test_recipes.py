@@ -164,3 +164,20 @@ def test_bad_audio_in_shards_is_named_and_training_goes_on(faulty_shards, tmp_pa
     assert np.isfinite(run.log["loss"]).all() and len(run.log) == 8
     ours, theirs = run.autoencoder().state_dict(), again.autoencoder().state_dict()
     assert all(torch.equal(value, theirs[name]) for name, value in ours.items())
+
+
+def test_positions_that_tell_hidden_tokens_apart_end_the_plateau(synthetic):
+    """From zeros, all hidden tokens look alike and a small model waits long for its context."""
+    losses = {}
+    for positions in ("zeros", "sincos"):
+        model = new_model(replace(SMALL, positions=positions))
+        decoder = model.decoder
+        same = torch.equal(decoder.time[0], decoder.time[40])
+        assert same == (positions == "zeros") and decoder.time.requires_grad
+        data = Crops(synthetic, 2.0, 8)
+        losses[positions] = np.mean(
+            [r.loss for r in pretrain(model, data.batch, TrainConfig(steps=60, lr=2e-3))][-10:]
+        )
+    assert losses["sincos"] < losses["zeros"]
+    with pytest.raises(ValueError, match="'zeros' or 'sincos'"):
+        MAEConfig(positions="ones")

@@ -50,6 +50,7 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
     option("--streams", int, usual.streams, "places in shards that are read at once")
     option("--short", str, usual.short, "crops of short clips: fill with more clips, or pad")
     option("--mask-ratio", float, usual.mask_ratio, "share of the tokens that is hidden")
+    option("--positions", str, usual.positions, "of the decoder at first: zeros, or sincos")
     option("--group", int, usual.group, "neighbouring tokens hidden together")
     option("--lr", float, usual.train.lr, "peak learning rate")
     option("--warmup", float, usual.train.warmup, "share of the steps to reach it")

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from dasheng_lib.encoders.dasheng import DashengEncoder
 from dasheng_lib.encoders.logmel import LogMelStatistics
 from dasheng_lib.encoders.protocol import AudioEncoder
 from dasheng_lib.errors import UserError
+
+# What comes with the library, by name; each has a model card beside it.
+WEIGHTS = {
+    path.stem: path for path in (Path(__file__).parents[1] / "weights").glob("*.safetensors")
+}
 
 __all__ = ["AudioEncoder", "DashengEncoder", "LogMelStatistics", "load_encoder"]
 
@@ -15,7 +22,8 @@ def load_encoder(name: str, precision: str = "float32") -> AudioEncoder:
 
     Args:
         name: ``"logmel"`` (mean and deviation of each mel bin), ``"random:SIZE"`` (untrained,
-            seed 0), ``"dasheng:PATH"`` (a file that ``dasheng pretrain`` wrote), or
+            seed 0), ``"dasheng:nano"`` (comes with the library, see its model card
+            ``weights/nano.md``), ``"dasheng:PATH"`` (a file that ``dasheng pretrain`` wrote), or
             ``"published:PATH"`` (a file of Dasheng's authors).
         precision: of a Dasheng encoder, see :class:`dasheng_lib.encoders.dasheng.DashengEncoder`.
 
@@ -28,9 +36,10 @@ def load_encoder(name: str, precision: str = "float32") -> AudioEncoder:
     if kind == "random" and rest:
         return DashengEncoder.untrained(rest, precision=precision)
     if kind == "dasheng" and rest:
-        return DashengEncoder.from_file(rest, precision=precision)
+        return DashengEncoder.from_file(WEIGHTS.get(rest, rest), precision=precision)
     if kind == "published" and rest:
         return DashengEncoder.from_published(rest, precision=precision)
     raise UserError(
-        f"There is no encoder {name!r}: use logmel, random:SIZE, dasheng:PATH or published:PATH."
+        f"There is no encoder {name!r}: use logmel, random:SIZE, dasheng:nano, dasheng:PATH "
+        "or published:PATH."
     )
