@@ -102,13 +102,10 @@ class Run:
         ``rankme``, ``rankme_centred``, ``hours``, ``speed`` at the steps that have one.
         """
         log = self.log
-        width = max(len(log) // points, 1)
-        thin = log.groupby((log["step"] - 1) // width).mean()
-        thin["step"] = log.groupby((log["step"] - 1) // width)["step"].max()
+        block = (log["step"].to_numpy() - 1) // max(len(log) // points, 1)
+        thin = log.groupby(block).mean().assign(step=log["step"].groupby(block).max())
         held = self.validation.rename(columns={"loss": "held_loss"})
-        if held.empty:
-            return thin
-        return thin.merge(held, on="step", how="outer")
+        return thin if held.empty else thin.merge(held, on="step", how="outer")
 
     @property
     def steps(self) -> list[int]:

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 import torch
 
+from dasheng_lib.cli import main
 from dasheng_lib.commands.pretrain import add_run_arguments, run_config
 from dasheng_lib.corpora.split import hold_out
 from dasheng_lib.crops import Crops
@@ -17,7 +18,7 @@ from dasheng_lib.health import validate, warning
 from dasheng_lib.mae import MAEConfig, MaskedAutoencoder
 from dasheng_lib.model import Encoder, EncoderConfig
 from dasheng_lib.run_config import RECIPES, RunConfig
-from dasheng_lib.runs import Execution, new_model, pretrain_into
+from dasheng_lib.runs import Execution, Run, new_model, pretrain_into
 from dasheng_lib.shards import ShardCrops
 from dasheng_lib.train import TrainConfig, learning_rate, make_optimizer, pretrain
 
@@ -181,3 +182,17 @@ def test_positions_that_tell_hidden_tokens_apart_end_the_plateau(synthetic):
     assert losses["sincos"] < losses["zeros"]
     with pytest.raises(ValueError, match="'zeros' or 'sincos'"):
         MAEConfig(positions="ones")
+
+
+def test_the_command_trains_on_shards_and_goes_on(shards, tmp_path, capsys):
+    command = ["pretrain", "--shards", str(shards), "--held-shards", str(shards)]
+    command += ["--batch", "4", "--clip-seconds", "0.5", "--steps", "4", "--epoch", "2"]
+    assert main([*command, "--out", str(tmp_path / "run")]) == 0
+    assert "final.safetensors" in capsys.readouterr().out
+    run = Run(tmp_path / "run")
+    assert list(run.validation["step"]) == [2, 4] and len(run.curve()) == 4
+    assert main([*command, "--out", str(tmp_path / "run")]) == 0  # finished: nothing to do
+    assert main([*command, "--lr", "0.1", "--out", str(tmp_path / "run")]) == 2
+    assert "another train" in capsys.readouterr().err
+    assert main(["pretrain", "--shards", "no/*.tar", "--out", str(tmp_path / "x")]) == 2
+    assert "There are no shards at no/*.tar" in capsys.readouterr().err
