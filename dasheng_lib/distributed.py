@@ -19,7 +19,6 @@ from torch.distributed.checkpoint.state_dict import (
     set_state_dict,
 )
 from torch.distributed.fsdp import (
-    MixedPrecisionPolicy,
     fully_shard,
     register_fsdp_forward_method,
 )
@@ -83,7 +82,7 @@ def leave() -> None:
 
 
 def spread(
-    model: nn.Module, blocks: list[nn.Module], world: World, strategy: Strategy, precision: str
+    model: nn.Module, blocks: list[nn.Module], world: World, strategy: Strategy
 ) -> nn.Module:
     """The module to call in training: ``model`` itself, or ``model`` in every process.
 
@@ -91,19 +90,17 @@ def spread(
         model: on ``world.device``, the same in every process.
         blocks: its parts that are gathered one at a time under ``"fsdp"``.
         strategy: ``"ddp"`` keeps a whole copy in each process; ``"fsdp"`` a part of each
-            parameter, of its gradient and of the optimizer's state.
-        precision: with ``"bfloat16"``, FSDP gathers the blocks in that type; sums of gradients
-            and all states stay float32.
+            parameter, of its gradient and of the optimizer's state. Blocks are gathered in
+            float32 and cast by autocast, as under DDP: layer norms refuse bfloat16 weights
+            beside float32 inputs on CPUs.
     """
     if world.size == 1:
         return model
     if strategy == "ddp":
         ids = [world.device.index] if world.device.type == "cuda" else None
         return DistributedDataParallel(model, ids, broadcast_buffers=False)
-    half = torch.bfloat16 if precision == "bfloat16" else None
-    policy = MixedPrecisionPolicy(half, torch.float32, cast_forward_inputs=False)
     for block in blocks:
-        fully_shard(block, mp_policy=policy)
+        fully_shard(block)
     fully_shard(model)
     register_fsdp_forward_method(model, "summaries")
     return model

@@ -23,6 +23,7 @@ from dasheng_lib.crops import Crops
 from dasheng_lib.distributed import (
     Strategy,
     World,
+    agree,
     first_does,
     gather_objects,
     restore_state,
@@ -199,12 +200,12 @@ def pretrain_into(
         model = new_model(config).to(world.device)
         first_does(world, lambda: files.need_room(model, config))
         state = files.load() if world.first else None
-        start, before = gather_objects((state["step"], state["seconds"]) if state else (0, 0.0))[0]
+        start, before = agree((state["step"], state["seconds"]) if state else (0, 0.0))
         if start == 0:
             calibrate(model.encoder, data, world.device, rows)
             if world.first:
                 files.snapshot(model, model.state_dict(), 0)
-        parallel = _set_up(model, config, world, execution)
+        parallel = _set_up(model, world, execution)
         optimizer = make_optimizer(model, config.train)
         if start:
             state = state or {"weights": {}, "optimizer": {}}
@@ -220,18 +221,21 @@ def pretrain_into(
             parallel,
         )
         hours, since = config.batch * config.clip_seconds / 3600, (start, before)
+        half = config.train.precision == "bfloat16"
         quiet = not (execution.progress and world.first)
         bar = tqdm(steps, "pretrain", config.train.steps, None, initial=start, disable=quiet)
         for record in bar:
             record = replace(record, seconds=record.seconds + before)
             bar.set_postfix(loss=f"{record.loss:.3f}", refresh=False)
-            files.log(record)
+            if world.first:
+                files.log(record)
             step, last = record.step, record.step == config.train.steps
             if exam and config.validates_at(step):
                 speed = hours * (step - since[0]) / (record.seconds - since[1]) * 3600
                 since = (step, record.seconds)
                 facts = {"step": step, "hours": hours * step, "speed": speed}
-                found = validate(parallel, model, exam, world, **facts)
+                with torch.autocast(world.device.type, torch.bfloat16, half):
+                    found = validate(parallel, model, exam, world, **facts)
                 if world.first and (said := files.validated(found, config.train.steps)):
                     tqdm.write(f"step {step}: {said}", file=sys.stderr)
             if step in config.snapshots or step % execution.checkpoint_every == 0:
@@ -273,15 +277,13 @@ def calibrate(
     norm.momentum = momentum
 
 
-def _set_up(
-    model: MaskedAutoencoder, config: RunConfig, world: World, execution: Execution
-) -> nn.Module:
+def _set_up(model: MaskedAutoencoder, world: World, execution: Execution) -> nn.Module:
     blocks = [*model.encoder.blocks, *model.decoder.blocks]
     model.encoder.recompute = model.decoder.recompute = execution.recompute
     if execution.compile:
         for block in blocks:
             block.compile()
-    return spread(model, blocks, world, execution.strategy, config.train.precision)
+    return spread(model, blocks, world, execution.strategy)
 
 
 def _exam(held: Batches | None, config: RunConfig, rows: slice) -> list[np.ndarray]:

@@ -160,6 +160,7 @@ def pretrain(
 
     Raises:
         FloatingPointError: the loss is no longer finite.
+        UserError: a process's rows do not divide into ``config.accumulate`` parts.
     """
     optimizer = optimizer or make_optimizer(model, config)
     world = world or World(device=next(model.parameters()).device)
@@ -172,6 +173,11 @@ def pretrain(
         for group in optimizer.param_groups:
             group["lr"] = lr
         B, N = wave_BN.shape
+        if B % config.accumulate:
+            raise UserError(
+                f"{B} rows do not divide into {config.accumulate} equal parts: choose a batch and "
+                "a number of parts that do."
+            )
         noise = mask_noise(model, B * world.size, N, config.seed, step)
         noise_BG = noise[world.rank * B : (world.rank + 1) * B]
         optimizer.zero_grad(set_to_none=True)

@@ -48,6 +48,13 @@ def test_two_processes_give_the_result_of_one(trained, way):
     pd.testing.assert_frame_equal(alone.validation[health], spread.validation[health], rtol=1e-3)
 
 
+def test_sharded_blocks_in_bfloat16_train_and_validate(trained):
+    out, alone = trained
+    half = type(alone)(out / "half")
+    assert abs(half.log["loss"].iloc[0] - alone.log["loss"].iloc[0]) < 0.02
+    assert len(half.validation) == 1
+
+
 def test_rows_are_dealt_without_gaps():
     parts = [World(rank, 4).rows(12) for rank in range(4)]
     assert [i for part in parts for i in range(12)[part]] == list(range(12))

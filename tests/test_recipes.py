@@ -72,6 +72,8 @@ def test_parts_of_a_batch_give_the_gradient_of_the_whole(synthetic):
         return [(r.loss, r.grad_norm) for r in pretrain(model, data.batch, config)]
 
     np.testing.assert_allclose(losses(4), losses(1), rtol=1e-4)
+    with pytest.raises(UserError, match="8 rows do not divide into 3"):
+        losses(3)
 
 
 def test_recomputed_blocks_give_the_same_gradients(synthetic):

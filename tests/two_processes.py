@@ -2,6 +2,7 @@
 
 import contextlib
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -19,9 +20,9 @@ class Stops(Exception):
     pass
 
 
-def run(folder: Path, stop: int | None = None, **execution):
+def run(folder: Path, stop: int | None = None, config: RunConfig = CONFIG, **execution):
     """Train in ``folder``; with ``stop``, raise when that step has been read."""
-    data, held = batches_of(synthetic_corpus(), CONFIG)
+    data, held = batches_of(synthetic_corpus(), config)
     if stop is not None:
         read = data.batch
 
@@ -32,7 +33,7 @@ def run(folder: Path, stop: int | None = None, **execution):
 
         data.batch = batch
     how = Execution(checkpoint_every=2, progress=False, **execution)
-    return pretrain_into(folder, data, held, CONFIG, join(), how)
+    return pretrain_into(folder, data, held, config, join(), how)
 
 
 if __name__ == "__main__":
@@ -44,4 +45,6 @@ if __name__ == "__main__":
         with contextlib.suppress(Stops):
             run(out / f"cut-{strategy}", stop=5, strategy=strategy)
     run(out / "cut-ddp", strategy="fsdp")  # half by the one, half by the other
+    half = replace(CONFIG, train=replace(CONFIG.train, steps=2, precision="bfloat16"))
+    run(out / "half", config=half, strategy="fsdp")
     leave()
