@@ -17,10 +17,10 @@ class Crops:
     """``crops.batch(step)`` is float32 ``[batch, seconds * 16000]``.
 
     Every clip is cut into as many whole crops as it holds, at least one, with a random start in
-    what is left over; one epoch shows every crop once, in an order of its own. A clip shorter
-    than a crop is followed by further clips of its domain until the crop is full, because
-    nothing can be learned from padding; in ``short="pad"`` it is filled up with zeros instead,
-    as in the paper.
+    what is left over; one epoch shows every crop once, in an order of its own. (``even`` keeps a
+    few long recordings from taking over.) A clip shorter than a crop is followed by further clips
+    of its domain until the crop is full, because nothing can be learned from padding; in
+    ``short="pad"`` it is filled up with zeros instead, as in the paper.
 
     Args:
         corpus: where the audio is.
@@ -28,22 +28,43 @@ class Crops:
         batch: crops in a batch.
         seed: of order and starts.
         short: ``"fill"`` or ``"pad"``.
+        even: what counts alike. ``"seconds"``: a clip gives as many crops as it holds.
+            ``"clips"``: one crop each. ``"domains"``: one crop each, and clips of smaller domains
+            again until every domain gives as many crops as the largest.
     """
 
     def __init__(
-        self, corpus: Corpus, seconds: float, batch: int, seed: int = 0, short: str = "fill"
+        self,
+        corpus: Corpus,
+        seconds: float,
+        batch: int,
+        seed: int = 0,
+        short: str = "fill",
+        even: str = "seconds",
     ) -> None:
         if short not in ("fill", "pad"):
             raise ValueError(f"short is 'fill' or 'pad', not {short!r}")
+        if even not in ("seconds", "clips", "domains"):
+            raise ValueError(f"even is 'seconds', 'clips' or 'domains', not {even!r}")
         self.name, self.digest = corpus.name, corpus.digest
         self.corpus, self.batch_size, self.seed, self.short = corpus, batch, seed, short
         self.samples = round(seconds * corpus.sample_rate)
         lengths = corpus.clips["samples"].to_numpy()
-        counts = np.maximum(lengths // self.samples, 1)
-        self._clip = np.repeat(np.arange(len(lengths)), counts)
-        self._part = np.concatenate([np.arange(count) for count in counts])
-        self._slack = np.maximum(lengths - counts * self.samples, 0)
         domains = corpus.clips["domain"].to_numpy()
+        if even == "seconds":
+            counts = np.maximum(lengths // self.samples, 1)
+            self._clip = np.repeat(np.arange(len(lengths)), counts)
+            self._part = np.concatenate([np.arange(count) for count in counts])
+        else:
+            counts = np.ones_like(lengths)
+            clips = np.arange(len(lengths))
+            if even == "domains":
+                most = max(np.count_nonzero(domains == domain) for domain in set(domains))
+                clips = np.concatenate(
+                    [np.resize(clips[domains == domain], most) for domain in sorted(set(domains))]
+                )
+            self._clip, self._part = clips, np.zeros_like(clips)
+        self._slack = np.maximum(lengths - counts * self.samples, 0)
         short_clips = lengths < self.samples
         self._fillers = {
             domain: np.flatnonzero(short_clips & (domains == domain)) for domain in set(domains)

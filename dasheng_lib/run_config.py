@@ -21,7 +21,7 @@ class RunConfig:
         positions: see :class:`dasheng_lib.mae.MAEConfig`.
         mask_ratio, group: see :func:`dasheng_lib.masking.group_mask`. The paper hides 0.75 of
             10 s; of the second that a sound of the pocket corpus lasts, half teaches more.
-        batch, clip_seconds, short: see :class:`dasheng_lib.crops.Crops`; the batch is that of
+        batch, clip_seconds, short, even: see :class:`dasheng_lib.crops.Crops`; the batch is that of
             all processes together.
         streams: places in shards that are read at once, see
             :class:`dasheng_lib.shards.ShardCrops`; a multiple of the processes is best.
@@ -37,6 +37,7 @@ class RunConfig:
     batch: int = 64
     clip_seconds: float = 2.0
     short: str = "fill"
+    even: str = "seconds"
     streams: int = 8
     hold_out: float = 0.0
     epoch: int = 0
@@ -55,6 +56,8 @@ class RunConfig:
             )
         if self.short not in ("fill", "pad"):
             raise ValueError(f"short is 'fill' or 'pad', not {self.short!r}")
+        if self.even not in ("seconds", "clips", "domains"):
+            raise ValueError(f"even is 'seconds', 'clips' or 'domains', not {self.even!r}")
         if not 0.0 <= self.hold_out <= 0.5 or self.epoch < 0:
             raise ValueError("hold_out is 0 to 0.5 and epoch at least 0")
         _ = self.mae  # which checks the mask ratio

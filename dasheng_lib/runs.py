@@ -161,7 +161,7 @@ def batches_of(corpus: Corpus, config: RunConfig) -> tuple[Crops, Crops | None]:
     """
 
     def crops(part: Corpus, seed: int) -> Crops:
-        return Crops(part, config.clip_seconds, config.batch, seed, config.short)
+        return Crops(part, config.clip_seconds, config.batch, seed, config.short, config.even)
 
     if not config.hold_out:
         return crops(corpus, config.train.seed), None

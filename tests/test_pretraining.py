@@ -2,6 +2,7 @@
 
 import argparse
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -57,6 +58,20 @@ def test_a_batch_says_which_clips_its_crops_begin_with(synthetic):
         known = min(len(wave), len(crop), 400)
         windows = np.lib.stride_tricks.sliding_window_view(wave, known)
         assert (windows == crop[:known]).all(1).any()
+
+
+@pytest.mark.parametrize("even", ["seconds", "clips", "domains"])
+def test_what_counts_alike(synthetic, even):
+    clips = synthetic.clips.iloc[[0, 1, 2]].assign(
+        domain=["speech", "speech", "music"], samples=[40_000, 4_000, 4_000], offset=0
+    )
+    crops = Crops(replace(synthetic, clips=clips), 0.5, 1, even=even)
+    drawn = [crops.clips(step)[0] for step in range(len(crops))]
+    # 40,000 samples hold five crops of 8,000
+    expected = {"seconds": [5, 1, 1], "clips": [1, 1, 1], "domains": [1, 1, 2]}[even]
+    assert np.bincount(drawn).tolist() == expected
+    long = [step for step in range(8 * len(crops)) if crops.clips(step)[0] == 0]
+    assert len({crops.batch(step).tobytes() for step in long}) > len(long) / 2  # random starts
 
 
 def test_short_clips_are_filled_up_or_padded(synthetic):

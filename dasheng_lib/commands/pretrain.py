@@ -49,6 +49,7 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
     option("--clip-seconds", float, usual.clip_seconds, "length of a crop")
     option("--streams", int, usual.streams, "places in shards that are read at once")
     option("--short", str, usual.short, "crops of short clips: fill with more clips, or pad")
+    option("--even", str, usual.even, "what counts alike: seconds, clips or domains")
     option("--mask-ratio", float, usual.mask_ratio, "share of the tokens that is hidden")
     option("--positions", str, usual.positions, "of the decoder at first: zeros, or sincos")
     option("--group", int, usual.group, "neighbouring tokens hidden together")
