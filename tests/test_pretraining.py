@@ -63,11 +63,11 @@ def test_a_batch_says_which_clips_its_crops_begin_with(synthetic):
 @pytest.mark.parametrize("even", ["seconds", "clips", "domains"])
 def test_what_counts_alike(synthetic, even):
     clips = synthetic.clips.iloc[[0, 1, 2]].assign(
-        domain=["speech", "speech", "music"], samples=[40_000, 4_000, 4_000], offset=0
+        domain=["speech", "speech", "music"], samples=[44_000, 4_000, 4_000], offset=0
     )
     crops = Crops(replace(synthetic, clips=clips), 0.5, 1, even=even)
     drawn = [crops.clips(step)[0] for step in range(len(crops))]
-    # 40,000 samples hold five crops of 8,000
+    # 44,000 samples hold five crops of 8,000
     expected = {"seconds": [5, 1, 1], "clips": [1, 1, 1], "domains": [1, 1, 2]}[even]
     assert np.bincount(drawn).tolist() == expected
     long = [step for step in range(8 * len(crops)) if crops.clips(step)[0] == 0]
