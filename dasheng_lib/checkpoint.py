@@ -6,8 +6,6 @@ Nothing is unpickled: published files are read with ``weights_only=True``.
 from __future__ import annotations
 
 import json
-import pathlib
-import re
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -15,27 +13,14 @@ from typing import Any
 
 import safetensors
 import safetensors.torch
-import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dasheng_lib.cache import atomic_file
 from dasheng_lib.errors import UserError
 from dasheng_lib.mae import MAEConfig, MaskedAutoencoder
-from dasheng_lib.model import PATCH_FRAMES, Encoder, EncoderConfig
-
-# Upstream's names (left) and ours, for encoder and decoder alike.
-_RENAMED = (
-    (r"^time_pos_embed$", "time"),
-    (r"^freq_pos_embed$", "frequency"),
-    (r"^init_bn\.1\.", "norm_in."),
-    (r"^patch_embed\.proj\.", "patch."),
-    (r"^input_proj\.", "project."),
-    (r"^pos_embed$", "time"),
-    (r"^outputlayer\.", "out."),
-    (r"^(blocks\.\d+)\.attn\.", r"\1."),
-    (r"^(blocks\.\d+)\.mlp\.", r"\1."),
-)
+from dasheng_lib.model import Encoder, EncoderConfig
+from dasheng_lib.upstream import from_upstream, read_config, read_published, refuse, upstream_shape
 
 
 def save_weights(
@@ -118,7 +103,8 @@ def load_published(path: Path | str, **config: Any) -> Encoder:
     "config": …}`` with the configuration flat or under ``model_args``, or a bare state dict)
     and the Hugging Face files (``encoder.`` before each name, no front end, safetensors or
     pickle). The size is read off the weights. Positions are resized where their number is not
-    252: a longer table is cut, a shorter one is interpolated, as upstream does.
+    that of the configuration (252 if it does not say): a longer table is cut, a shorter one is
+    interpolated, as upstream does. Classifier and decoder are not read.
 
     Args:
         path: a ``.pt``, ``.bin`` or ``.safetensors`` file.
@@ -126,53 +112,25 @@ def load_published(path: Path | str, **config: Any) -> Encoder:
             ``floor="batch"``.
 
     Raises:
-        UserError: the file is absent or cannot be read safely, or keys do not fit; each is named.
+        UserError: the file is absent or cannot be read safely, keys do not fit (each is named,
+            as it is called in the file), or its front end is another one.
     """
     path = Path(path)
     if not path.is_file():
         raise UserError(f"There is no checkpoint at {path}: download it first.")
-    stored = _read_tensors(path)
-    weights = stored.get("model", stored)
-    upstream = stored.get("config") or {}
-    upstream = {**upstream, **upstream.get("model_args", {})} if stored is not weights else {}
-    weights = {k: v for k, v in weights.items() if not k.startswith("outputlayer.")}
-    if any(name.startswith("encoder.") for name in weights):
-        weights = {k.removeprefix("encoder."): v for k, v in weights.items() if "encoder." in k}
-    weights = {k: v for k, v in weights.items() if not k.startswith("front_end.")}
-    try:
-        size = _config_of(weights, upstream)
-    except (KeyError, ValueError) as error:
-        raise UserError(f"{path} holds no Dasheng encoder (missing: {error}).") from error
-    encoder = Encoder(replace(size, **config))
+    weights, options = read_published(path)
+    encoder = Encoder(replace(read_config(weights, options, path), **config))
+    wanted = dict(
+        upstream_shape(name, list(value.shape)) for name, value in encoder.state_dict().items()
+    )
+    table = weights.get("time_pos_embed")
+    if table is not None and table.ndim == 4 and table.shape[3]:
+        wanted["time_pos_embed"][3] = table.shape[3]  # is resized
+    refuse(path, _misfits(wanted, weights))
     ours = from_upstream(weights)
-    ours["time"] = _resize(ours["time"], encoder.config.positions)
-    _fit(encoder, ours, path)
+    ours["time"] = _resize(ours["time"].float(), encoder.config.positions)
+    encoder.load_state_dict(ours)
     return encoder.eval()
-
-
-def from_upstream(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Weights under upstream's names and shapes, under ours."""
-    ours = {}
-    for name, value in weights.items():
-        for pattern, replacement in _RENAMED:
-            name = re.sub(pattern, replacement, name)
-        if name == "time":  # [1, D, 1, T] in the encoder, [1, T, d] in the decoder
-            value = value[0, :, 0].T if value.ndim == 4 else value[0]
-        elif name in ("frequency", "mask_token"):
-            value = value.flatten()
-        elif name == "patch.weight":  # a convolution that covers its input once
-            value = value.flatten(1)
-        ours[name] = value.contiguous()
-    return ours
-
-
-def _config_of(weights: Mapping[str, Tensor], upstream: Mapping[str, Any]) -> EncoderConfig:
-    dim = weights["patch_embed.proj.weight"].shape[0]
-    depth = 1 + max(int(name.split(".")[1]) for name in weights if name.startswith("blocks."))
-    heads = upstream.get("num_heads") or {1280: 16}.get(dim, max(dim // 64, 1))
-    target = upstream.get("target_length")
-    positions = target // PATCH_FRAMES if target else weights["time_pos_embed"].shape[3]
-    return EncoderConfig(dim, depth, heads, positions)
 
 
 def _resize(time_TD: Tensor, positions: int) -> Tensor:
@@ -183,30 +141,17 @@ def _resize(time_TD: Tensor, positions: int) -> Tensor:
     )[0, :, 0].T.contiguous()
 
 
-def _read_tensors(path: Path) -> dict[str, Any]:
-    try:
-        if path.suffix == ".safetensors":
-            return dict(safetensors.torch.load_file(path))
-        # train.py upstream keeps a pathlib.Path in its config; a path is data, not code.
-        allowed = [pathlib.PosixPath, pathlib.PurePosixPath, pathlib.Path]
-        with torch.serialization.safe_globals(allowed):
-            return torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:
-        raise UserError(
-            f"{path} could not be read as plain tensors ({type(error).__name__}): "
-            "download it again; files that need unpickling are refused."
-        ) from error
-
-
 def _fit(module: nn.Module, weights: Mapping[str, Tensor], path: Path | str) -> None:
-    wanted = module.state_dict()
+    wanted = {name: list(value.shape) for name, value in module.state_dict().items()}
+    refuse(path, _misfits(wanted, weights), "name a file of the same kind, unchanged")
+    module.load_state_dict(weights)
+
+
+def _misfits(wanted: Mapping[str, list[int]], weights: Mapping[str, Tensor]) -> list[str]:
     wrong = [f"missing {name}" for name in wanted if name not in weights]
     wrong += [f"unknown {name}" for name in weights if name not in wanted]
-    wrong += [
-        f"{name} is {list(weights[name].shape)}, not {list(wanted[name].shape)}"
-        for name in wanted
-        if name in weights and weights[name].shape != wanted[name].shape
+    return wrong + [
+        f"{name} is {list(weights[name].shape)}, not {shape}"
+        for name, shape in wanted.items()
+        if name in weights and list(weights[name].shape) != shape
     ]
-    if wrong:
-        raise UserError(f"{path} does not fit: {'; '.join(wrong)}.")
-    module.load_state_dict(weights)

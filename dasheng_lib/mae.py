@@ -115,7 +115,8 @@ class MaskedAutoencoder(nn.Module):
                 :func:`dasheng_lib.masking.group_mask`.
 
         Raises:
-            ValueError: wrong shape, too short (480 samples) or too long (10.08 s).
+            ValueError: wrong shape, too short (480 samples, or so short that nothing is hidden)
+                or too long (10.08 s).
         """
         mel_BFT = self.encoder.log_mel(wave_BN)
         raw_BTP = patches(mel_BFT)
@@ -125,6 +126,10 @@ class MaskedAutoencoder(nn.Module):
         keep_BK, mask_BT = group_mask(
             B, T, self.config.mask_ratio, self.config.group, generator, noise
         )
+        if keep_BK.shape[1] == T:  # the mean over no token is NaN
+            raise ValueError(
+                f"of {T} tokens in groups of {self.config.group} none is hidden: use longer clips"
+            )
         keep_BK, mask_BT = keep_BK.to(wave_BN.device), mask_BT.to(wave_BN.device)
 
         # Positions are added before anything is removed.

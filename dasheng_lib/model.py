@@ -144,6 +144,14 @@ class Encoder(nn.Module):
             return self._masked(patch_BTP, lengths // TOKEN_SAMPLES)[:, :T]
         return self._packed(patch_BTP, lengths)[:, :T]
 
+    def tokens(self, samples: int) -> int:
+        """Tokens of a clip of this length; with ``"cut"`` every piece has its own."""
+        if self.config.long_audio != "cut" or samples <= CUT_SAMPLES:
+            return token_count(samples)
+        whole, rest = divmod(samples, CUT_SAMPLES)
+        last = token_count(max(rest, SAMPLE_RATE)) if rest else 0
+        return whole * token_count(CUT_SAMPLES) + last
+
     def normalise(self, mel_BFT: Tensor) -> Tensor:
         """Batch normalisation of each mel bin, in float32."""
         with torch.autocast(mel_BFT.device.type, enabled=False):
@@ -190,7 +198,9 @@ class Encoder(nn.Module):
 
     def _cut(self, wave_BN: Tensor) -> Tensor:
         chunks = wave_BN.split(CUT_SAMPLES, 1)
-        last = F.pad(chunks[-1], (0, max(0, SAMPLE_RATE - chunks[-1].shape[1])))
+        last = chunks[-1]
+        if len(chunks) > 1:  # a clip that is not cut is left as it is
+            last = F.pad(last, (0, max(0, SAMPLE_RATE - last.shape[1])))
         return torch.cat(
             [
                 self.encode(self.embed(patches(self.normalise(self.log_mel(chunk)))))

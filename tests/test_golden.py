@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 import torch
 
-from dasheng_lib.checkpoint import from_upstream
+from dasheng_lib.checkpoint import load_published
 from dasheng_lib.features import LogMel
 from dasheng_lib.mae import MAEConfig, MaskedAutoencoder
 from dasheng_lib.model import Encoder, EncoderConfig
+from dasheng_lib.upstream import from_upstream
 
 GOLDEN = Path(__file__).parent / "golden"
 TINY = EncoderConfig(dim=32, depth=2, heads=4)
@@ -84,6 +85,14 @@ def test_floor_is_the_batch_s_or_the_clip_s(frontend):
 def test_tokens(encoder_golden):
     got = tiny_encoder(encoder_golden)(torch.from_numpy(encoder_golden["x_1s"])).detach().numpy()
     np.testing.assert_allclose(got[0], encoder_golden["y_1s"][0], rtol=0, atol=3e-3)
+    np.testing.assert_allclose(got[1], encoder_golden["y_1s"][1], rtol=0, atol=2e-5)
+
+
+def test_tokens_of_the_same_weights_as_a_published_file(encoder_golden, tmp_path):
+    stored = {k[2:]: torch.from_numpy(v) for k, v in encoder_golden.items() if k.startswith("w/")}
+    torch.save({"model": stored, "config": {"num_heads": 4}}, tmp_path / "published.pt")
+    encoder = load_published(tmp_path / "published.pt", floor="batch")
+    got = encoder(torch.from_numpy(encoder_golden["x_1s"])).detach().numpy()
     np.testing.assert_allclose(got[1], encoder_golden["y_1s"][1], rtol=0, atol=2e-5)
 
 

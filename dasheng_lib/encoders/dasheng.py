@@ -12,9 +12,9 @@ from torch import Tensor
 
 from dasheng_lib.checkpoint import load_encoder_weights, load_published
 from dasheng_lib.errors import UserError
-from dasheng_lib.features import HOP, MIN_SAMPLES, SAMPLE_RATE
+from dasheng_lib.features import MIN_SAMPLES, SAMPLE_RATE
 from dasheng_lib.frozen import PRECISIONS, freeze
-from dasheng_lib.model import PATCH_FRAMES, PRESETS, Encoder
+from dasheng_lib.model import PRESETS, Encoder
 
 
 class DashengEncoder:
@@ -78,7 +78,11 @@ class DashengEncoder:
     @torch.inference_mode()
     def frames(self, wave_BN: Tensor, lengths: Tensor | None = None) -> Tensor:
         """Tokens, ``[B, T, dim]``; those behind a clip's end are 0."""
-        return self.encoder(wave_BN.to(self.device, non_blocking=True), lengths)
+        tokens_BTD = self.encoder(wave_BN.to(self.device, non_blocking=True), lengths)
+        if lengths is None or self.encoder.config.padding == "own":
+            return tokens_BTD
+        behind_BT = torch.arange(tokens_BTD.shape[1]) >= self._counts(lengths)[:, None]
+        return tokens_BTD.masked_fill(behind_BT.to(self.device)[..., None], 0)
 
     @torch.inference_mode()
     def clips(self, wave_BN: Tensor, lengths: Tensor | None = None) -> Tensor:
@@ -86,8 +90,10 @@ class DashengEncoder:
         tokens_BTD = self.frames(wave_BN, lengths)
         if lengths is None:
             return tokens_BTD.mean(1)
-        count_B = (lengths // HOP + 1) // PATCH_FRAMES
-        return tokens_BTD.sum(1) / count_B.to(self.device)[:, None]
+        return tokens_BTD.sum(1) / self._counts(lengths).to(self.device)[:, None]
+
+    def _counts(self, lengths: Tensor) -> Tensor:
+        return torch.tensor([self.encoder.tokens(samples) for samples in lengths.tolist()])
 
 
 def _fingerprint(encoder: Encoder) -> str:
