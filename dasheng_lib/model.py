@@ -58,6 +58,8 @@ class EncoderConfig:
             raise ValueError(f"long_audio is 'short', 'pad' or 'cut', not {self.long_audio!r}")
         if self.padding not in ("own", "reference"):
             raise ValueError(f"padding is 'own' or 'reference', not {self.padding!r}")
+        if (self.long_audio, self.padding) == ("cut", "reference"):
+            raise ValueError("long_audio='cut' goes with padding='own': X-ARES pads no batches")
 
     def as_published(self) -> EncoderConfig:
         """The same size with every quirk of the published code (0.0.8 and later)."""
