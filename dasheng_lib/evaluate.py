@@ -15,7 +15,7 @@ from dasheng_lib.embed import embed
 from dasheng_lib.encoders.protocol import AudioEncoder
 from dasheng_lib.tasks import Task, suite
 
-VERSION = 1  # raise it when the same features would give another score
+VERSION = 2  # raise it when the same features would give another score
 
 
 def evaluate(
@@ -89,14 +89,22 @@ def score_task(
             features = embed(encoder, corpus, progress=False)
         score = probes.evaluate(features, rows, predict)
         frame = pd.DataFrame(
-            {"clip": score.clips, "group": score.groups, "correct": score.correct.astype(int)}
+            {
+                "clip": score.clips,
+                "group": score.groups,
+                "label": score.labels,
+                "guess": score.guesses,
+            }
         )
         frame.to_csv(folder / "score.csv", index=False)
 
-    frame = pd.read_csv(artefact("scores", recipe, make) / "score.csv", dtype={"group": str})
-    return probes.Score(
-        frame["correct"].to_numpy(bool), frame["clip"].to_numpy(), frame["group"].to_numpy()
+    frame = pd.read_csv(
+        artefact("scores", recipe, make) / "score.csv",
+        dtype={"clip": int, "group": str, "label": str, "guess": str},
+        keep_default_na=False,
     )
+    clips, groups, labels, guesses = (frame[column].to_numpy() for column in frame)
+    return probes.Score(labels == guesses, clips, groups, labels, guesses)
 
 
 def domain_means(table: pd.DataFrame) -> pd.DataFrame:

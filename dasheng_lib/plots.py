@@ -117,3 +117,21 @@ def scores(ax: Axes, table: pd.DataFrame) -> Axes:
     ax.grid(axis="x", alpha=0.3)
     ax.legend(loc="upper center", bbox_to_anchor=(0.4, -0.16), ncols=2, frameon=False)
     return ax
+
+
+def confusion(ax: Axes, share_CC: np.ndarray, classes: Sequence[str]) -> Axes:
+    """Percent of each true class (row) by guess (column); numbers where they say something.
+
+    Args:
+        share_CC: rows add up to 100.
+    """
+    ax.imshow(share_CC, vmin=0, vmax=100, cmap="Blues")
+    for (row, column), value in np.ndenumerate(share_CC):
+        if value >= 10:
+            colour = "white" if value > 55 else "#333333"
+            ax.text(column, row, f"{value:.0f}", ha="center", va="center", color=colour, size=7)
+    places = np.arange(len(classes))
+    ax.set_xticks(places, classes, rotation=60, ha="right", rotation_mode="anchor", size=8)
+    ax.set_yticks(places, classes, size=8)
+    ax.set(xlabel="guess", ylabel="true class")
+    return ax

@@ -28,11 +28,14 @@ class Score:
     Attributes:
         correct: bool, one for each test clip that counts.
         clips, groups: its row in the corpus and the fold (held-out group) it was tested in.
+        labels, guesses: its class and the predicted one.
     """
 
     correct: np.ndarray
     clips: np.ndarray
     groups: np.ndarray
+    labels: np.ndarray
+    guesses: np.ndarray
 
     @property
     def accuracy(self) -> float:
@@ -63,19 +66,20 @@ def evaluate(features: dict[int, np.ndarray] | np.ndarray, rows: pd.DataFrame, p
     if len(folds) < 2:
         raise ValueError(f"a task has at least two folds, this one has {len(folds)}")
     labels, clips = rows["label"].to_numpy(), rows["clip"].to_numpy()
-    correct, tested, groups = [], [], []
+    tested, groups, truths, guesses = [], [], [], []
     for fold in folds:
         train = (rows["fold"] != fold).to_numpy()
         test = ~train & np.isin(labels, labels[train])
         if not test.any():
             continue
-        guess = predict(features[clips[train]], labels[train], features[clips[test]])
-        correct.append(guess == labels[test])
+        guesses.append(predict(features[clips[train]], labels[train], features[clips[test]]))
+        truths.append(labels[test])
         tested.append(clips[test])
         groups.append(np.full(int(test.sum()), fold, object))
-    if not correct:
+    if not tested:
         raise ValueError("no test clip's class occurs in its training part")
-    return Score(np.concatenate(correct), np.concatenate(tested), np.concatenate(groups))
+    tested, groups, truths, guesses = map(np.concatenate, (tested, groups, truths, guesses))
+    return Score(truths == guesses, tested, groups, truths, guesses)
 
 
 def knn(k: int = 10, metric: Metric = "cosine", weights: str = "uniform") -> Predict:
