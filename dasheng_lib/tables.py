@@ -42,6 +42,8 @@ def domain_means(
 ) -> pd.DataFrame:
     """Mean score of each model in each domain, and the mean of these means as ``Average``.
 
+    Models are spelled as in Table 4.
+
     Args:
         scores: models by tasks; NaN is missing.
         missing: what a missing score is. ``zero``: 0. ``skip``: left out. ``skip zeros``: left
@@ -59,7 +61,7 @@ def domain_means(
     means = pd.DataFrame(
         {name: scores[list(tasks)].mean(axis=1) for name, tasks in domains.items()}
     )
-    return means.assign(**{AVERAGE: means.mean(axis=1)})
+    return means.assign(**{AVERAGE: means.mean(axis=1)}).rename(index=_SPELLING)
 
 
 def compare(
@@ -71,7 +73,7 @@ def compare(
         ``row, column, published, recomputed, difference`` (recomputed less published) and
         ``follows``: whether the difference is within the tolerance. Cells as printed in ``means``.
     """
-    again = domain_means(scores, missing).rename(index=_SPELLING)
+    again = domain_means(scores, missing)
     table = means.stack().rename_axis(["row", "column"]).rename("published").reset_index()
     table["recomputed"] = [
         again.at[r, c] for r, c in zip(table["row"], table["column"], strict=True)
@@ -107,9 +109,8 @@ def ranking(means: pd.DataFrame, models: Sequence[str] | None = None) -> pd.Seri
     """Place of each model by its ``Average``, 1 for the highest; equals share the better place.
 
     Args:
-        models: which compete, spelled as in Table 4; all if None.
+        models: which compete; all if None.
     """
-    means = means.rename(index=_SPELLING)
     average = means[AVERAGE] if models is None else means.loc[list(models), AVERAGE]
     return average.rank(ascending=False, method="min").astype(int)
 

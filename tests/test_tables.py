@@ -1,5 +1,7 @@
 """The published tables: transcribed whole, and what can be said by computing from them."""
 
+import itertools
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -137,6 +139,18 @@ def test_the_row_of_0_6b_follows_in_no_way(scores, means):
     assert own == pytest.approx(means.at["Dasheng-0.6B", AVERAGE], abs=0.005), (
         "the row itself adds up"
     )
+
+
+def test_the_printed_row_of_0_6b_is_that_of_1_2b_less_a_constant(scores, means):
+    domains = list(HEAR_DOMAINS)
+    step = (means.loc["Dasheng-1.2B"] - means.loc["Dasheng-0.6B"])[domains]
+    assert step.round(2).tolist() == [0.82, 0.82, 0.82]
+    again = domain_means(scores)
+    step = (again.loc["Dasheng-1.2B"] - again.loc["Dasheng-0.6B"])[domains]
+    assert step.round(2).tolist() == [0.25, 0.90, 0.14]
+    for a, b in itertools.combinations(means.index, 2):
+        apart = np.ptp(means.loc[a, domains] - means.loc[b, domains])
+        assert apart > 0.3 or {a, b} == {"Dasheng-0.6B", "Dasheng-1.2B"}
 
 
 def test_one_row_treats_missing_scores_in_three_ways(scores, means):
