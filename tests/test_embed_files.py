@@ -101,6 +101,24 @@ def test_an_empty_clip_is_silence(tmp_path, kind):
     np.testing.assert_array_equal(found[i], [[0, 0]])
 
 
+@pytest.mark.parametrize("shuffled", [False, True])
+def test_made_up_labels_can_be_told_apart(tmp_path, shuffled):
+    """What other tests build on: nearest class mean of log-mel statistics."""
+    task = read_hear_task(make_task(tmp_path, clips=15))
+    labels, features = {}, {}
+    for split in ("train", "test"):
+        clips = task.clips[split]
+        found = embed_files.embed_files(load_encoder("logmel"), clips, progress=False)
+        features[split] = np.array(found.features, float)
+        labels[split] = np.array([task.labels.index(clip.labels[0]) for clip in clips])
+    if shuffled:
+        np.random.default_rng(3).shuffle(labels["train"])
+    centres = np.stack([features["train"][labels["train"] == k].mean(0) for k in range(3)])
+    distance = ((features["test"][:, None] - centres) ** 2).sum(2)
+    accuracy = (distance.argmin(1) == labels["test"]).mean()
+    assert accuracy < 0.7 if shuffled else accuracy == 1
+
+
 def test_long_and_short_clips_share_no_batch_of_frames(tmp_path):
     widths = []
 

@@ -28,8 +28,9 @@ class WavFacts:
 def wav_facts(folder: Path, files: Sequence[str], progress: bool = True) -> list[WavFacts | None]:
     """Facts about each of ``files`` (paths below ``folder``); None where there is no such file.
 
-    A file that is there and is no audio has rate 0. What was read before is taken from the cache
-    as long as size and times of the file are the same, so that 100,000 clips are hashed once.
+    A file that is there and cannot be read as audio has rate 0. What was read before is taken from
+    the cache as long as size and times of the file are the same, so that 100,000 clips are hashed
+    once.
     """
     store = cache_dir("hear", "index", digest(str(folder.resolve())) + ".json")
     known = _load(store)
@@ -71,11 +72,12 @@ def _stamp(path: Path) -> list[int] | None:
 
 
 def _read(path: Path) -> WavFacts:
-    with path.open("rb") as file:
-        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-        file.seek(0)
-        try:
+    sha256 = ""
+    try:
+        with path.open("rb") as file:
+            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+            file.seek(0)
             with soundfile.SoundFile(file) as stream:
                 return WavFacts(stream.frames, stream.samplerate, sha256)
-        except (soundfile.SoundFileError, TypeError, ValueError):
-            return WavFacts(0, 0, sha256)
+    except (soundfile.SoundFileError, OSError, TypeError, ValueError):
+        return WavFacts(0, 0, sha256)
