@@ -7,7 +7,7 @@ import sys
 import warnings
 from pathlib import Path
 
-from dasheng_lib.corpora import CORPORA, load_corpus
+from dasheng_lib.corpora import CORPORA, hear_command, load_corpus
 from dasheng_lib.corpora.cached import check_corpus, folder_of, open_corpus
 from dasheng_lib.corpora.corpus import Corpus
 from dasheng_lib.corpora.debian import is_pinned, local_package
@@ -25,18 +25,22 @@ corpora:
   synthetic     computed here, nothing to download
   esc10         environmental sounds, 10 classes, official 5 folds
   fsdd          spoken digits of 6 speakers
+  hear          the 19 tasks of the HEAR benchmark, one by one: name them with --task
 
 examples:
   dasheng corpus fetch                      download and decode pocket; a second run does nothing
   dasheng corpus fetch pocket-full esc10
   dasheng corpus fetch --mirror http://mirror.example/debian
                                             where there is no apt-get: any Debian mirror
+  dasheng corpus fetch hear --task esc50 --task beijing_opera
+  dasheng corpus fetch hear --task esc50 --from ~/downloads
+                                            where its archive or folder is here already
   dasheng corpus list pocket                tasks, classes, splits and licences
   dasheng corpus check pocket               read everything again and compare the hashes
 
 Packages are neither installed nor unpacked to disk, and root is not needed. Downloads and
-samples lie in the cache folder: $DASHENG_CACHE, else ~/.cache/dasheng. ESC-10 and FSDD are first
-looked for in $DASHENG_DATA/esc10 and $DASHENG_DATA/fsdd."""
+samples lie in the cache folder: $DASHENG_CACHE, else ~/.cache/dasheng. ESC-10, FSDD and HEAR's
+folders and archives are first looked for in $DASHENG_DATA."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -49,11 +53,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     fetch.add_argument(
         "--mirror", metavar="URL", help="a Debian mirror, instead of apt-get's (or $DASHENG_MIRROR)"
     )
+    fetch.add_argument(
+        "--from", metavar="FOLDER", type=Path, dest="place", help="hear: where its archives are"
+    )
     fetch.add_argument("--quiet", action="store_true", help="no progress bars")
     show = actions.add_parser("list", help="what there is, and what is here already")
     show.add_argument("names", nargs="*", metavar="NAME", help="tell more about these")
     check = actions.add_parser("check", help="compare what is here with the manifest's hashes")
     check.add_argument("names", nargs="*", metavar="NAME", help="which corpora (default: pocket)")
+    for action in (fetch, check):
+        action.add_argument(
+            "--task", action="append", default=[], metavar="NAME", help="hear: which task"
+        )
     index = actions.add_parser("index", help="for maintainers: write pocket's tables anew")
     index.add_argument("names", nargs=1, choices=["pocket"], metavar="pocket")
     index.add_argument("--mirror", metavar="URL", help="a Debian mirror, instead of apt-get's")
@@ -65,25 +76,33 @@ def run(args: argparse.Namespace) -> int:
     Raises:
         UserError: an unknown corpus, or it cannot be had.
     """
-    names = args.names or ([] if args.action == "list" else ["pocket"])
+    tasks = getattr(args, "task", [])
+    names = args.names or ([] if args.action == "list" else ["hear" if tasks else "pocket"])
+    known = (*CORPORA, "hear")
     for name in names:
-        if name not in CORPORA:
-            raise UserError(f"There is no corpus {name!r}; there are {', '.join(CORPORA)}.")
+        if name not in known:
+            raise UserError(f"There is no corpus {name!r}; there are {', '.join(known)}.")
+    if (tasks or getattr(args, "place", None)) and "hear" not in names:
+        raise UserError("--task and --from are for hear alone: leave them out.")
     with warnings.catch_warnings():
         warnings.showwarning = lambda message, *_: print(f"dasheng: {message}", file=sys.stderr)
         if args.action == "fetch":
-            return _fetch(names, args.mirror, not args.quiet)
+            return _fetch(names, args)
         if args.action == "check":
-            return max([_check(name) for name in names])
+            return max([_check(name, args.task) for name in names])
         if args.action == "index":
             return _index(args.mirror)
         return _list(names)
 
 
-def _fetch(names: list[str], mirror: str | None, progress: bool) -> int:
+def _fetch(names: list[str], args: argparse.Namespace) -> int:
+    progress = not args.quiet
     for name in names:
+        if name == "hear":
+            hear_command.fetch(args.task, args.place, progress)
+            continue
         if name.startswith("pocket"):
-            corpus = load_pocket(name, progress=progress, mirror=mirror)
+            corpus = load_pocket(name, progress=progress, mirror=args.mirror)
         else:
             corpus = load_corpus(name, progress=progress)
         print(f"{name}: {len(corpus)} clips, {corpus.hours():.1f} h, digest {corpus.digest}")
@@ -95,8 +114,12 @@ def _list(names: list[str]) -> int:
         print(f"{'corpus':<13}{'clips':>6}{'hours':>7}  {'here':<12}what")
         for name in CORPORA:
             print(_line(name))
+        print(hear_command.line())
         print("`dasheng corpus list NAME` tells its tasks and licences.")
     for name in names:
+        if name == "hear":
+            hear_command.show()
+            continue
         manifest = None if name == "synthetic" else _manifest(name)
         clips, tasks = _tables(name, manifest)
         print(_line(name))
@@ -146,7 +169,9 @@ def _places(manifest: Manifest) -> dict[str, Path]:
     return {} if None in paths.values() else paths
 
 
-def _check(name: str) -> int:
+def _check(name: str, tasks: list[str]) -> int:
+    if name == "hear":
+        return hear_command.check(tasks)
     if name == "synthetic":
         print("synthetic: computed when it is needed; its test pins every sample")
         return 0

@@ -35,11 +35,15 @@ class Remote:
         url: http, https or file.
         sha256: what its hash must be; None if nobody said.
         size: bytes, if known.
+        md5: what its MD5 must be, where a host publishes no better one.
+        instead: what to do if it cannot be had, for messages.
     """
 
     url: str
     sha256: str | None = None
     size: int | None = None
+    md5: str | None = None
+    instead: str = "name another mirror with DASHENG_MIRROR=URL"
 
 
 def download(
@@ -79,16 +83,18 @@ def download(
                     if _is_final(error) or attempt == _TRIES - 1:
                         raise
                     time.sleep(pause * 2**attempt)
-            with part.open("rb") as file:
-                sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-                os.fsync(file.fileno())
-            if remote.sha256 not in (None, sha256):
-                part.unlink()
-                raise DownloadError(
-                    f"{remote.url} does not have the SHA-256 that was promised "
-                    f"({remote.sha256[:12]}…); it was thrown away. Run the command again, and if "
-                    "that does not help, name another mirror with DASHENG_MIRROR=URL."
-                )
+            for kind, promised in (("SHA-256", remote.sha256), ("MD5", remote.md5)):
+                with part.open("rb") as file:
+                    os.fsync(file.fileno())
+                    algorithm = kind.replace("-", "").lower()
+                    found = promised and hashlib.file_digest(file, algorithm).hexdigest()
+                if found != promised:
+                    part.unlink()
+                    raise DownloadError(
+                        f"{remote.url} does not have the {kind} that was promised "
+                        f"({promised[:12]}…); it was thrown away. Run the command again, and if "
+                        f"that does not help, {remote.instead}."
+                    )
             os.replace(part, destination)
         except (OSError, http.client.HTTPException, _CutShort) as error:
             raise _reason(remote, part, error) from error
@@ -155,8 +161,8 @@ def _is_final(error: Exception) -> bool:
 def _reason(remote: Remote, part: Path, error: Exception) -> DownloadError:
     if isinstance(error, urllib.error.HTTPError):
         return DownloadError(
-            f"{remote.url} was refused ({error.code} {error.reason}): "
-            "name another mirror with DASHENG_MIRROR=URL, or run the command again later."
+            f"{remote.url} was refused ({error.code} {error.reason}): {remote.instead}, or run the "
+            "command again later."
         )
     if isinstance(error, OSError) and error.errno in _DISK:
         return DownloadError(
@@ -165,9 +171,8 @@ def _reason(remote: Remote, part: Path, error: Exception) -> DownloadError:
         )
     if isinstance(error, urllib.error.URLError):
         return DownloadError(
-            f"{remote.url} cannot be reached ({error.reason}): check the network, or name a mirror "
-            "with DASHENG_MIRROR=URL; what has been fetched is kept, and the next try goes on from "
-            "there."
+            f"{remote.url} cannot be reached ({error.reason}): check the network, or "
+            f"{remote.instead}; what has been fetched is kept, and the next try goes on from there."
         )
     return DownloadError(
         f"{remote.url} broke off ({error or type(error).__name__}): run the command again; it goes "

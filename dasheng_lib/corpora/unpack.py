@@ -42,13 +42,18 @@ def deb_members(path: Path) -> Iterator[tuple[str, bytes]]:
         yield from tar_members(tar, path.name)
 
 
-def tar_members(stream: BinaryIO, name: str) -> Iterator[tuple[str, bytes]]:
+def tar_members(
+    stream: BinaryIO, name: str, total: int | None = None
+) -> Iterator[tuple[str, bytes]]:
     """Name and bytes of each regular file of an uncompressed tar stream.
+
+    Args:
+        total: bytes that all of it may have; by default ``TOTAL_LIMIT``.
 
     Raises:
         UnpackError: as for :func:`deb_members`.
     """
-    limited = _Limited(stream, name)
+    limited = _Limited(stream, name, total or TOTAL_LIMIT)
     with _damage(name), tarfile.open(fileobj=limited, mode="r|") as tar:
         for member in tar:
             clean = plain_name(member.name)
@@ -177,14 +182,14 @@ class _Slice(io.RawIOBase):
 
 
 class _Limited:
-    """A stream that ends with an error when it has given more than ``TOTAL_LIMIT``."""
+    """A stream that ends with an error when it has given more than ``limit`` bytes."""
 
-    def __init__(self, stream: BinaryIO, name: str) -> None:
-        self.stream, self.name, self.total = stream, name, 0
+    def __init__(self, stream: BinaryIO, name: str, limit: int) -> None:
+        self.stream, self.name, self.limit, self.total = stream, name, limit, 0
 
     def read(self, size: int) -> bytes:
         data = self.stream.read(size)
         self.total += len(data)
-        if self.total > TOTAL_LIMIT:
-            raise _too_large(self.name, TOTAL_LIMIT)
+        if self.total > self.limit:
+            raise _too_large(self.name, self.limit)
         return data

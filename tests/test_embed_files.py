@@ -1,0 +1,311 @@
+"""Embeddings of files: those of each clip alone, made once, whatever dies or comes at once."""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+from embedding import Windows, embed
+from hear_folder import TVT, make_task, write_wav
+from smoke_book import ROOT
+
+from dasheng_lib import audio, embed_files
+from dasheng_lib.corpora.hear import read_hear_task
+from dasheng_lib.encoders import load_encoder
+from dasheng_lib.errors import UserError
+from dasheng_lib.row_store import RowStore, read_rows
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("DASHENG_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(embed_files, "BATCH_SECONDS", 1.0)
+
+
+def clips_of(folder):
+    return [clip for split in read_hear_task(folder).clips.values() for clip in split]
+
+
+def mixed(folder, rate=16000):
+    """A task whose clips all differ in length, the longest in the middle."""
+    task = make_task(folder, clips=3, rate=rate)
+    rng = np.random.default_rng(1)
+    for i, path in enumerate(sorted((task / str(rate)).rglob("*.wav"))):
+        write_wav(path, rng.uniform(-0.5, 0.5, 37 + [3000, 9000, 500][i % 3] * (1 + i // 3)), rate)
+    return clips_of(task)
+
+
+def alone(encoder, clip, kind):
+    """A clip's features, straight from its file."""
+    wave = audio.resample(audio.read(clip.path)[0].mean(1), clip.rate, encoder.sample_rate)
+    wave = np.pad(wave, (0, max(encoder.min_samples - len(wave), 0)))
+    wave_BN = torch.from_numpy(wave)[None]
+    found = encoder.clips(wave_BN, torch.tensor([len(wave)])) if kind == "clips" else None
+    return (encoder.frames(wave_BN)[0] if found is None else found).numpy()
+
+
+@pytest.mark.parametrize("kind", ["clips", "frames"])
+@pytest.mark.parametrize("name", ["windows", "logmel", "random:nano"])
+@pytest.mark.parametrize("rate", [16000, 44100])
+def test_a_clip_is_embedded_as_it_would_be_alone(tmp_path, kind, name, rate):
+    clips = mixed(tmp_path, rate)
+    encoder = Windows() if name == "windows" else load_encoder(name)
+    found = embed_files.embed_files(encoder, clips, kind, progress=False)
+    assert isinstance(found.features, np.memmap) and not found.features.flags.writeable
+    assert found.features.dtype == np.float32 and len(found.starts) == len(clips) + 1
+    for i, clip in enumerate(clips):
+        expected = alone(encoder, clip, kind)
+        assert found[i].shape == expected.shape
+        np.testing.assert_allclose(found[i], expected, rtol=1e-4, atol=1e-4)
+    if kind == "clips":
+        assert found.timestamps_ms is None and len(found.features) == len(clips)
+        return
+    first, hop = {"windows": (5, 10), "logmel": (0, 10), "random:nano": (20, 40)}[name]
+    assert len(found.timestamps_ms) == len(found.features) == found.starts[-1]
+    for i in range(len(clips)):
+        times = found.timestamps_ms[found.starts[i] : found.starts[i + 1]]
+        np.testing.assert_array_equal(times, first + hop * np.arange(len(times)))
+
+
+def test_it_is_computed_once_for_encoder_and_audio(tmp_path):
+    clips, encoder = mixed(tmp_path), Windows()
+    first = embed_files.embed_files(encoder, clips, progress=False)
+    computed = encoder.batches
+    again = embed_files.embed_files(encoder, clips, progress=False)
+    assert encoder.batches == computed > 0
+    np.testing.assert_array_equal(first.features, again.features)
+    elsewhere = clips_of((tmp_path / "hear-2021.0.6").rename(tmp_path / "moved"))
+    embed_files.embed_files(encoder, elsewhere, progress=False)
+    assert encoder.batches == computed
+    encoder.fingerprint = "windows-2"
+    embed_files.embed_files(encoder, elsewhere, progress=False)
+    assert encoder.batches == 2 * computed
+    write_wav(elsewhere[0].path, np.ones(5000) / 2)
+    changed = embed_files.embed_files(encoder, clips_of(tmp_path / "moved"), progress=False)
+    assert encoder.batches > 2 * computed
+    np.testing.assert_allclose(changed[0], [[0.5, 0.5]], atol=1e-3)
+    np.testing.assert_array_equal(changed[1], first[1])
+    turned = embed_files.embed_files(encoder, elsewhere[:0:-1], progress=False)
+    np.testing.assert_array_equal(turned[0], first[len(clips) - 1])
+
+
+@pytest.mark.parametrize("kind", ["clips", "frames"])
+def test_an_empty_clip_is_silence(tmp_path, kind):
+    folder = make_task(tmp_path, empty="valid")
+    with pytest.warns(UserWarning, match="counts? as silence"):
+        clips = clips_of(folder)
+    found = embed_files.embed_files(Windows(), clips, kind, progress=False)
+    i = next(i for i, clip in enumerate(clips) if not clip.samples)
+    np.testing.assert_array_equal(found[i], [[0, 0]])
+
+
+@pytest.mark.parametrize("shuffled", [False, True])
+def test_made_up_labels_can_be_told_apart(tmp_path, shuffled):
+    """What other tests build on: nearest class mean of log-mel statistics."""
+    task = read_hear_task(make_task(tmp_path, clips=15))
+    labels, features = {}, {}
+    for split in ("train", "test"):
+        clips = task.clips[split]
+        found = embed_files.embed_files(load_encoder("logmel"), clips, progress=False)
+        features[split] = np.array(found.features, float)
+        labels[split] = np.array([task.labels.index(clip.labels[0]) for clip in clips])
+    if shuffled:
+        np.random.default_rng(3).shuffle(labels["train"])
+    centres = np.stack([features["train"][labels["train"] == k].mean(0) for k in range(3)])
+    distance = ((features["test"][:, None] - centres) ** 2).sum(2)
+    accuracy = (distance.argmin(1) == labels["test"]).mean()
+    assert accuracy < 0.7 if shuffled else accuracy == 1
+
+
+def test_long_and_short_clips_share_no_batch_of_frames(tmp_path):
+    widths = []
+
+    class Seen(Windows):
+        def frames(self, wave_BN, lengths=None):
+            assert lengths is None
+            widths.append(tuple(wave_BN.shape))
+            return super().frames(wave_BN)
+
+    clips = clips_of(make_task(tmp_path, clips=4, splits=TVT, seconds=0.3))
+    write_wav(clips[5].path, np.ones(8000) / 2)
+    clips = clips_of(tmp_path)
+    embed_files.embed_files(Seen(), clips, "frames", progress=False)
+    assert widths[0] == (1, 8000) and {width for _, width in widths[1:]} == {4800}
+    assert sum(rows for rows, _ in widths) == 12 and max(rows for rows, _ in widths) == 3
+
+
+# ---- stopped
+
+
+def test_what_is_done_stays(tmp_path, monkeypatch):
+    clips = mixed(tmp_path)
+    whole = embed_files.embed_files(Windows(), clips, "frames", progress=False)
+
+    class Breaks(Windows):
+        fingerprint = "breaks"
+
+        def frames(self, wave_BN, lengths=None):
+            if self.batches == 3:
+                raise RuntimeError("power cut")
+            return super().frames(wave_BN)
+
+    with pytest.raises(RuntimeError):
+        embed_files.embed_files(Breaks(), clips, "frames", progress=False)
+    rest = Windows()
+    rest.fingerprint = "breaks"
+    found = embed_files.embed_files(rest, clips, "frames", progress=False)
+    assert rest.batches == len(clips) - 3  # all differ in length, so a batch is a clip
+    np.testing.assert_array_equal(found.features, whole.features)
+    np.testing.assert_array_equal(found.starts, whole.starts)
+
+
+def rows_of(clip, width=3):
+    return np.full((1, clip + 1, width), clip, np.float32)
+
+
+@pytest.mark.parametrize(
+    ("lost", "surplus", "left"),
+    [(0, b"", 3), (0, b"torn", 3), (1, b"", 2), (24, b"", 2), (37, b"", 1), (72, b"", 0)],
+)
+def test_a_torn_end_is_cut_off(tmp_path, lost, surplus, left):
+    store = RowStore(tmp_path)
+    for clip in range(3):
+        store.add(rows_of(clip))
+    with open(tmp_path / "rows.f32", "rb+") as file:
+        file.truncate((tmp_path / "rows.f32").stat().st_size - lost)
+    for name in ("rows.f32", "counts.i64"):
+        with open(tmp_path / name, "ab") as file:
+            file.write(surplus)
+    store = RowStore(tmp_path)
+    assert store.counts == [1, 2, 3][:left] and store.width == (3 if left else None)
+    for clip in range(len(store.counts), 5):
+        store.add(rows_of(clip))
+    store.put_in_order(np.array([4, 3, 2, 1, 0]))
+    features, starts = read_rows(tmp_path)
+    assert starts.tolist() == [0, 5, 9, 12, 14, 15]
+    assert not (tmp_path / "rows.f32").exists()
+    np.testing.assert_array_equal(features[:, 0], np.repeat([4, 3, 2, 1, 0], [5, 4, 3, 2, 1]))
+
+
+def test_putting_in_order_can_be_cut_off_too(tmp_path):
+    for order in ([0, 1, 2], [2, 0, 1]):
+        folder = tmp_path / str(order[0])
+        folder.mkdir()
+        store = RowStore(folder)
+        for clip in range(3):
+            store.add(rows_of(clip))
+        (folder / "features.f32").write_bytes(b"half")
+        RowStore(folder).put_in_order(np.array(order))
+        RowStore(folder).put_in_order(np.array(order))
+        features, starts = read_rows(folder)
+        for clip in order:
+            place = order[clip]
+            assert (features[starts[place] : starts[place + 1]] == clip).all()
+
+
+def test_killed_processes_and_two_at_once(tmp_path):
+    folder = make_task(tmp_path, clips=6, seconds=0.4)
+    done = subprocess.run(
+        [sys.executable, "tests/embedding.py", str(folder)],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    killed, one, other = done.stdout.split()
+    assert killed == "-9:-"  # in its third batch of nine
+    # Two at once: one computes what the dead left, the other waits and finds it.
+    assert sorted([one, other]) == ["0:0", "0:7"]
+    found = embed(folder, Windows())
+    for i, clip in enumerate(clips_of(folder)):
+        np.testing.assert_array_equal(found[i], alone(Windows(), clip, "frames"))
+
+
+# ---- faults
+
+
+class Wrong(Windows):
+    def __init__(self, **changes):
+        super().__init__()
+        self.change = changes.pop("change", lambda features: features)
+        for name, value in changes.items():
+            setattr(self, name, value)
+
+    def frames(self, wave_BN, lengths=None):
+        return self.change(super().frames(wave_BN))
+
+
+def nan(features):
+    features[-1, 0, 1] = float("nan")
+    return features
+
+
+@pytest.mark.parametrize(
+    ("kind", "changes", "said"),
+    [
+        ("clips", {"dim": 3}, r"gave a Tensor \[2, 2\] for 2 clips .* returns a tensor \[2, 3\]"),
+        ("frames", {"change": lambda x: x[0]}, r"a Tensor \[50, 2\] .* \[2, frames, width\]"),
+        ("frames", {"change": lambda x: x.mean(1)}, r"a Tensor \[2, 2\] for 2 clips of 8000 sam"),
+        ("frames", {"change": lambda x: x.numpy()}, r"gave a ndarray \[2, 50, 2\]"),
+        ("frames", {"change": lambda x: x[:, :0]}, r"a Tensor \[2, 0, 2\]"),
+        ("frames", {"change": lambda x: x[:1]}, r"a Tensor \[1, 50, 2\] for 2 clips"),
+        ("frames", {"change": nan}, r"not finite for .*train-001.wav"),
+        ("frames", {"hop_ms": 0.01}, r"50 frames at 0.005 \+ k · 0.01 ms .* look like seconds"),
+        ("frames", {"hop_ms": 0.01, "first_ms": 0.0}, r"look like seconds"),
+        ("frames", {"hop_ms": 20.0}, r"the last is at 990 ms of 500 ms: mend hop_ms"),
+        ("frames", {"hop_ms": 0.0}, r"hop_ms is above 0"),
+    ],
+)
+def test_a_wrong_encoder_is_named_before_anything_is_trained(tmp_path, kind, changes, said):
+    clips = clips_of(make_task(tmp_path))
+    with pytest.raises(UserError, match=said):
+        embed_files.embed_files(Wrong(**changes), clips, kind, progress=False)
+
+
+def test_features_that_change_their_width(tmp_path):
+    clips = mixed(tmp_path)
+    wrong = Wrong(change=lambda x: x if x.shape[1] > 80 else x[..., :1])
+    with pytest.raises(UserError, match=r"gave features 1 wide after features 2 wide for .*wav"):
+        embed_files.embed_files(wrong, clips, "frames", progress=False)
+
+
+def test_a_file_that_changes_or_goes_meanwhile(tmp_path):
+    clips = clips_of(make_task(tmp_path))
+    write_wav(clips[3].path, np.zeros(8000))
+    with pytest.raises(UserError, match=r"train-003.wav has changed since its task was read"):
+        embed_files.embed_files(Windows(), clips, progress=False)
+    clips[3].path.unlink()
+    with pytest.raises(UserError, match=r"train-003.wav cannot be read"):
+        embed_files.embed_files(Windows(), clips, progress=False)
+
+
+def test_samples_that_are_no_numbers(tmp_path):
+    import soundfile
+
+    folder = make_task(tmp_path)
+    path = folder / "16000/train/train-003.wav"
+    soundfile.write(path, np.full(8000, np.nan), 16000, subtype="FLOAT")
+    with pytest.raises(UserError, match=r"train-003.wav holds samples that are not numbers"):
+        embed_files.embed_files(Windows(), clips_of(folder), progress=False)
+
+
+def test_nothing_to_embed_is_a_mistake(tmp_path):
+    with pytest.raises(ValueError, match="at least one clip"):
+        embed_files.embed_files(Windows(), [], progress=False)
+
+
+def test_a_full_disk_is_known_before_the_second_batch(tmp_path, monkeypatch):
+    from dasheng_lib import cache
+
+    clips = clips_of(make_task(tmp_path))
+    monkeypatch.setattr(
+        cache.shutil, "disk_usage", lambda path: cache.shutil._ntuple_diskusage(9, 9, 9)
+    )
+    encoder = Windows()
+    with pytest.raises(UserError, match="MB are needed"):
+        embed_files.embed_files(encoder, clips, progress=False)
+    assert encoder.batches == 1
