@@ -11,40 +11,68 @@ from pathlib import Path
 import pandas as pd
 
 from dasheng_lib.commands.pretrain import add_run_arguments, run_config
+from dasheng_lib.errors import UserError
 
 EPILOG = """\
 examples:
   dasheng evaluate pocket --encoder logmel --encoder random:nano
   dasheng evaluate pocket --encoder dasheng:runs/first/final.safetensors --also fsdd esc10
   dasheng evaluate pocket --pretrain --seeds 0 1 2 --also fsdd esc10 --record book/results/probes
+  dasheng evaluate hear --task esc50 --encoder dasheng:nano --encoder hear:my.module
+  dasheng evaluate hear --task spoken_digit --probes mlp knn linear --seeds 0 1 2
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = EPILOG
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument("suite", choices=["pocket"], help="which tasks")
-    parser.add_argument("--corpus", default="pocket", help="pocket, pocket-full or synthetic")
-    parser.add_argument("--also", nargs="*", default=[], help="further sets: fsdd, esc10")
+    parser.add_argument(
+        "suite", choices=["pocket", "hear"], help="tasks that come with clips, or HEAR's folders"
+    )
     parser.add_argument(
         "--encoder", action="append", default=[], help="name of an encoder; repeat it for several"
     )
-    parser.add_argument("--probes", nargs="+", default=["linear", "knn"], choices=["linear", "knn"])
+    parser.add_argument(
+        "--probes",
+        nargs="+",
+        choices=["mlp", "linear", "knn", "knn-softmax", "arch"],
+        help="by default linear and knn for pocket, and heareval's mlp for hear",
+    )
     parser.add_argument("-k", type=int, default=10, help="neighbours of k-NN (10)")
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0], help="seeds (0)")
     parser.add_argument(
         "--record", type=Path, help="keep the table as FILE.csv, with its origin as FILE.json"
     )
-    trained = parser.add_argument_group("pretraining before evaluating")
+    pocket = parser.add_argument_group("pocket")
+    pocket.add_argument("--corpus", default="pocket", help="pocket, pocket-full or synthetic")
+    pocket.add_argument("--also", nargs="*", default=[], help="further sets: fsdd, esc10")
+    hear = parser.add_argument_group("hear")
+    hear.add_argument(
+        "--task",
+        action="append",
+        default=[],
+        help="name, column of Table 2, or folder on disk; repeat it (by default all that are here)",
+    )
+    hear.add_argument("--from", dest="place", type=Path, help="where the folders or archives lie")
+    hear.add_argument("--device", default="cpu", help="that MLPs train on: cpu or cuda (cpu)")
+    trained = parser.add_argument_group("pocket: pretraining before evaluating")
     trained.add_argument(
         "--pretrain",
         action="store_true",
         help="pretrain on --corpus with each of --seeds, and evaluate before and after",
     )
-    trained.add_argument("--seeds", nargs="+", type=int, default=[0], help="seeds (0)")
     add_run_arguments(trained)
 
 
 def run(args: argparse.Namespace) -> int:
+    if args.suite == "hear":
+        from dasheng_lib.commands.evaluate_hear import run_hear
+
+        return run_hear(args)
+    return run_pocket(args)
+
+
+def run_pocket(args: argparse.Namespace) -> int:
     from dasheng_lib.corpora import load_corpus
     from dasheng_lib.corpora.prepared import prepare
     from dasheng_lib.encoders import load_encoder
@@ -52,6 +80,8 @@ def run(args: argparse.Namespace) -> int:
     from dasheng_lib.results import write_results
     from dasheng_lib.runs import pretrained
 
+    if "mlp" in (args.probes or ()):
+        raise UserError("Only HEAR's folders say what the mlp probe chooses by: take another.")
     began = time.perf_counter()
     judges = [prepare(load_corpus(name)) for name in (args.corpus, *args.also)]
     corpus = judges[0]
@@ -68,7 +98,7 @@ def run(args: argparse.Namespace) -> int:
         evaluate(encoder, judge, probe, args.k).assign(seed=seed)
         for judge in judges
         for seed, encoder in encoders
-        for probe in args.probes
+        for probe in args.probes or ("linear", "knn")
     ]
     table = pd.concat(rows, ignore_index=True)
     print((100 * domain_means(table)).round(1).to_string())

@@ -1,0 +1,92 @@
+"""``dasheng evaluate hear``: encoders on tasks in HEAR's format."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+
+from dasheng_lib.cache import digest
+from dasheng_lib.corpora.hear import HearTask, read_hear_task
+from dasheng_lib.corpora.hear_fetch import fetch_hear, find_hear, hear_sources
+from dasheng_lib.corpora.hear_files import METADATA
+from dasheng_lib.encoders import load_encoder
+from dasheng_lib.errors import UserError
+from dasheng_lib.hear_evaluate import evaluate_hear, summary
+from dasheng_lib.results import write_results
+
+
+def run_hear(args: argparse.Namespace) -> int:
+    """Read every task before anything is computed, then evaluate and print; 0."""
+    began = time.perf_counter()
+    encoders = [load_encoder(name) for name in args.encoder or ["logmel"]]
+    places = folders(args.task, args.place)
+    rates = {encoder.sample_rate for encoder in encoders}
+    # Everything is read and checked before anything is computed.
+    tasks = {
+        rate: [read_hear_task(place, rate, duplicates="keep") for place in places] for rate in rates
+    }
+    table = pd.concat(
+        [
+            evaluate_hear(encoder, task, probe, seed, args.k, args.device)
+            for encoder in encoders
+            for task in tasks[encoder.sample_rate]
+            for probe in args.probes or ["mlp"]
+            for seed in args.seeds
+        ],
+        ignore_index=True,
+    )
+    scores = summary(table).groupby(["task", "metric", "encoder", "probe"], sort=False)["score"]
+    print(scores.agg(score="mean", seeds="size").round(4).to_string())
+    if args.record:
+        write_results(
+            args.record,
+            table,
+            command=shlex.join(["dasheng", *sys.argv[1:]]),
+            corpora={task.folder.name: _digest(task) for same in tasks.values() for task in same},
+            parameters={k: v for k, v in vars(args).items() if k not in ("record", "verb")},
+            seconds=round(time.perf_counter() - began),
+        )
+        print(f"kept as {args.record}.csv")
+    return 0
+
+
+def folders(names: list[str], place: Path | None) -> list[Path]:
+    """Where the named tasks lie: folders as they are, others by name; by default all that are here.
+
+    Raises:
+        UserError: a task is not here, or none is.
+    """
+    found: list[Path] = []
+    for name in names or [n for n in hear_sources() if find_hear(n, place)]:
+        if Path(name, METADATA).is_file():
+            found.append(Path(name))
+            continue
+        here = find_hear(name, place) or (fetch_hear(name, place) if place else None)
+        if not here:
+            raise UserError(
+                f"The task {name} is not here: `dasheng corpus fetch hear --task {name}` gets it; "
+                "or name its folder, or with --from a folder that holds it."
+            )
+        found += here
+    if not found:
+        raise UserError(
+            "No HEAR task is here: `dasheng corpus fetch hear --task NAME` gets one; "
+            "`dasheng corpus list hear` names them."
+        )
+    return found
+
+
+def _digest(task: HearTask) -> str:
+    """Of the audio and the labels, wherever they lie."""
+    return digest(
+        [
+            [split, clip.file, clip.sha256, clip.labels, [vars(event) for event in clip.events]]
+            for split, clips in task.clips.items()
+            for clip in clips
+        ]
+    )
