@@ -86,22 +86,30 @@ def read(
     return frames_FC, rate
 
 
-def resample(wave: np.ndarray, rate: int) -> np.ndarray:
-    """``wave`` [samples] at ``rate`` Hz as float32 [ceil(samples · 16000 / rate)] at 16 kHz.
+def resample(wave: np.ndarray, rate: int, to: int = SAMPLE_RATE) -> np.ndarray:
+    """``wave`` [samples] at ``rate`` Hz as float32 [ceil(samples · to / rate)] at ``to`` Hz.
 
     torchaudio's windowed sinc with its defaults. Its kernel is made once per rate, so thousands
     of short clips cost no more than one long one.
     """
     wave = np.ascontiguousarray(wave, dtype=np.float32)
-    if rate == SAMPLE_RATE or not len(wave):
+    if rate == to or not len(wave):
         return wave
     with torch.inference_mode():
-        return _kernel(rate)(torch.from_numpy(wave)).numpy()
+        return _kernel(rate, to)(torch.from_numpy(wave)).numpy()
 
 
 @functools.lru_cache(maxsize=64)
-def _kernel(rate: int) -> torch.nn.Module:
-    # Exact for every common rate. The kernel holds old · new taps, so a rate such as 44 099 Hz
-    # (sample banks have them) is taken as the nearest fraction, within 0.01 cent.
-    ratio = Fraction(SAMPLE_RATE, rate).limit_denominator(2000)
-    return torchaudio.transforms.Resample(ratio.denominator, ratio.numerator)
+def _kernel(rate: int, to: int) -> torch.nn.Module:
+    up, down = ratio(rate, to)
+    return torchaudio.transforms.Resample(down, up)
+
+
+def ratio(rate: int, to: int) -> tuple[int, int]:
+    """``(up, down)`` of :func:`resample`, which gives ``ceil(samples · up / down)`` samples.
+
+    Exact for every common rate. The kernel holds up · down taps, so a rate such as 44 099 Hz
+    (sample banks have them) is taken as the nearest fraction, within 0.01 cent.
+    """
+    fraction = Fraction(to, rate).limit_denominator(2000)
+    return fraction.numerator, fraction.denominator

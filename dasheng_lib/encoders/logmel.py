@@ -15,6 +15,7 @@ class LogMelStatistics:
     sample_rate = SAMPLE_RATE
     dim = 2 * MELS
     hop_ms = 10.0
+    first_ms = 0.0  # the window of the first frame is centred on the first sample
     min_samples = MIN_SAMPLES
     fingerprint = "logmel-mean-std-1"
 

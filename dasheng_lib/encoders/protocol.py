@@ -14,7 +14,8 @@ class AudioEncoder(Protocol):
         name: for tables.
         sample_rate: Hz that ``frames`` and ``clips`` expect.
         dim: width of a clip's vector.
-        hop_ms: time between frames.
+        hop_ms: time between frames. An encoder whose first frame is not centred on ``hop_ms / 2``
+            has an attribute ``first_ms`` too, which says where it is.
         min_samples: shortest clip that works; pad with zeros below it.
         fingerprint: changes when anything that determines the features changes.
     """
