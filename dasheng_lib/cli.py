@@ -18,6 +18,10 @@ VERBS = {
     "corpus": ("dasheng_lib.corpora.command", "fetch, list or check recordings"),
     "doctor": ("dasheng_lib.doctor", "say what is installed, what is missing and what mends it"),
     "evaluate": ("dasheng_lib.commands.evaluate", "score encoders on tasks, and keep the result"),
+    "hear-check": (
+        "dasheng_lib.commands.hear_check",
+        "say whether a module follows the HEAR API",
+    ),
     "pretrain": (
         "dasheng_lib.commands.pretrain",
         "pretrain an encoder, or go on where a run stopped",

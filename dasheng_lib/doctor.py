@@ -20,6 +20,7 @@ from dasheng_lib.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = "dasheng-companion"
+PIP = ".venv/bin/pip install -c constraints.txt"
 
 
 @dataclass(frozen=True)
@@ -104,13 +105,15 @@ def _packages() -> Iterator[Finding]:
     same, exact = 0, True
     for line in metadata.requires(PROJECT) or []:
         requirement = Requirement(line)
-        for_tests = requirement.marker is not None
+        extra = str(requirement.marker).split('"')[1] if requirement.marker else ""
         pin = pins.get(canonicalize_name(requirement.name), "")
         try:
             found = metadata.version(requirement.name)
         except metadata.PackageNotFoundError:
-            text = f"{requirement.name} is not installed" + (" (for tests)" if for_tests else "")
-            yield Finding("packages", "note" if for_tests else "bad", text, "make env")
+            wanted = {"": "", "dev": " (for tests)"}.get(extra, f" (optional: {extra})")
+            mend = "make env" if extra in ("", "dev") else f"{PIP} -e '.[{extra}]'"
+            text = f"{requirement.name} is not installed{wanted}"
+            yield Finding("packages", "note" if extra else "bad", text, mend)
             continue
         if not requirement.specifier.contains(found, prereleases=True):
             text = f"{requirement.name} {found} is not {requirement.specifier}"

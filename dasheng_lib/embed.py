@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from tqdm.auto import tqdm
 
+from dasheng_lib.audio import ratio, resample
 from dasheng_lib.bucketing import length_batches
 from dasheng_lib.cache import artefact
 from dasheng_lib.corpora.corpus import Corpus
@@ -30,11 +31,11 @@ def embed(
 
     Args:
         encoder: frozen.
-        corpus: at the encoder's sample rate.
+        corpus: at any sample rate; clips are resampled to the encoder's.
         clips: rows of ``corpus.clips``; by default all.
 
     Raises:
-        UserError: the rates differ, or the encoder gives a wrong shape or NaN; the clip is named.
+        UserError: the encoder gives a wrong shape or NaN; the clip is named.
     """
     clips = np.arange(len(corpus)) if clips is None else np.asarray(clips, np.int64)
     recipe = {
@@ -54,15 +55,18 @@ def compute_embeddings(
     encoder: AudioEncoder, corpus: Corpus, clips: np.ndarray, progress: bool = True
 ) -> np.ndarray:
     """As :func:`embed`, without the cache."""
-    if encoder.sample_rate != corpus.sample_rate:
-        raise UserError(
-            f"{encoder.name} wants {encoder.sample_rate} Hz and {corpus.name} is at "
-            f"{corpus.sample_rate} Hz: resample the corpus."
-        )
-    samples = np.maximum(corpus.clips["samples"].to_numpy()[clips], encoder.min_samples)
+    rates = corpus.sample_rate, encoder.sample_rate
+    up, down = ratio(*rates)
+    resampled = -(-corpus.clips["samples"].to_numpy()[clips] * up // down)
+    samples = np.maximum(resampled, encoder.min_samples)
+
+    def wave(row: int) -> np.ndarray:
+        # torchaudio rounds lengths in float32, which is one off for some clips of minutes.
+        return resample(corpus.wave(clips[row]), *rates)[: resampled[row]]
+
     out = np.empty((len(clips), encoder.dim), np.float32)
     with tqdm(total=len(clips), desc=f"embed {corpus.name}", disable=not progress) as bar:
-        for rows, vectors in embed_waves(encoder, lambda row: corpus.wave(clips[row]), samples):
+        for rows, vectors in embed_waves(encoder, wave, samples):
             _check(vectors, encoder, corpus, clips[rows])
             out[rows] = vectors.numpy()
             bar.update(len(rows))

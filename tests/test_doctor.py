@@ -49,6 +49,22 @@ def test_missing_package_is_bad_and_says_what_mends_it(monkeypatch, capsys):
     assert "✗ packages    pandas is not installed" in said and "→ make env" in said
 
 
+def test_a_missing_extra_is_a_note_with_the_line_that_installs_it(monkeypatch):
+    version = metadata.version
+
+    def without(name):
+        if name == "onnxruntime":
+            raise metadata.PackageNotFoundError(name)
+        return version(name)
+
+    needs = ["torch>=2.11", 'onnxruntime; extra == "wheels"']
+    monkeypatch.setattr(metadata, "requires", lambda _: needs)
+    monkeypatch.setattr(metadata, "version", without)
+    (note,) = [finding for finding in doctor._packages() if finding.state != "ok"]
+    assert note.state == "note" and "(optional: wheels)" in note.text
+    assert note.remedy == ".venv/bin/pip install -c constraints.txt -e '.[wheels]'"
+
+
 @pytest.mark.parametrize(
     ("found", "state"), [("2.13.0+cu130", None), ("2.14.0", "note"), ("2.6.0", "bad")]
 )

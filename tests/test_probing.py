@@ -7,6 +7,7 @@ import torch
 
 from dasheng_lib import embed as embed_module
 from dasheng_lib import probes
+from dasheng_lib.audio import resample
 from dasheng_lib.embed import compute_embeddings, embed
 from dasheng_lib.encoders import load_encoder
 from dasheng_lib.errors import UserError
@@ -73,9 +74,24 @@ def test_an_encoder_that_gives_nan_is_named(synthetic):
     Broken.dim = 3
     with pytest.raises(UserError, match="clips, 3"):
         compute_embeddings(Broken(), synthetic, np.arange(2), progress=False)
-    Broken.sample_rate = 48000
-    with pytest.raises(UserError, match="48000 Hz"):
-        compute_embeddings(Broken(), synthetic, np.arange(2), progress=False)
+
+
+def test_clips_are_resampled_to_the_rate_of_the_encoder(synthetic):
+    class Ends:
+        """The number of samples, and the last one heard."""
+
+        name, sample_rate, dim, min_samples, fingerprint = "ends", 44_100, 2, 700, "x"
+
+        def clips(self, wave_BN, lengths):
+            last = wave_BN.gather(1, lengths[:, None] - 1)
+            return torch.cat([lengths[:, None].float(), last], 1)
+
+    clips = np.argsort(synthetic.clips["samples"].to_numpy())[[0, 1, 100, 101, -1]]
+    got = compute_embeddings(Ends(), synthetic, clips, progress=False)
+    for row, clip in zip(got, clips, strict=True):
+        wave = resample(np.array(synthetic.wave(clip)), 16_000, 44_100)
+        assert row[0] == max(700, -(-synthetic.clips["samples"][clip] * 441 // 160))
+        assert row[1] == (wave[-1] if len(wave) >= 700 else 0)
 
 
 def task(labels, folds):

@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from dasheng_lib.encoders.dasheng import DashengEncoder
+from dasheng_lib.encoders.hear_module import load_hear_module
 from dasheng_lib.encoders.logmel import LogMelStatistics
 from dasheng_lib.encoders.protocol import AudioEncoder
+from dasheng_lib.encoders.wheels import WHEELS, load_wheel
 from dasheng_lib.errors import UserError
 
 # What comes with the library, by name; each has a model card beside it.
@@ -23,12 +25,16 @@ def load_encoder(name: str, precision: str = "float32") -> AudioEncoder:
     Args:
         name: ``"logmel"`` (mean and deviation of each mel bin), ``"random:SIZE"`` (untrained,
             seed 0), ``"dasheng:nano"`` (comes with the library, see its model card
-            ``weights/nano.md``), ``"dasheng:PATH"`` (a file that ``dasheng pretrain`` wrote), or
-            ``"published:PATH"`` (a file of Dasheng's authors).
+            ``weights/nano.md``), ``"dasheng:PATH"`` (a file that ``dasheng pretrain`` wrote),
+            ``"published:PATH"`` (a file of Dasheng's authors), ``"wheel:aisfx"``,
+            ``"wheel:resemblyzer"`` or ``"wheel:openwakeword"`` (pretrained by others, fetched at
+            the first call, see :mod:`dasheng_lib.encoders.wheels`), or ``"hear:some.module"`` and
+            ``"hear:some.module:PATH"`` (any module that follows the HEAR API, see
+            :mod:`dasheng_lib.encoders.hear_module`).
         precision: of a Dasheng encoder, see :class:`dasheng_lib.encoders.dasheng.DashengEncoder`.
 
     Raises:
-        UserError: no such encoder or precision; the sentence lists what there is.
+        UserError: no such encoder or precision, or it cannot be had; the sentence says what to do.
     """
     kind, _, rest = name.partition(":")
     if kind == "logmel" and not rest:
@@ -39,7 +45,12 @@ def load_encoder(name: str, precision: str = "float32") -> AudioEncoder:
         return DashengEncoder.from_file(WEIGHTS.get(rest, rest), precision=precision)
     if kind == "published" and rest:
         return DashengEncoder.from_published(rest, precision=precision)
+    if kind == "wheel" and rest:
+        return load_wheel(rest)
+    if kind == "hear" and rest:
+        return load_hear_module(rest)
     raise UserError(
-        f"There is no encoder {name!r}: use logmel, random:SIZE, dasheng:nano, dasheng:PATH "
-        "or published:PATH."
+        f"There is no encoder {name!r}: use logmel, random:SIZE, dasheng:nano, dasheng:PATH, "
+        f"published:PATH, wheel:{'|'.join(WHEELS)}, or hear:some.module with :PATH if it needs "
+        "weights."
     )

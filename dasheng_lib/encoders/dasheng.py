@@ -59,11 +59,7 @@ class DashengEncoder:
         Raises:
             UserError: no such size.
         """
-        if size not in PRESETS:
-            raise UserError(f"There is no size {size!r}: choose one of {', '.join(PRESETS)}.")
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            return cls(Encoder.preset(size), f"untrained {size}", precision, in_place=True)
+        return cls(untrained_network(size, seed), f"untrained {size}", precision, in_place=True)
 
     @classmethod
     def from_file(cls, path: Path | str, precision: str = "float32") -> DashengEncoder:
@@ -94,6 +90,19 @@ class DashengEncoder:
 
     def _counts(self, lengths: Tensor) -> Tensor:
         return torch.tensor([self.encoder.tokens(samples) for samples in lengths.tolist()])
+
+
+def untrained_network(size: str, seed: int = 0) -> Encoder:
+    """A freshly initialised network of a named size, in evaluation mode.
+
+    Raises:
+        UserError: no such size.
+    """
+    if size not in PRESETS:
+        raise UserError(f"There is no size {size!r}: choose one of {', '.join(PRESETS)}.")
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return Encoder.preset(size).eval()
 
 
 def _fingerprint(encoder: Encoder) -> str:
