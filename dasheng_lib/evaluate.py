@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from functools import partial
 
 import numpy as np
 import pandas as pd
 from tqdm.auto import tqdm
 
-from dasheng_lib import probes
+from dasheng_lib import classifiers, probes
 from dasheng_lib.cache import artefact
 from dasheng_lib.corpora.corpus import Corpus
 from dasheng_lib.embed import embed
 from dasheng_lib.encoders.protocol import AudioEncoder
+from dasheng_lib.errors import UserError
 from dasheng_lib.tasks import Task, suite
 
 VERSION = 2  # raise it when the same features would give another score
@@ -26,13 +28,17 @@ def evaluate(
     metric: str = "cosine",
     headline: bool = False,
     progress: bool = True,
+    seed: int = 0,
 ) -> pd.DataFrame:
     """Scores of one encoder on the tasks of one corpus.
 
     Args:
         encoder: frozen.
         corpus: with tasks.
-        probe: ``"linear"``, ``"knn"`` (with ``k`` and ``metric``) or ``"majority"``.
+        probe: ``"linear"``, ``"knn"`` (with ``k`` and ``metric``), ``"knn-softmax"`` (votes weigh
+            exp(cosine / 0.07)), ``"arch"``, ``"mlp"`` (heareval's, over the folds of a task) or
+            ``"majority"``.
+        seed: of the probes that draw first weights, ``"arch"`` and ``"mlp"``.
         headline: only the tasks that count in domain averages.
 
     Returns:
@@ -42,7 +48,7 @@ def evaluate(
     rows = []
     bar = tqdm(suite(corpus.name, headline), f"{probe}: {encoder.name}", disable=not progress)
     for task in bar:
-        score = score_task(encoder, corpus, task, probe, k, metric)
+        score = score_task(encoder, corpus, task, probe, k, metric, seed)
         low, high = score.interval
         rows.append(
             {
@@ -66,18 +72,29 @@ def score_task(
     probe: str = "linear",
     k: int = 10,
     metric: str = "cosine",
+    seed: int = 0,
 ) -> probes.Score:
-    """Pooled predictions of one probe on one task; computed once, then read from the cache."""
-    predict = {
-        "linear": probes.linear(),
-        "knn": probes.knn(k, metric),
-        "majority": probes.majority,
-    }[probe]
+    """Pooled predictions of one probe on one task; computed once, then read from the cache.
+
+    Raises:
+        UserError: there is no such probe.
+    """
+    ways = {
+        "linear": partial(probes.evaluate, predict=probes.linear()),
+        "knn": partial(probes.evaluate, predict=probes.knn(k, metric)),
+        "knn-softmax": partial(probes.evaluate, predict=probes.knn(k, "cosine", "softmax")),
+        "arch": partial(probes.evaluate, predict=probes.by_scores(classifiers.arch(seed=seed))),
+        "mlp": partial(probes.evaluate_mlp, seed=seed),
+        "majority": partial(probes.evaluate, predict=probes.majority),
+    }
+    if probe not in ways:
+        raise UserError(f"There is no probe {probe!r}: choose {', '.join(ways)}.")
+    said = {"knn": [k, metric], "knn-softmax": [k], "arch": [seed], "mlp": [seed]}
     recipe = {
         "encoder": "" if probe == "majority" else encoder.fingerprint,
         "corpus": corpus.digest,
         "task": task.name,
-        "probe": [probe, k, metric] if probe == "knn" else [probe],
+        "probe": [probe, *said.get(probe, [])],
         "version": VERSION,
     }
 
@@ -87,7 +104,7 @@ def score_task(
             features = np.zeros((len(corpus), 1), np.float32)
         else:
             features = embed(encoder, corpus, progress=False)
-        score = probes.evaluate(features, rows, predict)
+        score = ways[probe](features, rows)
         frame = pd.DataFrame(
             {
                 "clip": score.clips,

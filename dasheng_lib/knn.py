@@ -103,3 +103,15 @@ def _rows(rows: Tensor | np.ndarray, name: str) -> Tensor:
     if not rows.isfinite().all():
         raise ValueError(f"a {name} row is not finite")
     return rows
+
+
+def knn_scores(
+    train_ND: Tensor | np.ndarray,
+    train_NC: np.ndarray,
+    test_MD: Tensor | np.ndarray,
+    k: int = 10,
+    metric: Metric = "cosine",
+    weights: Weights = "uniform",
+    temperature: float = 0.07,
+) -> np.ndarray:
+    raise NotImplementedError

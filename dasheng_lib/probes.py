@@ -1,4 +1,4 @@
-"""What frozen features can tell: k-NN, a linear probe and the majority class, fold by fold.
+"""What frozen features can tell, fold by fold: neighbours, linear probes, MLPs, the majority.
 
 Shapes: N training clips, M test clips, D features.
 """
@@ -15,8 +15,11 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from dasheng_lib.classifiers import Classifier
+from dasheng_lib.hear_probe import Part, kfold
+from dasheng_lib.hear_probe import probe as mlp_probe
 from dasheng_lib.knn import Metric, knn_predict
-from dasheng_lib.metrics import wilson_interval
+from dasheng_lib.metrics import scene_score, wilson_interval
 
 Predict = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
 
@@ -80,6 +83,49 @@ def evaluate(features: dict[int, np.ndarray] | np.ndarray, rows: pd.DataFrame, p
         raise ValueError("no test clip's class occurs in its training part")
     tested, groups, truths, guesses = map(np.concatenate, (tested, groups, truths, guesses))
     return Score(truths == guesses, tested, groups, truths, guesses)
+
+
+def evaluate_mlp(
+    features: dict[int, np.ndarray] | np.ndarray, rows: pd.DataFrame, seed: int = 0
+) -> Score:
+    """As :func:`evaluate`, with heareval's MLPs: of k folds in alphabetical order fold i is
+    tested, fold i + 1 chooses, and the others train, see :mod:`dasheng_lib.hear_probe`.
+
+    Raises:
+        UserError: fewer than three folds.
+    """
+    labels, clips = rows["label"].to_numpy(), rows["clip"].to_numpy()
+    classes = np.unique(labels)
+    onehot_NC = (labels[:, None] == classes).astype(np.float32)
+    parts, tests = [], []
+    for fold in sorted(rows["fold"].unique()):
+        test = (rows["fold"] == fold).to_numpy()
+        x_ND, y_NC = np.ascontiguousarray(features[clips[test]], np.float32), onehot_NC[test]
+
+        def accuracy(scores_NC: np.ndarray, y_NC: np.ndarray = y_NC) -> tuple[float, None]:
+            return scene_score("top1_acc", scores_NC, y_NC), None
+
+        parts.append(Part(x_ND, y_NC, accuracy))
+        tests.append((fold, test, np.isin(labels[test], labels[~test])))
+    found = mlp_probe(kfold(parts), "multiclass", seed=seed)
+    tested, groups, truths, guesses = [], [], [], []
+    for (fold, test, counts), scores_NC in zip(tests, found.predictions, strict=True):
+        tested.append(clips[test][counts])
+        groups.append(np.full(int(counts.sum()), fold, object))
+        truths.append(labels[test][counts])
+        guesses.append(classes[scores_NC.argmax(1)][counts])
+    tested, groups, truths, guesses = map(np.concatenate, (tested, groups, truths, guesses))
+    return Score(truths == guesses, tested, groups, truths, guesses)
+
+
+def by_scores(classify: Classifier) -> Predict:
+    """The class of the greatest score."""
+
+    def predict(train_ND, train_y, test_MD):
+        classes, codes = np.unique(train_y, return_inverse=True)
+        return classes[classify(train_ND, np.eye(len(classes))[codes], test_MD).argmax(1)]
+
+    return predict
 
 
 def knn(k: int = 10, metric: Metric = "cosine", weights: str = "uniform") -> Predict:

@@ -11,7 +11,6 @@ from pathlib import Path
 import pandas as pd
 
 from dasheng_lib.commands.pretrain import add_run_arguments, run_config
-from dasheng_lib.errors import UserError
 
 EPILOG = """\
 examples:
@@ -80,8 +79,6 @@ def run_pocket(args: argparse.Namespace) -> int:
     from dasheng_lib.results import write_results
     from dasheng_lib.runs import pretrained
 
-    if "mlp" in (args.probes or ()):
-        raise UserError("Only HEAR's folders say what the mlp probe chooses by: take another.")
     began = time.perf_counter()
     judges = [prepare(load_corpus(name)) for name in (args.corpus, *args.also)]
     corpus = judges[0]
