@@ -55,9 +55,23 @@ class Case:
 
 
 def add_common_arguments(parser: argparse.ArgumentParser, repeats: int) -> None:
+    """Options of the benchmarks of an encoder."""
+    add_timing_arguments(parser, repeats)
+    parser.add_argument("--size", default="base", choices=PRESETS, help="of the model (base)")
+    parser.add_argument(
+        "--precision",
+        nargs="+",
+        default=None,
+        choices=PRECISIONS,
+        help="of ours (float32, and bfloat16 where the processor has its products)",
+    )
+    parser.add_argument("--no-peer", action="store_true", help="time this library alone")
+
+
+def add_timing_arguments(parser: argparse.ArgumentParser, repeats: int) -> None:
     """Options that all benchmarks have."""
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument("--size", default="base", choices=PRESETS, help="of the model (base)")
+    parser.set_defaults(precision=["float32"])
     parser.add_argument("--repeats", type=int, default=repeats, help=f"rounds ({repeats})")
     parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"], help="(cpu)")
     parser.add_argument("--threads", type=int, help="of the processor (all)")
@@ -66,13 +80,6 @@ def add_common_arguments(parser: argparse.ArgumentParser, repeats: int) -> None:
         action="store_true",
         help="count processor time in one thread: for a machine that others use too",
     )
-    parser.add_argument(
-        "--precision",
-        nargs="+",
-        choices=PRECISIONS,
-        help="of ours (float32, and bfloat16 where the processor has its products)",
-    )
-    parser.add_argument("--no-peer", action="store_true", help="time this library alone")
     parser.add_argument("--seed", type=int, default=0, help="of weights, audio and order (0)")
     parser.add_argument("--record", type=Path, help="keep the table as FILE.csv and FILE.json")
 
@@ -232,6 +239,21 @@ def table(
             if theirs:
                 row |= _quartiles("times_peer", np.min(theirs, 0) / spent)
         rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def beside(
+    cases: Sequence[Case], seconds: dict[tuple[str, str], np.ndarray], rival: str
+) -> pd.DataFrame:
+    """A row for each case: ``seconds`` and ``times_rival``, how much faster than the rival of the
+    same round; medians, and quartiles over the rounds as low and high.
+    """
+    theirs = seconds[rival, "float32"]
+    rows = []
+    for case in cases:
+        spent = seconds[case.who, case.precision]
+        row = {"who": case.who, **_quartiles("seconds", spent)}
+        rows.append(row | _quartiles("times_rival", theirs / spent))
     return pd.DataFrame(rows)
 
 

@@ -13,7 +13,7 @@ from torch import Tensor
 
 Metric = Literal["cosine", "euclidean"]
 Weights = Literal["uniform", "softmax"]
-CHUNK_CELLS = 1 << 25  # similarities held at once: 128 MiB of float32
+TEST_ROWS, TRAIN_ROWS = 2048, 8192  # compared at once: 64 MiB of similarities in float32
 
 
 def knn_accuracy(
@@ -70,37 +70,50 @@ def knn_predict(
         raise ValueError(f"metric is 'cosine' or 'euclidean', not {metric!r}")
     if weights not in ("uniform", "softmax") or (weights == "softmax" and metric != "cosine"):
         raise ValueError("weights is 'uniform', or 'softmax' with metric='cosine'")
-    if metric == "cosine":
-        train_ND = torch.nn.functional.normalize(train_ND, dim=1)
-        test_MD = torch.nn.functional.normalize(test_MD, dim=1)
-        offset_N = None
-    else:
-        # |a - b|^2 = |b|^2 - 2 ab + const: the nearest has the largest ab - |b|^2 / 2. Rows are
-        # centred first, since a common mean would cost digits and changes no distance.
-        mean_D = train_ND.mean(0)
-        train_ND, test_MD = train_ND - mean_D, test_MD - mean_D
-        offset_N = train_ND.square().sum(1) / 2
+    # Euclidean rows are centred, since a common mean would cost digits and changes no distance.
+    mean_D = train_ND.mean(0, dtype=torch.float32) if metric == "euclidean" else None
     codes_N = torch.from_numpy(codes.reshape(-1))
     out = []
-    for part_MD in test_MD.split(max(CHUNK_CELLS // N, 1)):
-        near_MN = part_MD @ train_ND.T
-        if offset_N is not None:
-            near_MN -= offset_N
-        top = near_MN.topk(k, dim=1)
-        votes = torch.ones_like(top.values)
+    for part_MD in test_MD.split(TEST_ROWS):
+        value_Mk, index_Mk = _nearest(_ready(part_MD, mean_D), train_ND, mean_D, k)
+        votes = torch.ones_like(value_Mk)
         if weights == "softmax":
-            votes = torch.softmax(top.values / temperature, 1)
+            votes = torch.softmax(value_Mk / temperature, 1)
         tally_MC = torch.zeros(len(part_MD), len(classes), dtype=votes.dtype)
-        tally_MC.scatter_add_(1, codes_N[top.indices], votes)
+        tally_MC.scatter_add_(1, codes_N[index_Mk], votes)
         out.append(tally_MC.argmax(1))
     return classes[torch.cat(out).numpy()]
 
 
+def _nearest(
+    test_MD: Tensor, train_ND: Tensor, mean_D: Tensor | None, k: int
+) -> tuple[Tensor, Tensor]:
+    """Similarities and row numbers of the k nearest, both [M, k], block after block."""
+    best = torch.empty(len(test_MD), 0), torch.empty(len(test_MD), 0, dtype=torch.int64)
+    for first in range(0, len(train_ND), TRAIN_ROWS):
+        block_ND = _ready(train_ND[first : first + TRAIN_ROWS], mean_D)
+        near_MN = test_MD @ block_ND.T
+        if mean_D is not None:
+            # |a - b|^2 = |b|^2 - 2 ab + const: the nearest has the largest ab - |b|^2 / 2.
+            near_MN -= block_ND.square().sum(1) / 2
+        top = near_MN.topk(min(k, len(block_ND)), dim=1)
+        value = torch.cat([best[0], top.values], 1)
+        index = torch.cat([best[1], top.indices + first], 1)
+        value, order = value.topk(min(k, value.shape[1]), dim=1)
+        best = value, index.gather(1, order)
+    return best
+
+
+def _ready(rows: Tensor, mean_D: Tensor | None) -> Tensor:
+    rows = rows.float()
+    return torch.nn.functional.normalize(rows, dim=1) if mean_D is None else rows - mean_D
+
+
 def _rows(rows: Tensor | np.ndarray, name: str) -> Tensor:
-    rows = torch.as_tensor(rows).detach().float()
+    rows = torch.as_tensor(rows).detach()
     if rows.ndim != 2 or not len(rows):
         raise ValueError(f"{name} rows are a matrix with at least one row, got {list(rows.shape)}")
-    if not rows.isfinite().all():
+    if not all(part.float().isfinite().all() for part in rows.split(TRAIN_ROWS)):
         raise ValueError(f"a {name} row is not finite")
     return rows
 

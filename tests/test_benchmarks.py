@@ -60,6 +60,24 @@ def test_memory_of_an_embedding(capsys):
     assert "nothing" in capsys.readouterr().out
 
 
+GRID = ["--rows", "10", "--dim", "8", "--hidden", "16", "--max-epochs", "6", "--spread", "0.1"]
+ROWS = ["--train", "300", "--test", "20", "--dim", "8", "--metric", "cosine"]
+
+
+@pytest.mark.parametrize(("name", "options"), [("hear_grid", GRID), ("knn", ROWS)])
+def test_a_benchmark_beside_its_rival(name, options, tmp_path, capsys):
+    argv = [*options, "--repeats", "1", "--record", str(tmp_path / "kept")]
+    importlib.import_module(name).main(argv)
+    assert "this library" in capsys.readouterr().out
+    kept = pd.read_csv(tmp_path / "kept.csv")
+    assert (kept["seconds"] > 0).all() and kept["who"].nunique() == 2
+    assert (kept.loc[kept["who"] != "this library", "times_rival"] == 1).all()
+    if name == "knn":
+        assert (kept["same"] == 1).all() and (kept["peak_MB"] > 10).all()
+    else:
+        assert kept["epochs"].between(8, 48).all() and kept["best_score"].between(0, 1).all()
+
+
 def test_ratios_are_taken_within_rounds():
     """A machine twice as slow in one round: the quartiles of the ratios stay on one value."""
     common = importlib.import_module("common")
@@ -76,6 +94,15 @@ def test_ratios_are_taken_within_rounds():
     assert ours["audio_per_second"] == 20 and ours["seconds_high"] == 1.5
 
 
+def test_ratios_to_a_rival_are_taken_within_rounds():
+    common = importlib.import_module("common")
+    slow = np.array([1.0, 2.0, 1.0])
+    cases = [common.Case(who, "float32", None, 0) for who in ("ours", "rival")]
+    seconds = {("ours", "float32"): slow, ("rival", "float32"): 3 * slow}
+    table = common.beside(cases, seconds, "rival")
+    assert table["times_rival_low"].tolist() == table["times_rival_high"].tolist() == [3, 1]
+
+
 def test_different_embeddings_are_not_timed():
     common = importlib.import_module("common")
     one, other = common.torch.eye(2), common.torch.eye(2).flip(0)
@@ -86,7 +113,7 @@ def test_different_embeddings_are_not_timed():
 def test_the_verb_lists_and_runs_them(capsys, monkeypatch):
     assert cli.main(["bench"]) == 0
     listed = capsys.readouterr().out
-    assert all(name in listed for name in (*SHORT, "memory"))
+    assert all(name in listed for name in (*SHORT, "memory", "hear_grid", "knn"))
     ran = []
     done = subprocess.CompletedProcess([], 0)
     monkeypatch.setattr(bench.subprocess, "run", lambda command: ran.append(command) or done)

@@ -26,7 +26,8 @@ def test_same_predictions_as_scikit_learn(metric, k):
 def test_chunks_change_nothing(monkeypatch):
     (X, y), (test, _) = blobs(300), blobs(97, seed=1)
     whole = knn_predict(X, y, test)
-    monkeypatch.setattr(knn_module, "CHUNK_CELLS", 300 * 7)
+    monkeypatch.setattr(knn_module, "TEST_ROWS", 7)
+    monkeypatch.setattr(knn_module, "TRAIN_ROWS", 8)  # fewer than the 10 that vote
     np.testing.assert_array_equal(knn_predict(X, y, test), whole)
 
 

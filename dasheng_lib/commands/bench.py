@@ -1,4 +1,4 @@
-"""``dasheng bench``: the benchmarks of the checkout, side by side with the authors' package."""
+"""``dasheng bench``: the benchmarks of the checkout, each side by side with a rival."""
 
 from __future__ import annotations
 
@@ -57,13 +57,15 @@ def _epilog() -> str:
 benchmarks:
 {_listed(scripts) if scripts else "  none: they lie in the repository, not in the package"}
 
-Each compares, in one run, with the package `dasheng` 0.0.9 of the model's authors on the same
-weights and audio, and with what a large matrix product reaches on this machine; without that
-package it times this library alone. To have both, in an environment of its own:
+hear_grid compares with plain PyTorch and knn with scikit-learn, in one run. The others compare
+with the package `dasheng` 0.0.9 of the model's authors on the same weights and audio, and with
+what a large matrix product reaches on this machine; without that package they time this library
+alone. To have both, in an environment of its own:
   pip install --no-deps dasheng==0.0.9 einops
 
 examples:
   dasheng bench embed_10s
   dasheng bench embed_mixed --clips 20 --precision bfloat16
+  dasheng bench hear_grid --encoder dasheng:nano
   dasheng bench train_step --device cuda --clips 64 --record book/results/train_step_gpu
 """
