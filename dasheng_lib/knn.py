@@ -5,6 +5,7 @@ Shapes: N training rows, M test rows, D columns, C classes.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Literal
 
 import numpy as np
@@ -56,12 +57,63 @@ def knn_predict(
     Raises:
         ValueError: shapes do not fit, a value is not finite, or k is not in [1, N].
     """
-    train_ND, test_MD = _rows(train_ND, "training"), _rows(test_MD, "test")
     classes, codes = np.unique(np.asarray(train_y), return_inverse=True)
+    codes_N = torch.from_numpy(codes.reshape(-1))
+    out = []
+    for weight_Mk, index_Mk in _votes(
+        train_ND, len(codes_N), test_MD, k, metric, weights, temperature
+    ):
+        tally_MC = torch.zeros(len(weight_Mk), len(classes))
+        out.append(tally_MC.scatter_add_(1, codes_N[index_Mk], weight_Mk).argmax(1))
+    return classes[torch.cat(out).numpy()]
+
+
+def knn_scores(
+    train_ND: Tensor | np.ndarray,
+    train_NC: Tensor | np.ndarray,
+    test_MD: Tensor | np.ndarray,
+    k: int = 10,
+    metric: Metric = "cosine",
+    weights: Weights = "uniform",
+    temperature: float = 0.07,
+) -> np.ndarray:
+    """Votes of the ``k`` nearest training rows, float32 [M, C]; as :func:`knn_predict`.
+
+    Args:
+        train_NC: what each training row votes for: 1 for its class, or for any number of them.
+
+    Returns:
+        For each class the share of the neighbours that vote for it, weighted if asked; in [0, 1].
+
+    Raises:
+        ValueError: as :func:`knn_predict`.
+    """
+    train_NC = torch.as_tensor(train_NC).float()
+    out = []
+    for weight_Mk, index_Mk in _votes(
+        train_ND, len(train_NC), test_MD, k, metric, weights, temperature
+    ):
+        out.append(torch.zeros(len(weight_Mk), train_NC.shape[1]))
+        for near in range(k):  # all neighbours at once would take k times the memory
+            out[-1] += weight_Mk[:, near, None] * train_NC[index_Mk[:, near]]
+    return torch.cat(out).numpy()
+
+
+def _votes(
+    train: Tensor | np.ndarray,
+    labels: int,
+    test: Tensor | np.ndarray,
+    k: int,
+    metric: Metric,
+    weights: Weights,
+    temperature: float,
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Weights (adding up to 1) and numbers of the k nearest, both [M, k], for blocks of test rows."""
+    train_ND, test_MD = _rows(train, "training"), _rows(test, "test")
     N = len(train_ND)
-    if train_ND.shape[1] != test_MD.shape[1] or len(codes) != N:
+    if train_ND.shape[1] != test_MD.shape[1] or labels != N:
         raise ValueError(
-            f"{N} x {train_ND.shape[1]} training rows, {len(codes)} classes and test rows "
+            f"{N} x {train_ND.shape[1]} training rows, {labels} labels and test rows "
             f"{test_MD.shape[1]} wide do not fit together"
         )
     if not 1 <= k <= N:
@@ -72,17 +124,12 @@ def knn_predict(
         raise ValueError("weights is 'uniform', or 'softmax' with metric='cosine'")
     # Euclidean rows are centred, since a common mean would cost digits and changes no distance.
     mean_D = train_ND.mean(0, dtype=torch.float32) if metric == "euclidean" else None
-    codes_N = torch.from_numpy(codes.reshape(-1))
-    out = []
     for part_MD in test_MD.split(TEST_ROWS):
         value_Mk, index_Mk = _nearest(_ready(part_MD, mean_D), train_ND, mean_D, k)
-        votes = torch.ones_like(value_Mk)
         if weights == "softmax":
-            votes = torch.softmax(value_Mk / temperature, 1)
-        tally_MC = torch.zeros(len(part_MD), len(classes), dtype=votes.dtype)
-        tally_MC.scatter_add_(1, codes_N[index_Mk], votes)
-        out.append(tally_MC.argmax(1))
-    return classes[torch.cat(out).numpy()]
+            yield torch.softmax(value_Mk / temperature, 1), index_Mk
+        else:
+            yield torch.full_like(value_Mk, 1 / k), index_Mk
 
 
 def _nearest(
@@ -116,15 +163,3 @@ def _rows(rows: Tensor | np.ndarray, name: str) -> Tensor:
     if not all(part.float().isfinite().all() for part in rows.split(TRAIN_ROWS)):
         raise ValueError(f"a {name} row is not finite")
     return rows
-
-
-def knn_scores(
-    train_ND: Tensor | np.ndarray,
-    train_NC: np.ndarray,
-    test_MD: Tensor | np.ndarray,
-    k: int = 10,
-    metric: Metric = "cosine",
-    weights: Weights = "uniform",
-    temperature: float = 0.07,
-) -> np.ndarray:
-    raise NotImplementedError

@@ -5,7 +5,7 @@ import pytest
 from sklearn.neighbors import KNeighborsClassifier
 
 import dasheng_lib.knn as knn_module
-from dasheng_lib.knn import knn_accuracy, knn_predict
+from dasheng_lib.knn import knn_accuracy, knn_predict, knn_scores
 
 
 def blobs(n, classes=5, D=12, seed=0, spread=1.5):
@@ -77,3 +77,22 @@ def test_bad_input_is_named(change, word):
     X, y = blobs(300)
     with pytest.raises(ValueError, match=word):
         knn_predict(**{"train_ND": X, "train_y": y, "test_MD": X, **change})
+
+
+def test_scores_are_shares_of_the_votes():
+    X = np.array([[1.0, 0.0], [0.6, 0.8], [0.6, -0.8], [-1.0, 0.0]])
+    votes = np.array([[1, 0, 1], [0, 1, 1], [0, 1, 0], [1, 1, 1]])
+    plain = knn_scores(X, votes, X[:1], k=3)
+    np.testing.assert_allclose(plain, [[1 / 3, 2 / 3, 2 / 3]], rtol=1e-6)
+    near, far = np.exp(1 / 0.5), np.exp(0.6 / 0.5)
+    weighted = knn_scores(X, votes, X[:1], k=3, weights="softmax", temperature=0.5)
+    expected = np.array([[near, 2 * far, near + far]]) / (near + 2 * far)
+    np.testing.assert_allclose(weighted, expected, rtol=1e-5)
+
+
+def test_the_highest_score_is_the_prediction():
+    (X, y), (test, _) = blobs(300), blobs(97, seed=1)
+    for weights in ("uniform", "softmax"):
+        scores = knn_scores(X, np.eye(5)[y], test, weights=weights)
+        np.testing.assert_allclose(scores.sum(1), 1, rtol=1e-5)
+        np.testing.assert_array_equal(scores.argmax(1), knn_predict(X, y, test, weights=weights))
