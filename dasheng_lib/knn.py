@@ -108,7 +108,7 @@ def _votes(
     weights: Weights,
     temperature: float,
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """Weights (adding up to 1) and numbers of the k nearest, both [M, k], for blocks of test rows."""
+    """Weights, adding up to 1, and numbers of the k nearest, both [M, k], block after block."""
     train_ND, test_MD = _rows(train, "training"), _rows(test, "test")
     N = len(train_ND)
     if train_ND.shape[1] != test_MD.shape[1] or labels != N:
