@@ -36,6 +36,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--dim", type=int, default=768, help="(768)")
     parser.add_argument("--k", type=int, default=10, help="neighbours that vote (10)")
     parser.add_argument("--metric", nargs="+", default=METRICS, choices=METRICS)
+    parser.add_argument("--no-peak", action="store_true", help="leave memory out")
     parser.add_argument("--only", nargs=2, help=argparse.SUPPRESS)
     args = parser.parse_args(argv)
     prepare(args)
@@ -60,11 +61,13 @@ def main(argv: Sequence[str] | None = None) -> None:
         result = beside(cases, timed_rounds(cases, args), SCIKIT)
         result.insert(0, "metric", metric)
         result["same"] = np.mean(answers[OURS] == answers[SCIKIT])
-        result["peak_MB"] = [peak_of(who, metric, args) / 1e6 for who in result["who"]]
+        if not args.no_peak:
+            result["peak_MB"] = [peak_of(who, metric, args) / 1e6 for who in result["who"]]
         tables.append(result)
     result = pd.concat(tables)
     print(result.to_string(index=False, float_format="{:.4g}".format))
-    print(f"drawing the rows alone: {peak_of('nothing', 'cosine', args) / 1e6:.0f} MB")
+    if not args.no_peak:
+        print(f"drawing the rows alone: {peak_of('nothing', 'cosine', args) / 1e6:.0f} MB")
     keep(result, args)
 
 

@@ -190,8 +190,7 @@ def probe(
     grid = [Course(point, 0) for point in points]
     rows = {0: rows_of(0)}
     train(grid, rows)
-    # max keeps the first of equals; a score that is NaN is worse than any other.
-    best = max(grid, key=lambda course: -np.inf if np.isnan(course.score) else course.score)
+    best = best_of(grid)
     del rows
     others = [Course(best.point, fold) for fold in range(1, len(splits))]
     train(others, {course.fold: rows_of(course.fold) for course in others})
@@ -205,6 +204,11 @@ def probe(
         tuple(_trained(course, schedule) for course in winners),
         tuple(predictions),
     )
+
+
+def best_of(courses: Sequence[Course]) -> Course:
+    """The first of those with the greatest score; NaN is worse than any other."""
+    return max(courses, key=lambda course: -np.inf if np.isnan(course.score) else course.score)
 
 
 def _check(splits: Sequence[Split], prediction: Prediction) -> None:

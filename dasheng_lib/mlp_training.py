@@ -10,11 +10,8 @@ Shapes: M models, N rows, D features, H hidden units, C classes.
 from __future__ import annotations
 
 import math
-import threading
 import warnings
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -34,6 +31,7 @@ from dasheng_lib.mlp_grid import (
     logits,
     stack,
 )
+from dasheng_lib.side_by_side import advance_all
 
 Judge = Callable[[np.ndarray], tuple[float, object]]
 WEIGHTS, DROPOUT = 0, 1  # what a random number is for, as part of its seed
@@ -180,7 +178,7 @@ def train_together(
         for group in groups.values()
         for i in range(0, len(group), size)
     ]
-    _run(jobs, torch.get_num_threads() if device == "cpu" else 1)
+    advance_all(jobs, torch.get_num_threads() if device == "cpu" else 1)
     if rival:
         _forget_after_cut(courses, schedule)
 
@@ -287,40 +285,3 @@ def _forget_after_cut(courses: Sequence[Course], schedule: Schedule) -> None:
             course.epoch = schedule.every * (course.scores.index(max(course.scores)) + 1)
         if schedule.best_possible in course.scores:
             end = min(end, course.scores.index(schedule.best_possible) + 1)
-
-
-def _run(jobs: Sequence[Iterator[None]], threads: int) -> None:
-    """Advance all jobs to their ends, each a little at a time, in as many threads.
-
-    Each thread of ours computes in ``threads / jobs`` threads of torch's, at least one: as one
-    model after the other fills a core, they never wait for each other.
-    """
-    queue, failed = deque(jobs), threading.Event()
-
-    def work() -> None:
-        try:
-            while queue and not failed.is_set():
-                try:
-                    job = queue.popleft()
-                except IndexError:  # another thread was faster
-                    return
-                if next(job, work) is not work:
-                    queue.append(job)
-        except BaseException:
-            failed.set()
-            raise
-
-    workers = min(threads, len(jobs))
-    if workers <= 1:
-        work()
-        return
-    try:
-        inner = max(threads // len(jobs), 1)
-        with ThreadPoolExecutor(
-            workers, initializer=torch.set_num_threads, initargs=[inner]
-        ) as pool:
-            for future in [pool.submit(work) for _ in range(workers)]:
-                future.result()
-    finally:
-        failed.set()
-        torch.set_num_threads(threads)

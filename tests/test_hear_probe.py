@@ -12,7 +12,7 @@ from sklearn.model_selection import ParameterGrid
 from torch.nn import functional as F
 
 from dasheng_lib.errors import UserError
-from dasheng_lib.hear_probe import GRID, SCHEDULE, SCHEDULES, Part, Split, kfold, probe
+from dasheng_lib.hear_probe import GRID, SCHEDULE, SCHEDULES, Part, Split, best_of, kfold, probe
 from dasheng_lib.mlp_grid import Point, backward, dropout_gate, initial_network, logits, stack
 from dasheng_lib.mlp_training import Course, read_rows
 
@@ -235,6 +235,13 @@ def test_a_grid_with_nan_scores_as_the_plain_way():
     assert [row.epochs for row in got.grid] == [row[-1] for row in grid]
     assert got.folds[0].point == POINTS[best]
     np.testing.assert_allclose(got.predictions[0], predictions[0], atol=1e-4)
+
+
+def test_the_first_of_the_best_wins_and_nan_never_does():
+    scores = [float("nan"), 0.2, 0.7, 0.7, float("nan")]
+    courses = [Course(GRID[0], 0, [score]) for score in scores]
+    assert best_of(courses) is courses[2]
+    assert best_of([courses[0], courses[4]]) is courses[0]
 
 
 def test_where_all_scores_are_nan_the_first_point_predicts():
