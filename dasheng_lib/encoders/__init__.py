@@ -42,7 +42,7 @@ def load_encoder(name: str, precision: str = "float32") -> AudioEncoder:
     if kind == "random" and rest:
         return DashengEncoder.untrained(rest, precision=precision)
     if kind == "dasheng" and rest:
-        return DashengEncoder.from_file(WEIGHTS.get(rest, rest), precision=precision)
+        return DashengEncoder.from_file(WEIGHTS.get(rest, rest), precision, name)
     if kind == "published" and rest:
         return DashengEncoder.from_published(rest, precision=precision)
     if kind == "wheel" and rest:

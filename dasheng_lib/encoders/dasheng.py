@@ -62,9 +62,12 @@ class DashengEncoder:
         return cls(untrained_network(size, seed), f"untrained {size}", precision, in_place=True)
 
     @classmethod
-    def from_file(cls, path: Path | str, precision: str = "float32") -> DashengEncoder:
-        """A file that ``dasheng pretrain`` wrote."""
-        return cls(load_encoder_weights(path), f"dasheng:{path}", precision, in_place=True)
+    def from_file(
+        cls, path: Path | str, precision: str = "float32", name: str = ""
+    ) -> DashengEncoder:
+        """A file that ``dasheng pretrain`` wrote; its name is ``dasheng:PATH`` if not given."""
+        name = name or f"dasheng:{path}"
+        return cls(load_encoder_weights(path), name, precision, in_place=True)
 
     @classmethod
     def from_published(cls, path: Path | str, precision: str = "float32") -> DashengEncoder:
