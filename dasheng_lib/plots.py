@@ -6,7 +6,7 @@ markers and line styles say the same without colour.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -24,6 +24,11 @@ ENCODERS = {
     "log-mel statistics": ("#E69F00", "s"),
     "untrained": ("#56B4E9", "v"),
     "pretrained": ("#D55E00", "o"),
+    "untrained nano": ("#56B4E9", "v"),
+    "dasheng:nano": ("#D55E00", "o"),
+    "aisfx": ("#009E73", "^"),
+    "resemblyzer": ("#0072B2", "P"),
+    "openwakeword": ("#CC79A7", "X"),
 }
 
 
@@ -134,4 +139,64 @@ def confusion(ax: Axes, share_CC: np.ndarray, classes: Sequence[str]) -> Axes:
     ax.set_xticks(places, classes, rotation=60, ha="right", rotation_mode="anchor", size=8)
     ax.set_yticks(places, classes, size=8)
     ax.set(xlabel="guess", ylabel="true class")
+    return ax
+
+
+def radar(
+    ax: Axes, scores: pd.DataFrame, looks: Mapping[str, dict], groups: Mapping[str, Sequence[str]]
+) -> Axes:
+    """A closed line for each system over axes from 0 to 100; a missing score leaves a gap.
+
+    Args:
+        ax: polar.
+        scores: systems by tasks, in percent.
+        looks: what to hand to ``ax.plot`` for each system that is to be drawn, in this order.
+        groups: tasks by domain, in the order of the axes; a domain names its axes' colour as in
+            ``DOMAINS``.
+    """
+    tasks = [task for group in groups.values() for task in group]
+    angles = np.arange(len(tasks)) * 2 * np.pi / len(tasks)
+    for name, look in looks.items():
+        values = scores.loc[name, tasks].to_numpy()
+        ax.plot(np.append(angles, angles[0]), np.append(values, values[0]), label=name, **look)
+    ax.set_theta_zero_location("N")
+    ax.set_theta_direction(-1)
+    ax.set_xticks(angles, tasks)
+    ax.tick_params(axis="x", pad=4)
+    inks = [DOMAINS[domain] for domain, group in groups.items() for _ in group]
+    for label, ink in zip(ax.get_xticklabels(), inks, strict=True):
+        label.set(color=ink, weight="bold")
+    ax.set(ylim=(0, 100))
+    ax.set_yticks([20, 40, 60, 80, 100], ["", "40", "", "80", ""], color="#555555", size=8)
+    ax.set_rlabel_position(180 / len(tasks))
+    ax.grid(color="#DDDDDD")
+    ax.spines["polar"].set_color("#BBBBBB")
+    return ax
+
+
+def ranks(ax: Axes, average: pd.Series, groups: Sequence[Sequence[str]], difference: float) -> Axes:
+    """Average ranks, the best on top; a vertical bar joins systems that do not lie apart.
+
+    Demšar's critical-difference diagram on its side, so that names of any length fit.
+
+    Args:
+        average, difference: of :mod:`dasheng_lib.ranking`, as are the ``groups`` of names.
+    """
+    places = {name: y for y, name in enumerate(average.index)}
+    worst = len(average)
+    for name, y in places.items():
+        colour, marker = ENCODERS.get(name, ("#333333", "o"))
+        ax.hlines(y, 1, average[name], color="#DDDDDD", lw=1, zorder=0)
+        ax.plot(average[name], y, marker, color=colour, ms=7)
+    for column, group in enumerate(groups):
+        x = worst + 0.35 + 0.25 * column
+        low, high = places[group[0]] - 0.2, places[group[-1]] + 0.2
+        ax.plot([x, x], [low, high], color="#333333", lw=4, solid_capstyle="butt", clip_on=False)
+    ax.plot([1, 1 + difference], [-0.9, -0.9], "|-", color="#0072B2", ms=9, lw=1.5, clip_on=False)
+    ax.text(1, -1.15, f"critical difference {difference:.2f}", color="#0072B2", va="bottom")
+    ax.set_yticks(list(places.values()), list(places))
+    ax.set_xticks(range(1, worst + 1))
+    ax.set(xlabel="average rank", xlim=(0.9, worst + 0.1), ylim=(worst - 0.5, -0.7))
+    ax.tick_params(axis="y", length=0)
+    ax.spines["left"].set_visible(False)
     return ax
