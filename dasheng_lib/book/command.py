@@ -15,7 +15,7 @@ EPILOG = """\
 examples:
   dasheng book                        the whole book, minutes on two cores
   dasheng book --only knn -p k=5      one chapter with another number of neighbours
-  dasheng book --profile desk         the settings that made the recorded results, hours
+  dasheng book --profile desk         a longer run on more recordings, about an hour
   dasheng book --corpus synthetic     no download; every page says so
 
 A profile is a set of parameters in book/profiles.yml; what -p sets comes before it. To run a
