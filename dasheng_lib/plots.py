@@ -120,7 +120,8 @@ def scores(ax: Axes, table: pd.DataFrame) -> Axes:
     ax.invert_yaxis()
     ax.set(xlabel="accuracy (%)", xlim=(0, 100))
     ax.grid(axis="x", alpha=0.3)
-    ax.legend(loc="upper center", bbox_to_anchor=(0.4, -0.16), ncols=2, frameon=False)
+    handles = ax.get_legend_handles_labels()
+    ax.figure.legend(*handles, loc="outside lower center", ncols=2, frameon=False)
     return ax
 
 

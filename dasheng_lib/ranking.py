@@ -71,9 +71,8 @@ def not_apart(ranks: pd.Series, difference: float) -> list[list[str]]:
         difference: of :func:`critical_difference`.
     """
     groups: list[list[str]] = []
-    for name, rank in ranks.items():
+    for rank in ranks:
         group = list(ranks.index[(ranks >= rank) & (ranks <= rank + difference)])
-        group = group[group.index(name) :]  # of equals only those behind
         if len(group) > 1 and not (groups and set(group) <= set(groups[-1])):
             groups.append(group)
     return groups
