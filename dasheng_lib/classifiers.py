@@ -76,6 +76,9 @@ def _logistic(multilabel, C, train_ND, train_NC, test_MD):
     scaler = StandardScaler().fit(train_ND)
     train_ND, test_MD = scaler.transform(train_ND), scaler.transform(test_MD)
     out_MC = np.zeros((len(test_MD), train_NC.shape[1]), np.float32)
+    if not multilabel and len(np.unique(train_NC.argmax(1))) == 1:
+        out_MC[:, train_NC[0].argmax()] = 1  # nothing to tell apart
+        return out_MC
     if not multilabel:
         model = _fit(train_ND, train_NC.argmax(1), C)
         # a class that training never saw keeps the score 0

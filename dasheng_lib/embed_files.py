@@ -27,6 +27,7 @@ from dasheng_lib.cache import artefact, need_space
 from dasheng_lib.corpora.hear import HearClip
 from dasheng_lib.encoders.protocol import AudioEncoder
 from dasheng_lib.errors import UserError
+from dasheng_lib.frame_times import frame_times
 from dasheng_lib.row_store import RowStore, read_rows
 
 VERSION = 1  # raise it when the same encoder and files would give other numbers
@@ -63,8 +64,8 @@ def embed_files(
 
     Channels are averaged, samples resampled to the encoder's rate, and a clip shorter than
     ``encoder.min_samples`` is filled up with zeros: so an empty clip is embedded as silence.
-    Frame k of a clip is at ``first_ms + k · hop_ms``; ``first_ms`` is the encoder's attribute of
-    that name, or ``hop_ms / 2``.
+    Frame k of a clip is at ``first_ms + k · hop_ms``, see :func:`.frame_times.frame_times`;
+    ``first_ms`` is the encoder's attribute of that name, or ``hop_ms / 2``.
 
     Killed half-way, it goes on there; a second process that asks for the same waits and finds it.
 
@@ -100,14 +101,9 @@ def embed_files(
     features, starts = read_rows(folder)
     if kind == "clips":
         return Embedded(features, starts)
-    return Embedded(features, starts, frame_times(encoder, np.diff(starts)))
-
-
-def frame_times(encoder: AudioEncoder, counts: np.ndarray) -> np.ndarray:
-    """Middle of every frame in ms, float64 [sum of counts], of clips with ``counts`` frames."""
-    counts = np.asarray(counts, np.int64)
-    k = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
-    return _first_ms(encoder) + encoder.hop_ms * k
+    lengths_ms = np.array([1000 * clip.samples / clip.rate for clip in clips])
+    times = frame_times(_first_ms(encoder), encoder.hop_ms, np.diff(starts), lengths_ms)
+    return Embedded(features, starts, times)
 
 
 def _first_ms(encoder: AudioEncoder) -> float:
@@ -265,7 +261,7 @@ def _check_times(encoder: AudioEncoder, frames: int, length_ms: float, clip: Hea
             f"{what} for {clip.path}, which lasts {length_ms:g} ms: hop_ms and first_ms look like "
             "seconds; they are milliseconds."
         )
-    if last > length_ms + hop:
+    if frames > 1 and last > length_ms + hop:
         raise UserError(
             f"{what} for {clip.path}, so the last is at {last:g} ms of {length_ms:g} ms: mend "
             "hop_ms or first_ms."

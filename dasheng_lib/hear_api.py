@@ -19,6 +19,7 @@ from dasheng_lib.encoders import WEIGHTS, AudioEncoder, load_encoder
 from dasheng_lib.encoders.dasheng import untrained_network
 from dasheng_lib.errors import UserError
 from dasheng_lib.features import SAMPLE_RATE
+from dasheng_lib.frame_times import frame_times
 from dasheng_lib.model import Encoder
 
 
@@ -93,11 +94,8 @@ def get_timestamp_embeddings(audio: Tensor, model: nn.Module) -> tuple[Tensor, T
         each vector stands for in milliseconds: for Dasheng 20, 60, 100, … in every row.
     """
     vectors_BTD = model.timestamps(audio).float()
-    T = vectors_BTD.shape[1]
-    time_T = model.first_ms + model.hop_ms * torch.arange(T, dtype=torch.float64)
-    length_ms = 1000 * audio.shape[1] / model.sample_rate
-    if T == 1 and model.first_ms > length_ms:  # a window much longer than its clip
-        time_T[0] = length_ms / 2
+    T, length_ms = vectors_BTD.shape[1], 1000 * audio.shape[1] / model.sample_rate
+    time_T = torch.from_numpy(frame_times(model.first_ms, model.hop_ms, [T], [length_ms]))
     return vectors_BTD, time_T.float().to(audio.device).expand(len(audio), T).contiguous()
 
 

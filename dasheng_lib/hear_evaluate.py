@@ -6,10 +6,12 @@ Shapes: N rows (clips, or frames of clips one after the other), C classes.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+import random
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
+import torch
 
 from dasheng_lib import classifiers
 from dasheng_lib.corpora.hear import Fold, HearClip, HearTask, folds
@@ -17,9 +19,10 @@ from dasheng_lib.embed_files import Embedded, embed_files
 from dasheng_lib.encoders.protocol import AudioEncoder
 from dasheng_lib.errors import UserError
 from dasheng_lib.events import event_score, events_from_frames
-from dasheng_lib.hear_probe import SCHEDULE, SCHEDULES, Part, Split
+from dasheng_lib.hear_probe import SCHEDULE, Part, Split
 from dasheng_lib.hear_probe import probe as mlp_probe
 from dasheng_lib.metrics import higher_is_better, scene_score
+from dasheng_lib.mlp_training import Schedule
 
 PROBES = ("mlp", "linear", "knn", "knn-softmax", "arch")
 ENDS_LATER_MS = 1e-4  # heareval looks an event's end up with this tolerance
@@ -57,17 +60,16 @@ def evaluate_hear(
 
     Returns:
         A row a fold and metric: ``task, encoder, probe, seed, fold, metric, score, clips`` and,
-        of the MLP that won, ``valid, layers, lr, init, epoch``. The task's own metric comes
+        of the MLP that won, ``valid, layers, lr, init, epoch``. ``task`` is the name of its
+        official folder, which tells the modes of a task apart. The task's own metric comes
         first. Scores are NaN where heareval has none.
 
     Raises:
-        UserError: no such probe, or none for events; an embedding is not finite or has a wrong
-            shape (the clip is named).
+        UserError: as :func:`check_asked`; an embedding is not finite or has a wrong shape (the
+            clip is named).
     """
-    if probe not in PROBES:
-        raise UserError(f"There is no probe {probe!r}: choose {', '.join(PROBES)}.")
-    if task.embedding == "event" and probe != "mlp":
-        raise UserError(f"{task.name} asks when something sounds: its probe is mlp, not {probe}.")
+    check_asked(task, probe, seed, k, device)
+    task = shuffled(task)
     splits = {name: _rows(encoder, task, name, progress) for name in task.clips}
     if probe == "mlp":
         outcomes = _mlp(task, splits, seed, device)
@@ -79,8 +81,78 @@ def evaluate_hear(
         for metric in task.metrics:
             row = {"fold": fold.name, "metric": metric, "clips": len(test.clips), **details}
             rows.append(row | {"score": _score(task, test, scores_NC, metric, choice)})
-    names = {"task": task.name, "encoder": encoder.name, "probe": probe, "seed": seed}
+    names = {"task": task.identity, "encoder": encoder.name, "probe": probe, "seed": seed}
     return pd.DataFrame([names | row for row in rows])
+
+
+def check_asked(task: HearTask, probe: str, seed: int, k: int, device: str) -> None:
+    """Whether :func:`evaluate_hear` can do it, before anything is computed.
+
+    Raises:
+        UserError: no such probe, or none for events; a seed below 0, no neighbours, no such
+            device; a schedule without a validation.
+    """
+    if probe not in PROBES:
+        raise UserError(f"There is no probe {probe!r}: choose {', '.join(PROBES)}.")
+    if task.embedding == "event" and probe != "mlp":
+        raise UserError(f"{task.name} asks when something sounds: its probe is mlp, not {probe}.")
+    if seed < 0:
+        raise UserError(f"A seed is 0 or more, not {seed}.")
+    if k < 1:
+        raise UserError(f"k-NN asks at least one neighbour, not {k}.")
+    try:
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise UserError(f"The device {device!r} is not here: choose cpu, or cuda.") from error
+    schedule_of(task)
+
+
+def schedule_of(task: HearTask) -> Schedule:
+    """heareval's schedule for a task: what its metadata say, and for DCASE 2016 by its name.
+
+    Raises:
+        UserError: training would end before the first validation.
+    """
+    every = 10 if task.name == "dcase2016_task2" else SCHEDULE.every
+    schedule = replace(
+        SCHEDULE,
+        max_epochs=task.max_epochs or SCHEDULE.max_epochs,
+        every=task.validate_every or every,
+        by_loss=not task.stop_on_score,
+    )
+    if schedule.max_epochs < schedule.every:
+        raise UserError(
+            f"{task.identity} trains {schedule.max_epochs} epochs and validates every "
+            f"{schedule.every}: raise max_epochs in its metadata."
+        )
+    return schedule
+
+
+def shuffled(task: HearTask) -> HearTask:
+    """The task with the clips of each split in the order in which they train.
+
+    As in heareval, where one generator with seed 0 shuffles split after split, once and for all:
+    labels in file order would make batches of one class. It starts from the order in which a
+    folder lists its files, which differs between file systems; we start from sorted names.
+    """
+    generator = random.Random(0)
+    clips = {}
+    for split, found in task.clips.items():
+        mixed = sorted(found, key=lambda clip: clip.file)
+        generator.shuffle(mixed)
+        clips[split] = tuple(mixed)
+    return replace(task, clips=clips)
+
+
+def embed_task(encoder: AudioEncoder, task: HearTask, progress: bool = True) -> None:
+    """Embed all that :func:`evaluate_hear` will ask for, so that faults show before training.
+
+    Raises:
+        UserError: as :func:`dasheng_lib.embed_files.embed_files`.
+    """
+    kind = "clips" if task.embedding == "scene" else "frames"
+    for clips in shuffled(task).clips.values():
+        embed_files(encoder, clips, kind, progress)
 
 
 def summary(table: pd.DataFrame) -> pd.DataFrame:
@@ -125,9 +197,7 @@ def _mlp(task: HearTask, splits: dict[str, Rows], seed: int, device: str):
         Split(tuple(parts[n] for n in fold.train), parts[fold.valid[0]], parts[fold.test[0]])
         for fold in folds(task)
     ]
-    found = mlp_probe(
-        work, task.prediction, SCHEDULES.get(task.name, SCHEDULE), seed=seed, device=device
-    )
+    found = mlp_probe(work, task.prediction, schedule_of(task), seed=seed, device=device)
     return [
         (
             scores_NC,
@@ -155,8 +225,9 @@ def _part(task: HearTask, rows: Rows) -> Part:
             (sign * _score(task, rows, scores_NC, metric, choice), choice)
             for choice in task.event_grid
         ]
-        # NaN counts as 0 among post-processings only; the one that wins is still NaN.
-        return max(found, key=lambda pair: 0.0 if math.isnan(pair[0]) else pair[0])
+        # NaN counts as 0 among post-processings only; the one that wins is still NaN. Of equals
+        # the largest settings win, since heareval sorts (score, settings) downwards.
+        return max(found, key=lambda pair: (0.0 if math.isnan(pair[0]) else pair[0], pair[1]))
 
     return Part(rows.embedded.features, rows.targets_NC, score)
 

@@ -5,6 +5,9 @@ After hear-eval-kit (heareval 2021.1.3), heareval/predictions/task_predictions.p
 
 - A dropout mask is drawn for each fold, layer and step, and all models of that fold share it: as
   independent from row to row and unit to unit as ever, and kinder to comparisons of grid points.
+- Rows come in the order of their clips, and the clips in that of
+  :func:`dasheng_lib.hear_evaluate.shuffled`. heareval shuffles them with the same generator, but
+  from the order in which a folder lists its files, which no other disk repeats.
 - A last batch of one training row, at which heareval fails, is left out.
 - Training ends where no later epoch can change the outcome, see
   :attr:`dasheng_lib.mlp_training.Schedule.best_possible`.
@@ -15,7 +18,7 @@ Shapes: N rows, D features, C classes.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -48,11 +51,6 @@ GRID = (
     Point(2, 3.2e-3, "xavier_uniform"),
 )
 SCHEDULE = Schedule()
-# By name of the task, without version and mode.
-SCHEDULES = {
-    "dcase2016_task2": replace(SCHEDULE, every=10),
-    "maestro": replace(SCHEDULE, max_epochs=50, every=1, by_loss=True),
-}
 
 
 @dataclass(frozen=True, eq=False)

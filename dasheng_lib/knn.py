@@ -12,6 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from dasheng_lib.tensors import view
+
 Metric = Literal["cosine", "euclidean"]
 Weights = Literal["uniform", "softmax"]
 TEST_ROWS, TRAIN_ROWS = 2048, 8192  # compared at once: 64 MiB of similarities in float32
@@ -157,7 +159,7 @@ def _ready(rows: Tensor, mean_D: Tensor | None) -> Tensor:
 
 
 def _rows(rows: Tensor | np.ndarray, name: str) -> Tensor:
-    rows = torch.as_tensor(rows).detach()
+    rows = view(rows).detach()
     if rows.ndim != 2 or not len(rows):
         raise ValueError(f"{name} rows are a matrix with at least one row, got {list(rows.shape)}")
     if not all(part.float().isfinite().all() for part in rows.split(TRAIN_ROWS)):

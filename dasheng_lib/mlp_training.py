@@ -10,7 +10,6 @@ Shapes: M models, N rows, D features, H hidden units, C classes.
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -32,6 +31,7 @@ from dasheng_lib.mlp_grid import (
     stack,
 )
 from dasheng_lib.side_by_side import advance_all
+from dasheng_lib.tensors import view
 
 Judge = Callable[[np.ndarray], tuple[float, object]]
 WEIGHTS, DROPOUT = 0, 1  # what a random number is for, as part of its seed
@@ -249,10 +249,7 @@ def probabilities(out_NC: Tensor, multilabel: bool) -> np.ndarray:
 
 def as_tensor(array: np.ndarray, device: str) -> Tensor:
     """float32 on the device; on the CPU a view where it can be."""
-    with warnings.catch_warnings():
-        # A read-only memory map stays one: nothing here writes into features or targets.
-        warnings.filterwarnings("ignore", "The given NumPy array is not writable")
-        return torch.from_numpy(np.ascontiguousarray(array, np.float32)).to(device)
+    return view(np.ascontiguousarray(array, np.float32)).to(device)
 
 
 def _stacked(tensors: Sequence[Tensor]) -> Tensor:

@@ -41,8 +41,10 @@ def advance_all(jobs: Sequence[Iterator[None]], threads: int) -> None:
         with ThreadPoolExecutor(
             workers, initializer=torch.set_num_threads, initargs=[inner]
         ) as pool:
-            for future in [pool.submit(work) for _ in range(workers)]:
-                future.result()
+            try:
+                for future in [pool.submit(work) for _ in range(workers)]:
+                    future.result()
+            finally:
+                failed.set()  # before the pool waits for its threads, for the sake of Ctrl-C
     finally:
-        failed.set()
         torch.set_num_threads(threads)

@@ -43,7 +43,7 @@ def make_task(
     name: str = "made_up",
     **metadata,
 ) -> Path:
-    """Write a task and return its folder, ``folder/root/NAME-v1-full``.
+    """Write a task and return its folder, ``folder/root/NAME-v1-MODE``.
 
     Args:
         embedding, prediction: ``"scene"`` with ``"multiclass"`` (its default) or
@@ -61,7 +61,7 @@ def make_task(
     seconds = seconds or (4.0 if embedding == "event" else 0.5)
     labels = [f"tone {i}" for i in range(labels)] if isinstance(labels, int) else list(labels)
     rng = np.random.default_rng(seed)
-    task = folder / root / f"{name}-v1-full"
+    task = folder / root / f"{name}-v1-{metadata.get('mode', 'full')}"
     task.mkdir(parents=True)
     for split in splits:
         allowed = [i for i in range(len(labels)) if without != (split, i)]

@@ -66,7 +66,11 @@ def test_a_clip_is_embedded_as_it_would_be_alone(tmp_path, kind, name, rate):
     assert len(found.timestamps_ms) == len(found.features) == found.starts[-1]
     for i in range(len(clips)):
         times = found.timestamps_ms[found.starts[i] : found.starts[i + 1]]
-        np.testing.assert_array_equal(times, first + hop * np.arange(len(times)))
+        expected = first + hop * np.arange(len(times))
+        length_ms = 1000 * clips[i].samples / clips[i].rate
+        if first > length_ms:  # the only frame of a very short clip
+            expected = [length_ms / 2]
+        np.testing.assert_array_equal(times, expected)
 
 
 def test_it_is_computed_once_for_encoder_and_audio(tmp_path):
@@ -309,3 +313,28 @@ def test_a_full_disk_is_known_before_the_second_batch(tmp_path, monkeypatch):
     with pytest.raises(UserError, match="MB are needed"):
         embed_files.embed_files(encoder, clips, progress=False)
     assert encoder.batches == 1
+
+
+class Long(Windows):
+    """A frame says the mean of 820 ms, every 80 ms; a shorter clip has one frame all the same."""
+
+    fingerprint, hop_ms, first_ms, min_samples = "long", 80.0, 410.0, 1
+
+    def frames(self, wave_BN, lengths=None):
+        T = max(0, (wave_BN.shape[1] - 13_120) // 1280) + 1
+        return wave_BN.mean(1)[:, None, None].expand(len(wave_BN), T, 2)
+
+
+@pytest.mark.filterwarnings("ignore:.*empty")
+@pytest.mark.parametrize(
+    ("seconds", "times"), [(0.25, [125.0]), (1.0, [410.0, 490.0, 570.0]), (0.5, [410.0])]
+)
+def test_the_frame_of_a_clip_that_is_shorter_than_a_window(tmp_path, seconds, times):
+    folder = make_task(tmp_path, embedding="event", seconds=seconds, clips=2, empty="train")
+    clips = clips_of(folder)
+    found = embed_files.embed_files(Long(), clips, "frames", progress=False)
+    empty = next(i for i, clip in enumerate(clips) if not clip.samples)
+    for i in range(len(clips)):
+        span = slice(found.starts[i], found.starts[i + 1])
+        expected = [0.0] if i == empty else times
+        assert found.timestamps_ms[span].tolist() == expected

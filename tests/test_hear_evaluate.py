@@ -1,13 +1,19 @@
 """Encoders on made-up HEAR tasks, from wav files to scores."""
 
 import json
+import random
+import shutil
+import sys
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
+import soundfile
 import torch
+from hear_fakes import fake
+from hear_folder import edit, make_task
 from hear_folder import folds as fold_names
-from hear_folder import make_task
 from plain_probe import plain_probe
 
 from dasheng_lib import hear_evaluate
@@ -16,7 +22,7 @@ from dasheng_lib.corpora.hear import folds, read_hear_task
 from dasheng_lib.encoders import LogMelStatistics, load_encoder
 from dasheng_lib.errors import UserError
 from dasheng_lib.events import Event
-from dasheng_lib.hear_evaluate import PROBES, evaluate_hear, summary
+from dasheng_lib.hear_evaluate import PROBES, evaluate_hear, schedule_of, shuffled, summary
 from dasheng_lib.hear_probe import GRID, SCHEDULE, Split
 from dasheng_lib.results import read_results
 
@@ -67,7 +73,7 @@ def test_tones_are_told_apart_and_noise_is_not(tmp_path, probe, prediction):
 )
 @pytest.mark.filterwarnings("ignore:.*empty")
 def test_scores_are_those_of_one_plain_model_at_a_time(tmp_path, made):
-    task = read_hear_task(make_task(tmp_path, **made))
+    task = shuffled(read_hear_task(make_task(tmp_path, **made)))
     encoder = Scaled()
     table = evaluate_hear(encoder, task, progress=False)
     rows = {name: hear_evaluate._rows(encoder, task, name, False) for name in task.clips}
@@ -155,3 +161,213 @@ def test_the_command(tmp_path, capsys):
     assert origin["corpora"].keys() == {folder.name}
     assert main(["evaluate", "hear", "--task", "esc50", "--from", str(tmp_path / "no")]) == 2
     assert "esc50" in capsys.readouterr().err
+
+
+class Asked(Exception):
+    """What reached the MLPs."""
+
+
+def asked(monkeypatch, encoder, task):
+    """Splits and schedule that heareval's probe is given; nothing is trained."""
+
+    def stop(splits, prediction, schedule, **options):
+        raise Asked(splits, schedule)
+
+    monkeypatch.setattr(hear_evaluate, "mlp_probe", stop)
+    with pytest.raises(Asked) as caught:
+        evaluate_hear(encoder, task, progress=False)
+    return caught.value.args
+
+
+def test_clips_are_shuffled_once_split_after_split(tmp_path):
+    folder = make_task(tmp_path, clips=12, splits=fold_names(3))
+    generator, expected = random.Random(0), {}
+    for split in fold_names(3):
+        expected[split] = sorted(json.loads((folder / f"{split}.json").read_text()))
+        generator.shuffle(expected[split])
+        edit(folder / f"{split}.json", reverse)
+    mixed = shuffled(read_hear_task(folder))
+    got = {split: [clip.file for clip in clips] for split, clips in mixed.clips.items()}
+    assert got == expected and expected["fold00"] != sorted(expected["fold00"])
+    assert [file[7:] for file in expected["fold00"]] != [file[7:] for file in expected["fold01"]]
+
+
+def reverse(content):
+    for key in list(content)[::-1]:
+        content[key] = content.pop(key)
+
+
+@pytest.mark.parametrize(
+    "made", [{"splits": fold_names(4), "clips": 5}, {"embedding": "event", "clips": 2}]
+)
+def test_what_trains_is_what_the_files_say(tmp_path, monkeypatch, made):
+    """Rows, targets and folds, from the files alone."""
+    folder, encoder = make_task(tmp_path, **made), load_encoder("logmel")
+    splits, _ = asked(monkeypatch, encoder, read_hear_task(folder))
+    names = made.get("splits", ("train", "valid", "test"))
+    generator, parts = random.Random(0), {}
+    for name in names:
+        entries = json.loads((folder / f"{name}.json").read_text())
+        files = sorted(entries)
+        generator.shuffle(files)
+        rows = [from_file(folder / "16000" / name / f, entries[f], encoder) for f in files]
+        parts[name] = [np.concatenate(column) for column in zip(*rows, strict=True)]
+    if len(names) == 3:
+        turns = [(["train"], "valid", "test")]
+    else:
+        turns = [
+            (["fold02", "fold03"], "fold01", "fold00"),
+            (["fold00", "fold03"], "fold02", "fold01"),
+            (["fold00", "fold01"], "fold03", "fold02"),
+            (["fold01", "fold02"], "fold00", "fold03"),
+        ]
+    for split, (train, valid, test) in zip(splits, turns, strict=True):
+        given = [*split.train, split.valid, split.test]
+        for part, name in zip(given, [*train, valid, test], strict=True):
+            np.testing.assert_allclose(part.features_ND, parts[name][0], atol=1e-3)
+            np.testing.assert_array_equal(part.targets_NC, parts[name][1])
+
+
+def from_file(path, labels, encoder):
+    wave_BN = torch.from_numpy(soundfile.read(path, dtype="float32")[0])[None]
+    if not labels or isinstance(labels[0], str):
+        target = [[float(f"tone {i}" in labels) for i in range(3)]]
+        return encoder.clips(wave_BN).numpy(), np.array(target)
+    x_TD = encoder.frames(wave_BN)[0].numpy()
+    y_TC = np.zeros((len(x_TD), 3))
+    for k in range(len(x_TD)):
+        time = encoder.first_ms + k * encoder.hop_ms
+        for event in labels:
+            if event["start"] <= time <= event["end"]:
+                y_TC[k, int(event["label"][-1])] = 1
+    return x_TD, y_TC
+
+
+def test_modes_of_a_task_stay_apart(tmp_path):
+    made = [make_task(tmp_path, name="nsynth_pitch", mode=mode, clips=3) for mode in ("5h", "50h")]
+    tables = [evaluated(read_hear_task(folder), "knn", k=1) for folder in made]
+    reported = summary(pd.concat(tables))
+    assert list(reported["task"]) == ["nsynth_pitch-v1-5h", "nsynth_pitch-v1-50h"]
+
+
+@pytest.mark.parametrize(
+    ("name", "said", "expected"),
+    [
+        ("made_up", {}, (500, 3, False)),
+        ("dcase2016_task2", {}, (500, 10, False)),
+        ("dcase2016_task2", {"check_val_every_n_epoch": [5]}, (500, 5, False)),
+        ("maestro", {"max_epochs": [50], "check_val_every_n_epoch": [1]}, (50, 1, True)),
+    ],
+)
+def test_the_schedule_is_what_the_metadata_say(tmp_path, monkeypatch, name, said, expected):
+    monkeypatch.setattr(hear_evaluate, "SCHEDULE", SCHEDULE)
+    params = {"task_specific_param_grid": said} if said else {}
+    task = read_hear_task(
+        make_task(
+            tmp_path,
+            name=name,
+            clips=3,
+            use_scoring_for_early_stopping=not expected[2],
+            evaluation_params=params,
+        )
+    )
+    _, schedule = asked(monkeypatch, load_encoder("logmel"), task)
+    assert (schedule.max_epochs, schedule.every, schedule.by_loss) == expected
+    with pytest.raises(UserError, match="validates every"):
+        schedule_of(replace(task, max_epochs=2, validate_every=3))
+
+
+@pytest.mark.parametrize(
+    ("scores", "wins"),
+    [
+        ([0.5, 0.5, 0.4], (250, 250)),
+        ([float("nan"), 0.2, 0.1], (250, 250)),
+        ([float("nan"), 0.0, float("nan")], (500, 10)),
+        ([float("nan"), float("nan"), 0.1], (500, 10)),
+        ([0.3, float("nan"), 0.2], (250, 125)),
+    ],
+)
+def test_of_equal_settings_the_largest_win(tmp_path, monkeypatch, scores, wins):
+    grid = ((250.0, 125.0), (250.0, 250.0), (500.0, 10.0))
+    task = replace(read_hear_task(make_task(tmp_path, embedding="event", clips=1)), event_grid=grid)
+    rows = hear_evaluate._rows(load_encoder("logmel"), task, "valid", False)
+    given = dict(zip(grid, scores, strict=True))
+    monkeypatch.setattr(hear_evaluate, "_score", lambda t, r, s, m, choice: given[choice])
+    assert hear_evaluate._part(task, rows).score(rows.targets_NC)[1] == wins
+
+
+def test_weights_of_votes_and_seeds_of_mlps_count(tmp_path):
+    task = read_hear_task(make_task(tmp_path, clips=20, noise=3.0))
+    plain, soft = (evaluated(task, probe)["score"] for probe in ("knn", "knn-softmax"))
+    assert not np.allclose(plain, soft)
+    valid = [evaluated(task, seed=seed)["valid"].iloc[0] for seed in range(3)]
+    assert len(set(valid)) > 1
+
+
+def never(*args, **options):
+    raise AssertionError("training began")
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--probes", "mlp", "knn", "-k", "0"], "at least one neighbour"),
+        (["--seeds", "0", "-1"], "A seed is 0 or more"),
+        (["--device", "bogus"], "'bogus' is not here"),
+        (["--encoder", "hear:fake_hear"], r"hear:fake_hear: .*embeddings [2, 6]"),
+        (["--task", "EVENTS", "--probes", "mlp", "knn"], "its probe is mlp, not knn"),
+    ],
+)
+def test_faults_show_before_any_training(tmp_path, monkeypatch, capsys, options, said):
+    monkeypatch.setattr(hear_evaluate, "mlp_probe", never)
+    wide = fake(get_scene_embeddings=lambda a, m: torch.cat([m(a).mean(1)] * 2, 1))
+    wide.__file__ = __file__
+    monkeypatch.setitem(sys.modules, "fake_hear", wide)
+    first = make_task(tmp_path / "first", clips=3)
+    events = make_task(tmp_path / "events", embedding="event", clips=1)
+    options = [str(events) if option == "EVENTS" else option for option in options]
+    command = ["evaluate", "hear", "--task", str(first), "--encoder", "logmel", *options]
+    assert main(command) == 2
+    error = capsys.readouterr().err
+    assert all(part in error for part in said.split(".*"))
+
+
+def test_a_later_embedding_that_fails_fails_before_any_training(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(hear_evaluate, "mlp_probe", never)
+    module = fake(get_scene_embeddings=lambda a, m: m(a).mean(1) / (0 if a.shape[1] == 7000 else 1))
+    module.__file__ = __file__
+    monkeypatch.setitem(sys.modules, "fake_hear", module)
+    tasks = [make_task(tmp_path / "a", clips=3), make_task(tmp_path / "b", seconds=0.4375, clips=3)]
+    command = ["evaluate", "hear", "--encoder", "logmel", "--encoder", "hear:fake_hear"]
+    assert main([*command, *(part for task in tasks for part in ("--task", str(task)))]) == 2
+    assert "not finite for" in capsys.readouterr().err
+
+
+def test_duplicates_are_refused_unless_they_are_to_be_kept(tmp_path, capsys):
+    folder = make_task(tmp_path)
+    shutil.copy(folder / "16000/train/train-003.wav", folder / "16000/test/test-001.wav")
+    command = ["evaluate", "hear", "--task", str(folder), "--probes", "knn", "-k", "1"]
+    assert main(command) == 2
+    assert "--keep-duplicates" in capsys.readouterr().err
+    with pytest.warns(UserWarning, match="kept"):
+        assert main([*command, "--keep-duplicates"]) == 0
+
+
+def test_what_draws_nothing_runs_once_and_a_folder_above_will_do(tmp_path):
+    make_task(tmp_path / "root", clips=3)
+    command = ["evaluate", "hear", "--task", str(tmp_path / "root"), "--seeds", "3", "4", "-k", "1"]
+    command += ["--probes", "knn", "arch", "--record", str(tmp_path / "kept")]
+    assert main(command) == 0
+    kept = read_results("kept", tmp_path).query("metric == 'top1_acc'")
+    pairs = list(zip(kept["probe"], kept["seed"], strict=True))
+    assert pairs == [("knn", 3), ("arch", 3), ("arch", 4)]
+
+
+def test_a_path_that_holds_no_task_is_said(tmp_path, capsys):
+    assert main(["evaluate", "hear", "--task", str(tmp_path)]) == 2
+    assert "holds no task_metadata.json" in capsys.readouterr().err
+
+
+def test_one_class_in_training_leaves_nothing_to_choose(tmp_path):
+    task = read_hear_task(make_task(tmp_path, clips=6, labels=1))
+    assert evaluated(task, "linear")["score"].iloc[0] == 1.0

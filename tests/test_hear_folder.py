@@ -16,6 +16,8 @@ from dasheng_lib.corpora.hear import folds as hear_folds
 from dasheng_lib.errors import UserError
 from dasheng_lib.events import Event
 
+EVENTS, FOLDS = {"embedding": "event"}, {"splits": folds(3)}
+
 
 def test_a_scene_task(tmp_path):
     folder = make_task(tmp_path, clips=4)
@@ -269,6 +271,55 @@ def in_seconds(task):
             event["start"] /= 1000
             event["end"] /= 1000
         (task / f"{split}.json").write_text(json.dumps(for_all))
+
+
+def meta(**values):
+    return lambda task: edit(task / "task_metadata.json", lambda found: found.update(values))
+
+
+def post(**grid):
+    return meta(evaluation_params={"event_postprocessing_grid": grid})
+
+
+def epochs(**grid):
+    return meta(evaluation_params={"task_specific_param_grid": grid})
+
+
+@pytest.mark.parametrize(
+    ("made", "spoil", "said"),
+    [
+        ({}, meta(evaluation=["top1_acc", "nonsense"]), r"evaluation .*nonsense.*scores for scene"),
+        ({}, meta(evaluation="top1_acc"), r"evaluation 'top1_acc': it is a list"),
+        ({}, meta(evaluation=["segment_1s_er"]), r"scores for scenes, of top1_acc"),
+        (EVENTS, meta(evaluation=["top1_acc"]), r"scores for events, of event_onset_200ms_fms"),
+        (EVENTS, post(median_filter_ms=[150]), r"it has median_filter_ms and min_duration"),
+        (EVENTS, post(median_filter_ms=[], min_duration=[1]), r"median_filter_ms \[\]: it is a"),
+        (EVENTS, post(median_filter_ms=[9], min_duration=["x"]), r"min_duration \['x'\]: it is"),
+        (EVENTS, post(median_filter_ms=[-9], min_duration=[1]), r"median_filter_ms \[-9\]: it"),
+        (FOLDS, meta(splits=None, nfolds="x"), r"nfolds 'x' and no splits: it is a whole number"),
+        (FOLDS, meta(splits=None, nfolds=None), r"nfolds None and no splits"),
+        (FOLDS, meta(splits="abc"), r"splits 'abc': it is a list of names"),
+        ({}, epochs(hidden_layers=[1]), r"only max_epochs and check_val_every_n_epoch can be set"),
+        ({}, epochs(max_epochs=[50, 100]), r"max_epochs \[50, 100\]: it is a list of one number"),
+        ({}, epochs(max_epochs=[0]), r"max_epochs \[0\]: it is a list of one number above 0"),
+        ({}, meta(evaluation_params=[1]), r"evaluation_params that are no object"),
+    ],
+)
+def test_what_the_metadata_cannot_say_is_named(tmp_path, made, spoil, said):
+    folder = make_task(tmp_path, clips=3, **made)
+    read_hear_task(folder)
+    spoil(folder)
+    with pytest.raises(UserError, match=said):
+        read_hear_task(folder)
+
+
+def test_a_task_is_known_by_its_folder(tmp_path, monkeypatch):
+    folder = make_task(tmp_path, clips=3, mode="5h")
+    monkeypatch.chdir(folder)
+    assert read_hear_task(folder).identity == read_hear_task(".").identity == "made_up-v1-5h"
+    epochs(max_epochs=[7], check_val_every_n_epoch=[2])(folder)
+    task = read_hear_task(folder)
+    assert (task.max_epochs, task.validate_every) == (7, 2)
 
 
 @pytest.mark.parametrize(

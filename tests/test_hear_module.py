@@ -179,3 +179,33 @@ def test_timestamps_that_follow_another_rule_for_another_length_are_refused(monk
 
 def test_the_model_is_put_into_evaluation_mode(monkeypatch):
     assert Model().training and not broken(monkeypatch).model.training
+
+
+def test_a_wrong_width_is_said_with_the_name(monkeypatch):
+    with pytest.raises(UserError, match=r"hear:fake_hear: .* embeddings \[2, 6\]"):
+        broken(
+            monkeypatch,
+            get_scene_embeddings=lambda a, m: torch.cat([m(a).mean(1)] * 2, 1),
+        )
+
+
+def test_a_model_that_cannot_be_loaded_is_said(monkeypatch):
+    def load_model(path=""):
+        raise FileNotFoundError("weights.pt")
+
+    with pytest.raises(UserError, match=r"hear:fake_hear: load_model failed \(FileNotFound.*PATH"):
+        broken(monkeypatch, load_model=load_model)
+
+
+def test_weights_in_plain_attributes_count(monkeypatch):
+    def scaled(value):
+        def scenes(audio, model):
+            return model(audio).mean(1) * value[0]
+
+        return broken(monkeypatch, get_scene_embeddings=scenes).fingerprint
+
+    value = [1.0]  # neither in the state nor in the source
+    first = scaled(value)
+    assert scaled(value) == first
+    value[0] = 1.01
+    assert scaled(value) != first

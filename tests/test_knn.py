@@ -1,7 +1,10 @@
 """k-NN against scikit-learn and by hand."""
 
+import warnings
+
 import numpy as np
 import pytest
+import torch
 from sklearn.neighbors import KNeighborsClassifier
 
 import dasheng_lib.knn as knn_module
@@ -96,3 +99,16 @@ def test_the_highest_score_is_the_prediction():
         scores = knn_scores(X, np.eye(5)[y], test, weights=weights)
         np.testing.assert_allclose(scores.sum(1), 1, rtol=1e-5)
         np.testing.assert_array_equal(scores.argmax(1), knn_predict(X, y, test, weights=weights))
+
+
+def test_read_only_rows_are_no_matter_for_a_warning(tmp_path):
+    X, y = blobs(40)
+    np.save(tmp_path / "x.npy", X)
+    mapped = np.load(tmp_path / "x.npy", mmap_mode="r")
+    torch.set_warn_always(True)  # by default only the first time
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            knn_predict(mapped, y, mapped, 3)
+    finally:
+        torch.set_warn_always(False)

@@ -4,10 +4,14 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from dasheng_lib import embed as embed_module
 from dasheng_lib import probes
 from dasheng_lib.audio import resample
+from dasheng_lib.cli import main
 from dasheng_lib.embed import compute_embeddings, embed
 from dasheng_lib.encoders import load_encoder
 from dasheng_lib.errors import UserError
@@ -135,3 +139,36 @@ def test_impossible_tasks_are_named():
         probes.evaluate(np.zeros((2, 1)), task(["a", "a"], ["x", "x"]), probes.majority)
     with pytest.raises(ValueError, match="no test clip"):
         probes.evaluate(np.zeros((2, 1)), task(["a", "b"], ["x", "y"]), probes.majority)
+
+
+def test_one_class_is_what_is_guessed():
+    x_ND, y_N = np.arange(12.0).reshape(6, 2), np.full(6, "hum")
+    assert list(probes.linear()(x_ND, y_N, x_ND[:2])) == ["hum", "hum"]
+
+
+def test_linear_is_scikit_learns_logistic_regression():
+    rng = np.random.default_rng(0)
+    labels = np.array(["c", "a", "b"])[rng.integers(3, size=200)]
+    x_ND = rng.standard_normal((200, 6)) + (labels[:, None] == ["a", "b", "c", "a", "b", "c"])
+    model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000, tol=1e-3))
+    expected = model.fit(x_ND[:120], labels[:120]).predict(x_ND[120:])
+    assert 0.4 < np.mean(expected == labels[120:]) < 1
+    np.testing.assert_array_equal(probes.linear()(x_ND[:120], labels[:120], x_ND[120:]), expected)
+
+
+def test_seeds_reach_the_probes_that_draw_and_no_others(synthetic, monkeypatch, tmp_path):
+    asked = []
+
+    def evaluate(encoder, corpus, probe, k, seed=0):
+        asked.append((encoder.name, probe, seed))
+        row = {"headline": True, "encoder": encoder.name, "probe": probe, "domain": "speech"}
+        return pd.DataFrame([{**row, "accuracy": 0.5}])
+
+    monkeypatch.setattr("dasheng_lib.evaluate.evaluate", evaluate)
+    command = ["evaluate", "pocket", "--corpus", "synthetic", "--encoder", "logmel"]
+    command += ["--probes", "linear", "arch", "mlp", "--seeds", "3", "4"]
+    assert main([*command, "--record", str(tmp_path / "kept")]) == 0
+    expected = [("linear", 0), ("arch", 3), ("arch", 4), ("mlp", 3), ("mlp", 4)]
+    assert [row[1:] for row in asked] == expected
+    kept = pd.read_csv(tmp_path / "kept.csv")["seed"]
+    assert np.isnan(kept[0]) and kept[1:].tolist() == [3, 4, 3, 4]

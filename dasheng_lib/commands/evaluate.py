@@ -53,6 +53,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="name, column of Table 2, or folder on disk; repeat it (by default all that are here)",
     )
     hear.add_argument("--from", dest="place", type=Path, help="where the folders or archives lie")
+    hear.add_argument(
+        "--keep-duplicates",
+        action="store_true",
+        help="score a published split as it is, even if the same recording is in two parts",
+    )
     hear.add_argument("--device", default="cpu", help="that MLPs train on: cpu or cuda (cpu)")
     trained = parser.add_argument_group("pocket: pretraining before evaluating")
     trained.add_argument(
@@ -76,6 +81,7 @@ def run_pocket(args: argparse.Namespace) -> int:
     from dasheng_lib.corpora.prepared import prepare
     from dasheng_lib.encoders import load_encoder
     from dasheng_lib.evaluate import domain_means, evaluate
+    from dasheng_lib.probes import SEEDED
     from dasheng_lib.results import write_results
     from dasheng_lib.runs import pretrained
 
@@ -91,11 +97,14 @@ def run_pocket(args: argparse.Namespace) -> int:
             finished = pretrained(corpus, run_config(args, seed))
             pretraining[seed] = round(finished.log["seconds"].iloc[-1])
             encoders += [(seed, finished.encoder(0)), (seed, finished.encoder())]
+    # Of a pretrained encoder the seed is that of its pretraining, and its probe takes the same.
+    # An encoder without a seed is probed with each where the probe draws anything, else once.
     rows = [
-        evaluate(encoder, judge, probe, args.k).assign(seed=seed)
+        evaluate(encoder, judge, probe, args.k, seed=seed or 0).assign(seed=seed)
         for judge in judges
-        for seed, encoder in encoders
+        for own, encoder in encoders
         for probe in args.probes or ("linear", "knn")
+        for seed in (args.seeds if own is None and probe in SEEDED else [own])
     ]
     table = pd.concat(rows, ignore_index=True)
     print((100 * domain_means(table)).round(1).to_string())

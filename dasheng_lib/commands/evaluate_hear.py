@@ -13,30 +13,40 @@ import pandas as pd
 from dasheng_lib.cache import digest
 from dasheng_lib.corpora.hear import HearTask, read_hear_task
 from dasheng_lib.corpora.hear_fetch import fetch_hear, find_hear, hear_sources
-from dasheng_lib.corpora.hear_files import METADATA
+from dasheng_lib.corpora.hear_files import METADATA, task_folder
 from dasheng_lib.encoders import load_encoder
 from dasheng_lib.errors import UserError
-from dasheng_lib.hear_evaluate import evaluate_hear, summary
+from dasheng_lib.hear_evaluate import check_asked, embed_task, evaluate_hear, summary
+from dasheng_lib.probes import SEEDED
 from dasheng_lib.results import write_results
 
 
 def run_hear(args: argparse.Namespace) -> int:
-    """Read every task before anything is computed, then evaluate and print; 0."""
+    """Read every task, embed all of them, and only then train, evaluate and print; 0."""
     began = time.perf_counter()
     encoders = [load_encoder(name) for name in args.encoder or ["logmel"]]
     places = folders(args.task, args.place)
     rates = {encoder.sample_rate for encoder in encoders}
-    # Everything is read and checked before anything is computed.
-    tasks = {
-        rate: [read_hear_task(place, rate, duplicates="keep") for place in places] for rate in rates
-    }
+    duplicates = "keep" if args.keep_duplicates else "refuse"
+    tasks = {rate: [read_hear_task(place, rate, duplicates) for place in places] for rate in rates}
+    # What draws nothing runs once, under the first seed.
+    ways = [
+        (probe, seed)
+        for probe in args.probes or ["mlp"]
+        for seed in (args.seeds if probe in SEEDED else args.seeds[:1])
+    ]
+    pairs = [(encoder, task) for encoder in encoders for task in tasks[encoder.sample_rate]]
+    # Faults show before hours of training: first in what is asked, then in every embedding.
+    for _, task in pairs:
+        for probe, seed in ways:
+            check_asked(task, probe, seed, args.k, args.device)
+    for encoder, task in pairs:
+        embed_task(encoder, task)
     table = pd.concat(
         [
             evaluate_hear(encoder, task, probe, seed, args.k, args.device)
-            for encoder in encoders
-            for task in tasks[encoder.sample_rate]
-            for probe in args.probes or ["mlp"]
-            for seed in args.seeds
+            for encoder, task in pairs
+            for probe, seed in ways
         ],
         ignore_index=True,
     )
@@ -47,7 +57,7 @@ def run_hear(args: argparse.Namespace) -> int:
             args.record,
             table,
             command=shlex.join(["dasheng", *sys.argv[1:]]),
-            corpora={task.folder.name: _digest(task) for same in tasks.values() for task in same},
+            corpora={task.identity: _digest(task) for same in tasks.values() for task in same},
             parameters={k: v for k, v in vars(args).items() if k not in ("record", "verb")},
             seconds=round(time.perf_counter() - began),
         )
@@ -63,8 +73,8 @@ def folders(names: list[str], place: Path | None) -> list[Path]:
     """
     found: list[Path] = []
     for name in names or [n for n in hear_sources() if find_hear(n, place)]:
-        if Path(name, METADATA).is_file():
-            found.append(Path(name))
+        if _is_path(name):
+            found.append(task_folder(Path(name)))
             continue
         here = find_hear(name, place) or (fetch_hear(name, place) if place else None)
         if not here:
@@ -79,6 +89,17 @@ def folders(names: list[str], place: Path | None) -> list[Path]:
             "`dasheng corpus list hear` names them."
         )
     return found
+
+
+def _is_path(name: str) -> bool:
+    """A folder that is here, or what can only be one; an official name is a name."""
+    path = Path(name)
+    official = {
+        known.lower() for s in hear_sources().values() for known in (s.name, s.column, *s.folders)
+    }
+    if (path / METADATA).is_file() or len(path.parts) != 1:
+        return True
+    return path.is_dir() and name.lower() not in official
 
 
 def _digest(task: HearTask) -> str:

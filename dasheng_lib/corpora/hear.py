@@ -6,6 +6,7 @@ The folder ``{task}-{version}-{mode}`` holds ``task_metadata.json``, ``labelvoca
 
 from __future__ import annotations
 
+import os
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,7 @@ from dasheng_lib.corpora.hear_files import (
     read_metadata,
     splits,
     task_folder,
+    training_grid,
     vocabulary,
 )
 from dasheng_lib.corpora.hear_index import WavFacts, wav_facts
@@ -68,6 +70,7 @@ class HearTask:
         rate: of the wavs, Hz.
         clips: from split to clips, in the order of the json.
         folder: where all this was read.
+        max_epochs, validate_every: of heareval's probe, in epochs; None if the task has no own.
     """
 
     name: str
@@ -84,6 +87,13 @@ class HearTask:
     rate: int
     clips: dict[str, tuple[HearClip, ...]]
     folder: Path
+    max_epochs: int | None = None
+    validate_every: int | None = None
+
+    @property
+    def identity(self) -> str:
+        """Name of the folder, officially ``{task}-{version}-{mode}``; modes share ``name``."""
+        return os.path.basename(os.path.abspath(self.folder))
 
 
 @dataclass(frozen=True)
@@ -161,10 +171,11 @@ def read_hear_task(
         metrics=tuple(meta["evaluation"]),
         seconds=meta.get("sample_duration"),
         stop_on_score=bool(meta.get("use_scoring_for_early_stopping", True)),
-        event_grid=event_grid(meta),
+        event_grid=event_grid(folder / METADATA, meta),
         rate=rate,
         clips=clips,
         folder=folder,
+        **training_grid(folder / METADATA, meta),
     )
     found = faults(task)
     twice = shared_audio(task)
@@ -176,7 +187,11 @@ def read_hear_task(
         raise UserError(
             f"{folder} cannot be used as it stands: {'; '.join(found)}. Unpack its archive again, "
             "or mend these files"
-            + (", or keep duplicates to score the split as it is." if twice else ".")
+            + (
+                ", or keep duplicates (--keep-duplicates) to score the split as it is."
+                if twice
+                else "."
+            )
         )
     if empty := empty_clips(task):
         many = "clips are empty and count as silence"

@@ -11,7 +11,8 @@ from typing import Any
 from dasheng_lib.corpora.hear_check import tell
 from dasheng_lib.corpora.unpack import plain_name
 from dasheng_lib.errors import UserError
-from dasheng_lib.events import Event
+from dasheng_lib.events import EVENT_METRICS, Event
+from dasheng_lib.metrics import SCENE_METRICS
 
 METADATA = "task_metadata.json"
 # heareval's own, for a task that names none: one median filter, two shortest events.
@@ -68,6 +69,14 @@ def read_metadata(path: Path) -> dict[str, Any]:
             raise UserError(f"{path} says {key} {meta[key]!r}: it is {' or '.join(values)}.")
     if not meta["evaluation"]:
         raise UserError(f"{path} names no score under evaluation: unpack it again.")
+    known = EVENT_METRICS if meta["embedding_type"] == "event" else SCENE_METRICS
+    if not isinstance(meta["evaluation"], list) or not all(m in known for m in meta["evaluation"]):
+        raise UserError(
+            f"{path} says evaluation {meta['evaluation']!r}: it is a list of scores for "
+            f"{meta['embedding_type']}s, of {', '.join(known)}."
+        )
+    if not isinstance(meta.get("evaluation_params") or {}, dict):
+        raise UserError(f"{path} says evaluation_params that are no object: unpack it again.")
     if meta["embedding_type"] == "event" and meta["prediction_type"] == "multiclass":
         raise UserError(f"{path} is a multiclass event task: event tasks are multilabel.")
     return meta
@@ -101,9 +110,10 @@ def splits(folder: Path, meta: dict) -> dict[str, list[Entry]]:
     if meta["split_mode"] == "trainvaltest":
         names = ["train", "valid", "test"]
     else:
-        names = sorted(
-            meta.get("splits") or [f"fold{i:02d}" for i in range(int(meta.get("nfolds", 0)))]
-        )
+        names = meta.get("splits") or _fold_names(folder / METADATA, meta.get("nfolds"))
+        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+            raise UserError(f"{folder / METADATA} says splits {names!r}: it is a list of names.")
+        names = sorted(names)
         if len(set(names)) < max(len(names), 3):
             raise UserError(
                 f"{folder / METADATA} names the splits {names}: k-fold needs 3 or more, each once."
@@ -116,6 +126,12 @@ def splits(folder: Path, meta: dict) -> dict[str, list[Entry]]:
         )
     event = meta["embedding_type"] == "event"
     return {name: _entries(folder / f"{name}.json", event) for name in names}
+
+
+def _fold_names(path: Path, nfolds: Any) -> list[str]:
+    if not isinstance(nfolds, int) or isinstance(nfolds, bool):
+        raise UserError(f"{path} says nfolds {nfolds!r} and no splits: it is a whole number.")
+    return [f"fold{i:02d}" for i in range(nfolds)]
 
 
 def _entries(path: Path, event: bool) -> list[Entry]:
@@ -150,16 +166,46 @@ def _event(path: Path, file: str, value: Any) -> Event:
     return event
 
 
-def event_grid(meta: dict) -> tuple[tuple[float, float], ...]:
+def event_grid(path: Path, meta: dict) -> tuple[tuple[float, float], ...]:
     """(median filter, shortest event) in ms of each way to find events; empty for scenes."""
     if meta["embedding_type"] != "event":
         return ()
     grid = (meta.get("evaluation_params") or {}).get("event_postprocessing_grid") or EVENT_GRID
+    if not isinstance(grid, dict) or grid.keys() != EVENT_GRID.keys():
+        raise UserError(
+            f"{path} says event_postprocessing_grid {grid!r}: it has {' and '.join(EVENT_GRID)}."
+        )
+    for name, values in grid.items():
+        if not isinstance(values, list) or not values or not all(map(_is_length, values)):
+            raise UserError(f"{path} says {name} {values!r}: it is a list of milliseconds.")
     return tuple(
         (float(median), float(least))
         for median in grid["median_filter_ms"]
         for least in grid["min_duration"]
     )
+
+
+def _is_length(value: Any) -> bool:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return number and math.isfinite(value) and value >= 0
+
+
+def training_grid(path: Path, meta: dict) -> dict[str, int]:
+    """``max_epochs`` and ``validate_every`` where ``task_specific_param_grid`` names them."""
+    grid = (meta.get("evaluation_params") or {}).get("task_specific_param_grid") or {}
+    names = {"max_epochs": "max_epochs", "check_val_every_n_epoch": "validate_every"}
+    if not isinstance(grid, dict) or grid.keys() - names.keys():
+        raise UserError(
+            f"{path} says task_specific_param_grid {grid!r}: only {' and '.join(names)} can be "
+            "set here."
+        )
+    found = {}
+    for key, values in grid.items():
+        one = values[0] if isinstance(values, list) and len(values) == 1 else None
+        if not isinstance(one, int) or isinstance(one, bool) or one < 1:
+            raise UserError(f"{path} says {key} {values!r}: it is a list of one number above 0.")
+        found[names[key]] = one
+    return found
 
 
 def nearest_rate(folder: Path, wanted: int) -> int:

@@ -58,10 +58,18 @@ class HearModule:
     def __init__(self, module_name: str, model_file_path: str = "", **options: Any) -> None:
         self.name = f"hear:{module_name}" + f":{model_file_path}" * bool(model_file_path)
         module = import_module(module_name)
-        _demand(check_functions(module))
+        self._demand(check_functions(module))
         given = [model_file_path] if model_file_path else []
-        self.model = module.load_model(*given, **options)
-        _demand(check_model(self.model))
+        try:
+            self.model = module.load_model(*given, **options)
+        except UserError:
+            raise
+        except Exception as error:  # missing weights fail in as many ways as there are models
+            raise UserError(
+                f"{self.name}: load_model failed ({type(error).__name__}: {error}): give it the "
+                f"weights that it needs, as in hear:{module_name}:PATH."
+            ) from error
+        self._demand(check_model(self.model))
         self.model.eval()
         self._scenes: Callable = module.get_scene_embeddings
         self._timestamps: Callable = module.get_timestamp_embeddings
@@ -84,6 +92,7 @@ class HearModule:
                 "path": _file_digest(model_file_path),
                 "options": repr(sorted(options.items())),
                 "state": state_digest(self.model),
+                "output": self._sample(pair_BN),
                 "source": source_digest(module),
             }
         )
@@ -121,7 +130,7 @@ class HearModule:
     def _clips_of(self, audio_BN: Tensor) -> Tensor:
         audio_BN = audio_BN.to(device_of(self.model))
         output = self._scenes(audio_BN, self.model)
-        _demand(check_scene_output(output, audio_BN, self.model), but=("finite",))
+        self._demand(check_scene_output(output, audio_BN, self.model), but=("finite",))
         return output
 
     def _frames_of(self, audio_BN: Tensor) -> Tensor:
@@ -139,12 +148,15 @@ class HearModule:
         audio_BN = audio_BN.to(device_of(self.model))
         output = self._timestamps(audio_BN, self.model)
         # A window that is longer than the clip may well have its middle behind the clip's end.
-        _demand(check_timestamp_output(output, audio_BN, self.model), but=("finite", "end"))
+        self._demand(check_timestamp_output(output, audio_BN, self.model), but=("finite", "end"))
         return output[0], output[1].cpu().double()
 
     @torch.no_grad()
     def _shortest(self) -> int:
         sizes = [round(seconds * self.sample_rate) for seconds in TRIED_SECONDS]
+        # What is wrong with a second of audio is no matter of length: it is raised.
+        self._clips_of(quiet_and_loud(self.model))
+        self._timestamps_of(quiet_and_loud(self.model))
         for samples in sizes[:-1]:
             audio_BN = quiet_and_loud(self.model)[:, :samples]
             try:
@@ -155,6 +167,23 @@ class HearModule:
             if frames.shape[1] and scenes.isfinite().all() and frames.isfinite().all():
                 return samples
         return sizes[-1]
+
+    @torch.no_grad()
+    def _sample(self, audio_BN: Tensor) -> list[str]:
+        """What the model makes of a fixed signal, to 4 digits: not all weights are parameters."""
+        generator = torch.Generator().manual_seed(0)
+        found = []
+        for x in (self._clips_of(audio_BN), self._timestamps_of(audio_BN)[0]):
+            flat_N = x[1].flatten().cpu().double()  # the loud one
+            weights_KN = torch.randn(8, len(flat_N), generator=generator).double()
+            found += [f"{value:.3e}" for value in (weights_KN @ flat_N).tolist()]
+        return found
+
+    def _demand(self, findings: list, but: tuple[str, ...] = ()) -> None:
+        """Raise the first error, unless it is of a kind that is judged elsewhere."""
+        for finding in findings:
+            if finding.level == "error" and finding.check not in but:
+                raise UserError(f"{self.name}: {finding.says}")
 
 
 def load_hear_module(rest: str) -> HearModule:
@@ -218,10 +247,3 @@ def _file_digest(path: str) -> str:
         return path
     with Path(path).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _demand(findings: list, but: tuple[str, ...] = ()) -> None:
-    """Raise the first error, unless it is of a kind that is judged elsewhere."""
-    for finding in findings:
-        if finding.level == "error" and finding.check not in but:
-            raise UserError(finding.says)

@@ -2,7 +2,7 @@
 
 Names, folders and sizes of the archives stand in ``data_manifests/corpora/hear.yml``. Where a
 folder's own metadata say something else, the folder is right; these declarations are for tables,
-for what the metadata leave to heareval, and to notice that a folder is of another version.
+and to notice that a folder is of another version.
 """
 
 from __future__ import annotations
@@ -33,8 +33,6 @@ class HearDeclaration:
         metrics: the first is reported.
         clips, seconds, classes: published size; seconds of a clip, None if they differ.
         event_grid: (median filter, shortest event) in ms.
-        validate_every, max_epochs: epochs; patience is always 20 validations.
-        stop_on_score: selected by the score; by the loss of the validation split if false.
         averaged: whether it counts among the 18 of Dasheng's averages.
     """
 
@@ -51,9 +49,6 @@ class HearDeclaration:
     embedding: Literal["scene", "event"] = "scene"
     prediction: Literal["multiclass", "multilabel"] = "multiclass"
     event_grid: Grid = ()
-    validate_every: int = 3
-    max_epochs: int = 500
-    stop_on_score: bool = True
     averaged: bool = True
 
 
@@ -72,7 +67,7 @@ _HIVES = ("beehive_states_fold0-v2-full", "beehive_states_fold1-v2-full")
 HEAR = (
     _task("dcase2016_task2", "D16", "DCASE 2016, office sounds", "environment",
           "dcase2016_task2-hear2021-full", 0, _ONSET_200, 72, 120, 11, **_EVENTS,
-          event_grid=((250, 125), (250, 250)), validate_every=10),
+          event_grid=((250, 125), (250, 250))),
     _task("esc50", "E50", "ESC-50, environmental sounds", "environment",
           "esc50-v2.0.0-full", 5, ACCURACY, 2000, 5, 50),
     _task("fsd50k", "F50k", "FSD50K, sound events", "environment",
@@ -103,7 +98,7 @@ HEAR = (
           "mridangam_stroke-v1.5-full", 5, ACCURACY, 6977, 0.81, 10),
     _task("maestro", "MST", "MAESTRO, piano notes, 5 h", "music",
           "maestro-v3.0.0-5h", 5, _ONSET_50, 185, 120, 88, **_EVENTS,
-          event_grid=((150, 50),), validate_every=1, max_epochs=50, stop_on_score=False),
+          event_grid=((150, 50),)),
     _task("nsynth_pitch_5h", "NS-5", "NSynth, pitch, 5 h", "music",
           "nsynth_pitch-v2.2.3-5h", 0, PITCH, 5000, 4, 88),
     _task("nsynth_pitch_50h", "NS-50", "NSynth, pitch, 50 h", "music",
