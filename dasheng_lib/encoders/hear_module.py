@@ -75,13 +75,14 @@ class HearModule:
         self._timestamps: Callable = module.get_timestamp_embeddings
         self.sample_rate = self.model.sample_rate
         self.dim = self.model.scene_embedding_size
+        pair_BN = quiet_and_loud(self.model)
+        sample = self._sample(pair_BN)  # raises what is wrong with any length, such as a width
         self.min_samples = self._shortest()
         _, time_BT = self._timestamps_of(torch.zeros(1, HOP_SECONDS * self.sample_rate))
         if time_BT.shape[1] < 2:
             raise UserError(f"{self.name} gives one timestamp for {HOP_SECONDS} s: it has no hop.")
         self.first_ms = float(time_BT[0, 0])
         self.hop_ms = float(time_BT[0].diff().mean())
-        pair_BN = quiet_and_loud(self.model)
         self.alone = not all(
             same(call, self.model, pair_BN[:1], pair_BN)
             for call in (self._scenes, self._timestamps)
@@ -92,7 +93,7 @@ class HearModule:
                 "path": _file_digest(model_file_path),
                 "options": repr(sorted(options.items())),
                 "state": state_digest(self.model),
-                "output": self._sample(pair_BN),
+                "output": sample,
                 "source": source_digest(module),
             }
         )
@@ -154,9 +155,6 @@ class HearModule:
     @torch.no_grad()
     def _shortest(self) -> int:
         sizes = [round(seconds * self.sample_rate) for seconds in TRIED_SECONDS]
-        # What is wrong with a second of audio is no matter of length: it is raised.
-        self._clips_of(quiet_and_loud(self.model))
-        self._timestamps_of(quiet_and_loud(self.model))
         for samples in sizes[:-1]:
             audio_BN = quiet_and_loud(self.model)[:, :samples]
             try:
