@@ -42,7 +42,7 @@ def arch(multilabel: bool = False, seed: int = 0, epochs: int = 200, batch: int 
     """ARCH's linear head: features as they are, AdamW with 1e-3, a tenth of the steps up and the
     rest down to 0, the last epoch's weights. Scores are logits.
 
-    Source: ARCH (arXiv 2405.00934), section 4, and its code; there the seed is not set, and the
+    Source: ARCH (arXiv 2405.00934) and its released code; there the seed is not set, and the
     schedule moves one step too many in each epoch, which is not repeated here.
     """
 

@@ -1,0 +1,45 @@
+"""ARCH's head by its schedule; the other probes are tested where they are used."""
+
+import numpy as np
+import pytest
+import torch
+
+from dasheng_lib.classifiers import arch
+
+
+@pytest.fixture
+def rates(monkeypatch):
+    """Learning rate of each step, as the optimizer sees it."""
+    seen = []
+
+    class Watched(torch.optim.AdamW):
+        def step(self, *args, **options):
+            seen.append(self.param_groups[0]["lr"])
+            return super().step(*args, **options)
+
+    monkeypatch.setattr(torch.optim, "AdamW", Watched)
+    return seen
+
+
+def rows(n, seed=0):
+    y = np.arange(n) % 3
+    noise = np.random.default_rng(seed).normal(size=(n, 3))
+    return (9 * np.eye(3)[y] + noise).astype(np.float32), np.eye(3, dtype=np.float32)[y]
+
+
+def test_archs_head_warms_up_for_a_tenth_and_falls_to_nothing(rates):
+    x, y = rows(50)
+    scores = arch(epochs=20, batch=10)(x, y, x)
+    assert len(rates) == 100  # 5 batches in each of 20 epochs
+    np.testing.assert_allclose(rates[:10], 1e-3 * np.arange(1, 11) / 10)
+    np.testing.assert_allclose(rates[10:], 1e-3 * np.arange(90, 0, -1) / 90)
+    assert scores.shape == (50, 3)
+
+
+@pytest.mark.parametrize("multilabel", [False, True])
+def test_archs_head_learns_and_is_the_same_for_the_same_seed(multilabel):
+    (x, y), (test, truth) = rows(90), rows(60, seed=1)
+    scores = arch(multilabel)(x, y, test)
+    assert np.mean(scores.argmax(1) == truth.argmax(1)) > 0.9
+    assert np.array_equal(scores, arch(multilabel)(x, y, test))
+    assert not np.array_equal(scores, arch(multilabel, seed=1)(x, y, test))
