@@ -39,7 +39,7 @@ def test_archs_head_warms_up_for_a_tenth_and_falls_to_nothing(rates):
 @pytest.mark.parametrize("multilabel", [False, True])
 def test_archs_head_learns_and_is_the_same_for_the_same_seed(multilabel):
     (x, y), (test, truth) = rows(90), rows(60, seed=1)
-    scores = arch(multilabel)(x, y, test)
+    scores = arch(multilabel, epochs=800)(x, y, test)  # steps of 1e-3 have a long way to go
     assert np.mean(scores.argmax(1) == truth.argmax(1)) > 0.9
-    assert np.array_equal(scores, arch(multilabel)(x, y, test))
-    assert not np.array_equal(scores, arch(multilabel, seed=1)(x, y, test))
+    assert np.array_equal(scores, arch(multilabel, epochs=800)(x, y, test))
+    assert not np.array_equal(scores, arch(multilabel, seed=1, epochs=800)(x, y, test))
