@@ -56,6 +56,11 @@ DECODERS = {
 }
 
 
+def decoder_config(size: str) -> MAEConfig:
+    """The decoder that goes with an encoder size; sizes without a name have that of nano."""
+    return DECODERS.get(size, DECODERS["nano"])
+
+
 @dataclass(frozen=True)
 class MAEOutput:
     """What one step computes, and what a notebook wants to draw.
@@ -90,12 +95,12 @@ class MaskedAutoencoder(nn.Module):
 
     @classmethod
     def preset(cls, name: str) -> MaskedAutoencoder:
-        """A named encoder size with its decoder.
+        """An encoder size with its decoder.
 
         Raises:
             ValueError: no such size.
         """
-        return cls(Encoder.preset(name), DECODERS[name])
+        return cls(Encoder.preset(name), decoder_config(name))
 
     def summaries(self, wave_BN: Tensor) -> Tensor:
         """The encoder's mean token of each clip with nothing hidden, ``[B, D]``."""

@@ -6,6 +6,7 @@ H heads. Published weights fit this module by :func:`dasheng_lib.checkpoint.load
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Literal
@@ -77,6 +78,21 @@ PRESETS = {
 }
 
 
+def encoder_config(size: str) -> EncoderConfig:
+    """The encoder of a named size, or of ``"WIDTHxDEPTHxHEADS"`` such as ``"96x4x3"``.
+
+    Raises:
+        ValueError: no such size.
+    """
+    if size in PRESETS:
+        return PRESETS[size]
+    if said := re.fullmatch(r"([1-9]\d*)x([1-9]\d*)x([1-9]\d*)", size):
+        return EncoderConfig(*map(int, said.groups()))
+    raise ValueError(
+        f"There is no size {size!r}: choose {', '.join(PRESETS)} or WIDTHxDEPTHxHEADS, as in 96x4x3"
+    )
+
+
 def token_count(samples: int) -> int:
     """Tokens that ``samples`` at 16 kHz give: four frames each, frames left over are dropped."""
     return frame_count(samples) // PATCH_FRAMES
@@ -108,14 +124,12 @@ class Encoder(nn.Module):
 
     @classmethod
     def preset(cls, name: str) -> Encoder:
-        """A freshly initialised encoder of a named size.
+        """A freshly initialised encoder of a size, see :func:`encoder_config`.
 
         Raises:
             ValueError: no such size.
         """
-        if name not in PRESETS:
-            raise ValueError(f"no size {name!r}: choose one of {', '.join(PRESETS)}")
-        return cls(PRESETS[name])
+        return cls(encoder_config(name))
 
     def forward(self, wave_BN: Tensor, lengths: Tensor | None = None) -> Tensor:
         """Tokens of 16 kHz waveforms.

@@ -7,8 +7,8 @@ from typing import Literal
 
 from dasheng_lib.errors import UserError
 from dasheng_lib.features import SAMPLE_RATE
-from dasheng_lib.mae import DECODERS, MAEConfig
-from dasheng_lib.model import PRESETS, TOKEN_SAMPLES
+from dasheng_lib.mae import MAEConfig, decoder_config
+from dasheng_lib.model import TOKEN_SAMPLES, encoder_config
 from dasheng_lib.train import TrainConfig
 
 
@@ -17,7 +17,7 @@ class RunConfig:
     """Everything that determines a run, apart from the audio.
 
     Attributes:
-        preset: encoder size, one of :data:`dasheng_lib.model.PRESETS`.
+        preset: encoder size, see :func:`dasheng_lib.model.encoder_config`.
         positions: see :class:`dasheng_lib.mae.MAEConfig`.
         mask_ratio, group: see :func:`dasheng_lib.masking.group_mask`. The paper hides 0.75 of
             10 s; of the second that a sound of the pocket corpus lasts, half teaches more.
@@ -44,9 +44,11 @@ class RunConfig:
     train: TrainConfig = field(default_factory=TrainConfig)
 
     def __post_init__(self) -> None:
-        if self.preset not in PRESETS:
-            raise UserError(f"There is no size {self.preset!r}: choose {', '.join(PRESETS)}.")
-        longest = PRESETS[self.preset].positions * TOKEN_SAMPLES / SAMPLE_RATE
+        try:
+            size = encoder_config(self.preset)
+        except ValueError as error:
+            raise UserError(f"{error}.") from error
+        longest = size.positions * TOKEN_SAMPLES / SAMPLE_RATE
         if not 0.1 <= self.clip_seconds <= longest:
             raise ValueError(f"clip_seconds is 0.1 to {longest}, not {self.clip_seconds}")
         if min(self.batch, self.group, self.streams) < 1:
@@ -66,7 +68,7 @@ class RunConfig:
     def mae(self) -> MAEConfig:
         """Decoder and masking of this run."""
         return replace(
-            DECODERS[self.preset],
+            decoder_config(self.preset),
             mask_ratio=self.mask_ratio,
             group=self.group,
             positions=self.positions,

@@ -110,6 +110,17 @@ def test_impossible_configurations_are_named():
         Encoder.preset("giant")
 
 
+def test_a_size_can_be_spelt_out():
+    config = Encoder.preset("48x2x3").config
+    assert (config.dim, config.depth, config.heads) == (48, 2, 3)
+    assert MaskedAutoencoder.preset("192x4x3").config == MaskedAutoencoder.preset("nano").config
+    for wrong in ("48x2", "0x2x1", "48x2x3x4", "48x2x-3"):
+        with pytest.raises(ValueError, match="WIDTHxDEPTHxHEADS"):
+            Encoder.preset(wrong)
+    with pytest.raises(ValueError, match="divide"):
+        Encoder.preset("50x2x3")
+
+
 def autoencoder():
     torch.manual_seed(0)
     return MaskedAutoencoder(Encoder(SMALL), MAEConfig(16, 1, 2))

@@ -43,7 +43,7 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--recipe", default="quick", help=f"where the defaults come from: {', '.join(RECIPES)}"
     )
-    option("--preset", str, usual.preset, f"size: {', '.join(PRESETS)}")
+    option("--preset", str, usual.preset, f"size: {', '.join(PRESETS)}, or as in 96x4x3")
     option("--steps", int, usual.train.steps, "optimizer steps")
     option("--batch", int, usual.batch, "crops in a step, of all processes together")
     option("--clip-seconds", float, usual.clip_seconds, "length of a crop")

@@ -14,7 +14,7 @@ from dasheng_lib.checkpoint import load_encoder_weights, load_published
 from dasheng_lib.errors import UserError
 from dasheng_lib.features import MIN_SAMPLES, SAMPLE_RATE
 from dasheng_lib.frozen import PRECISIONS, freeze
-from dasheng_lib.model import PRESETS, Encoder
+from dasheng_lib.model import Encoder, encoder_config
 
 
 class DashengEncoder:
@@ -54,7 +54,7 @@ class DashengEncoder:
 
     @classmethod
     def untrained(cls, size: str, seed: int = 0, precision: str = "float32") -> DashengEncoder:
-        """A freshly initialised encoder of a named size.
+        """A freshly initialised encoder of a size.
 
         Raises:
             UserError: no such size.
@@ -96,16 +96,18 @@ class DashengEncoder:
 
 
 def untrained_network(size: str, seed: int = 0) -> Encoder:
-    """A freshly initialised network of a named size, in evaluation mode.
+    """A freshly initialised network of a size, in evaluation mode.
 
     Raises:
         UserError: no such size.
     """
-    if size not in PRESETS:
-        raise UserError(f"There is no size {size!r}: choose one of {', '.join(PRESETS)}.")
+    try:
+        config = encoder_config(size)
+    except ValueError as error:
+        raise UserError(f"{error}.") from error
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return Encoder.preset(size).eval()
+        return Encoder(config).eval()
 
 
 def _fingerprint(encoder: Encoder) -> str:
