@@ -27,6 +27,8 @@ class RunConfig:
             :class:`dasheng_lib.shards.ShardCrops`; a multiple of the processes is best.
         hold_out: share of the audio that is never trained on, but validated on.
         epoch: steps between two validations; 0 validates at the end only.
+        keep: steps whose weights are kept besides the first and the last; by default halvings of
+            the last step, down to about a fiftieth of it.
         train: see :class:`dasheng_lib.train.TrainConfig`; its seed also seeds weights and crops.
     """
 
@@ -41,6 +43,7 @@ class RunConfig:
     streams: int = 8
     hold_out: float = 0.0
     epoch: int = 0
+    keep: tuple[int, ...] = ()
     train: TrainConfig = field(default_factory=TrainConfig)
 
     def __post_init__(self) -> None:
@@ -62,6 +65,8 @@ class RunConfig:
             raise ValueError(f"even is 'seconds', 'clips' or 'domains', not {self.even!r}")
         if not 0.0 <= self.hold_out <= 0.5 or self.epoch < 0:
             raise ValueError("hold_out is 0 to 0.5 and epoch at least 0")
+        if self.keep and not 0 <= min(self.keep) <= max(self.keep) <= self.train.steps:
+            raise ValueError(f"keep names steps from 0 to {self.train.steps}, not {self.keep}")
         _ = self.mae  # which checks the mask ratio
 
     @property
@@ -76,9 +81,10 @@ class RunConfig:
 
     @property
     def snapshots(self) -> tuple[int, ...]:
-        """Steps to keep: 0, then halvings of the last step, down to about a fiftieth of it."""
+        """Steps whose weights are kept, from 0 to the last."""
         steps = self.train.steps
-        return tuple(sorted({0, *(max(steps >> halving, 1) for halving in range(6))}))
+        between = self.keep or (max(steps >> halving, 1) for halving in range(6))
+        return tuple(sorted({0, *between, steps}))
 
     def validates_at(self, step: int) -> bool:
         """Whether a validation follows this step (the last always has one)."""

@@ -61,6 +61,9 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
     option("--precision", str, usual.train.precision, "float32, or bfloat16 for the blocks")
     option("--hold-out", float, usual.hold_out, "share of the audio to validate on")
     option("--epoch", int, usual.epoch, "steps between validations, 0: at the end only")
+    parser.add_argument(
+        "--keep", type=int, nargs="+", help="steps to keep besides the last (its halvings)"
+    )
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -133,7 +136,11 @@ def run_config(args: argparse.Namespace, seed: int) -> RunConfig:
     if args.recipe not in RECIPES:
         raise UserError(f"There is no recipe {args.recipe!r}: choose {', '.join(RECIPES)}.")
     recipe = RECIPES[args.recipe]
-    said = {name: value for name, value in vars(args).items() if value is not None}
+    said = {
+        name: tuple(value) if isinstance(value, list) else value
+        for name, value in vars(args).items()
+        if value is not None
+    }
     try:
         train = replace(recipe.train, **_of(TrainConfig, said), seed=seed)
         return replace(recipe, **_of(RunConfig, said), train=train)

@@ -1,4 +1,4 @@
-"""A part of a corpus that training does not see."""
+"""Parts of a corpus: what training does not see, a share of it, its clips cut short."""
 
 from __future__ import annotations
 
@@ -30,6 +30,36 @@ def hold_out(corpus: Corpus, share: float) -> tuple[Corpus, Corpus]:
             room -= lengths[group]
     mask = groups.isin(held).to_numpy()
     return _part(corpus, ~mask), _part(corpus, mask)
+
+
+def portion(corpus: Corpus, share: float) -> Corpus:
+    """A share of each domain's length, clip by clip; a smaller share is part of a larger one.
+
+    Clips come in an order that only their content determines. Labels are left out.
+
+    Args:
+        share: above 0, at most 1; each domain keeps one clip at least.
+    """
+    if not 0 < share <= 1:
+        raise ValueError(f"a share is above 0 and at most 1, not {share}")
+    order = np.argsort(corpus.clips["sha256"].astype(str).to_numpy(), kind="stable")
+    lengths = corpus.clips["samples"].to_numpy(np.float64)
+    mask = np.zeros(len(corpus), bool)
+    for domain in corpus.clips["domain"].unique():
+        rows = order[(corpus.clips["domain"] == domain).to_numpy()[order]]
+        before = np.cumsum(lengths[rows]) - lengths[rows]
+        mask[rows[before < share * lengths[rows].sum()]] = True
+    return _part(corpus, mask)
+
+
+def shortened(corpus: Corpus, seconds: float) -> Corpus:
+    """The same clips and labels, each clip's first ``seconds`` at most."""
+    samples = corpus.clips["samples"].clip(upper=round(seconds * corpus.sample_rate))
+    return replace(
+        corpus,
+        digest=digest([corpus.digest, "first seconds", seconds]),
+        clips=corpus.clips.assign(samples=samples, seconds=samples / corpus.sample_rate),
+    )
 
 
 def _part(corpus: Corpus, mask: np.ndarray) -> Corpus:
