@@ -27,6 +27,7 @@ VERBS = {
         "pretrain an encoder, or go on where a run stopped",
     ),
     "shards": ("dasheng_lib.commands.shards", "pack audio for training at scale, list it, unpack"),
+    "sweep": ("dasheng_lib.commands.sweep", "train and judge all runs of a grid, as one table"),
 }
 STOPPED = 130  # as shells report an interrupt
 PIPE_CLOSED = 141  # and a closed pipe

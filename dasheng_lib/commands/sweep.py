@@ -1,0 +1,132 @@
+"""``dasheng sweep``: all runs of a grid, as a table."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shlex
+import shutil
+import sys
+from pathlib import Path
+
+import pandas as pd
+
+from dasheng_lib.errors import UserError
+
+EPILOG = """\
+A grid is a YAML file: a base point and arms that leave it, see data_manifests/sweeps.
+--out gets sweep.csv (a row a judged step), runs.csv (a row a run: what it cost, what it was made
+with) and a folder for each run. Stop it at any time, also hard, and give the same command again;
+several of these commands may work on one folder.
+
+examples:
+  dasheng sweep data_manifests/sweeps/desk.yml --dry-run
+  dasheng sweep data_manifests/sweeps/desk.yml --out runs/desk --workers 2
+  dasheng sweep data_manifests/sweeps/desk.yml --out runs/desk --only 'base*' 'seed*'
+  dasheng sweep data_manifests/sweeps/desk.yml --out runs/desk --jobs 16 \\
+      --slurm slurm_partition=gpu gpus_per_node=1 timeout_min=240
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.epilog = EPILOG
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("grid", type=Path, help="YAML file")
+    parser.add_argument("--out", type=Path, help="folder of the sweep")
+    parser.add_argument("--only", nargs="+", help="names of runs, or patterns such as 'mask*'")
+    parser.add_argument(
+        "--workers",
+        type=int,
+        default=1,
+        help="processes; they share the cores, or the GPU if there is one (1)",
+    )
+    parser.add_argument(
+        "--dry-run", action="store_true", help="time a few steps of each kind, and stop there"
+    )
+    parser.add_argument(
+        "--keep-weights", action="store_true", help="keep the weights of all judged steps"
+    )
+    parser.add_argument(
+        "--record", type=Path, help="keep the table as FILE.csv, with its origin as FILE.json"
+    )
+    parser.add_argument("--jobs", type=int, help="submit this many jobs through submitit instead")
+    parser.add_argument(
+        "--slurm", nargs="*", default=[], metavar="OPTION=VALUE", help="options for submitit"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    from dasheng_lib.sweep.engine import chosen, work, work_in_parallel, work_on_cluster
+    from dasheng_lib.sweep.grid import read_grid
+    from dasheng_lib.sweep.table import SweepTable
+
+    grid = read_grid(args.grid)
+    names = chosen(grid, args.only)
+    if args.workers < 1:
+        raise UserError(f"--workers is at least 1, not {args.workers}.")
+    if args.out is None and not args.dry_run:
+        raise UserError("Name a folder for the sweep with --out, or ask with --dry-run.")
+    table = args.out and SweepTable(args.out, [trial.run for trial in grid.trials])
+    left = [t for t in grid.trials if t.run in names and not (table and t.run in table.done())]
+    if args.dry_run:
+        print(_said(left, len(names), args.workers))
+        return 0
+    if args.jobs:
+        options = _options(args.slurm)
+        for job in work_on_cluster(args.grid, args.out, names, args.jobs, **options):
+            print(f"submitted {job.job_id}")
+        return 0
+    if left:
+        print(_said(left, len(names), args.workers), file=sys.stderr)
+    if args.workers > 1:
+        work_in_parallel(args.grid, args.out, names, args.workers, not args.keep_weights)
+    elif busy := work(grid, args.out, names, tidy=not args.keep_weights):
+        print(f"in other hands: {', '.join(busy)}", file=sys.stderr)
+    print(table.rows_path)
+    if args.record:
+        _record(args, table)
+    return 0
+
+
+def _said(left: list, asked: int, workers: int) -> str:
+    from dasheng_lib.sweep.cost import estimate
+
+    if not left:
+        return f"all {asked} runs are done"
+    cost = estimate(left)
+    train, judge = cost["train_seconds"].sum() / 3600, cost["judge_seconds"].sum() / 3600
+    return (
+        f"{len(left)} of {asked} runs are left: about {train:.1f} h of training and "
+        f"{judge:.1f} h of judging, as timed just now with the threads of one process; "
+        f"{(train + judge) / workers:.1f} h if {workers} processes do not slow each other"
+    )
+
+
+def _options(pairs: list[str]) -> dict[str, object]:
+    options: dict[str, object] = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not equals:
+            raise UserError(f"--slurm takes OPTION=VALUE, such as timeout_min=240, not {pair!r}.")
+        options[name] = int(value) if value.isdigit() else value
+    return options
+
+
+def _record(args: argparse.Namespace, table) -> None:
+    from dasheng_lib.results import write_results
+
+    runs = pd.read_csv(table.runs_path)
+    made = runs.pop("provenance").map(json.loads)
+    write_results(
+        args.record,
+        pd.read_csv(table.rows_path),
+        command=shlex.join(["dasheng", *sys.argv[1:]]),
+        grid=args.grid.read_text(),
+        corpora=dict(zip(runs["corpus"], runs["corpus_digest"], strict=True)),
+        commits=sorted({origin["commit"] for origin in made}),
+        processors=sorted({origin["processor"] for origin in made}),
+        seconds=round(float(runs[["train_seconds", "judge_seconds"]].sum().sum())),
+        device=", ".join(sorted(set(runs["device"]))),
+    )
+    shutil.copy(table.runs_path, args.record.with_name(f"{args.record.name}_runs.csv"))
+    print(f"kept as {args.record}.csv")

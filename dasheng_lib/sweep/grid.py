@@ -1,0 +1,145 @@
+"""A grid in YAML: a base point, and arms that leave it in one direction each."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from dasheng_lib.errors import UserError
+from dasheng_lib.run_config import RunConfig
+from dasheng_lib.sweep.judge import Protocol
+from dasheng_lib.train import TrainConfig
+
+SPECIAL = ("corpus", "data")
+_RUN = {field.name for field in fields(RunConfig)} - {"train", "keep", "hold_out", "epoch"}
+_TRAIN = {field.name for field in fields(TrainConfig)}
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One run of a sweep.
+
+    Attributes:
+        run: its name, made of what it changes about the base point.
+        factor: the arms that it belongs to, joined by ``+``; ``"base"`` belongs to every arm.
+        config: of the pretraining.
+        corpus: that it trains on.
+        data: share of that corpus, see :func:`dasheng_lib.corpora.split.portion`.
+        steps: kept and judged, ascending, from 0 to the last.
+    """
+
+    run: str
+    factor: str
+    config: RunConfig
+    corpus: str
+    data: float
+
+    @property
+    def steps(self) -> tuple[int, ...]:
+        return self.config.snapshots
+
+
+@dataclass(frozen=True)
+class Grid:
+    """All runs of a sweep, in the order in which they are begun, and how they are judged."""
+
+    trials: tuple[Trial, ...]
+    protocol: Protocol
+
+
+def read_grid(path: Path | str) -> Grid:
+    """Read a grid.
+
+    ``base`` maps settings of a run to values: fields of
+    :class:`dasheng_lib.run_config.RunConfig` and :class:`dasheng_lib.train.TrainConfig`,
+    ``corpus``, and ``data`` (a share of it). ``arms`` maps a name to settings with a list of
+    values each, of which every combination is a run, or to a list of such mappings.
+    ``judged_at`` lists shares of a run's steps; ``protocol`` maps fields of
+    :class:`dasheng_lib.sweep.judge.Protocol`.
+
+    Raises:
+        UserError: the file is absent, no YAML, or names a setting or value that there is not.
+    """
+    path = Path(path)
+    try:
+        text = yaml.safe_load(path.read_text())
+    except FileNotFoundError as error:
+        raise UserError(
+            f"There is no grid at {path}: see data_manifests/sweeps for two."
+        ) from error
+    except yaml.YAMLError as error:
+        raise UserError(f"{path} is no YAML: {error}") from error
+    if not isinstance(text, dict) or not isinstance(text.get("base"), dict):
+        raise UserError(f"{path} has no mapping `base`: see data_manifests/sweeps for two grids.")
+    known = {"base", "arms", "judged_at", "protocol"}
+    if unknown := set(text) - known:
+        raise UserError(f"{path} has {', '.join(sorted(unknown))}; known are {', '.join(known)}.")
+    try:
+        protocol = Protocol(**{k: _frozen(v) for k, v in (text.get("protocol") or {}).items()})
+        shares = tuple(text.get("judged_at") or Protocol.judged_at)
+        return Grid(_trials(text["base"], text.get("arms") or {}, shares, protocol), protocol)
+    except (TypeError, ValueError) as error:
+        raise UserError(f"{path}: {error}.") from error
+
+
+def _trials(
+    base: Mapping[str, Any],
+    arms: Mapping[str, Any],
+    shares: tuple[float, ...],
+    protocol: Protocol,
+) -> tuple[Trial, ...]:
+    found: dict[str, Trial] = {}
+    for arm, changes in [("base", {}), *_changes(arms)]:
+        changes = {name: value for name, value in changes.items() if base.get(name) != value}
+        trial = _trial(arm, {**base, **changes}, changes, shares, protocol)
+        seen = found.get(trial.run)
+        if seen and seen.factor != "base" and arm not in seen.factor.split("+"):
+            found[trial.run] = replace(seen, factor=f"{seen.factor}+{arm}")
+        elif not seen:
+            found[trial.run] = trial
+    return tuple(found.values())
+
+
+def _changes(arms: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    for arm, settings in arms.items():
+        for part in settings if isinstance(settings, list) else [settings]:
+            if not isinstance(part, Mapping):
+                raise ValueError(f"arm {arm} is no mapping of settings to values")
+            lists = [value if isinstance(value, list) else [value] for value in part.values()]
+            for values in itertools.product(*lists):
+                yield arm, dict(zip(part, values, strict=True))
+
+
+def _trial(
+    arm: str,
+    settings: Mapping[str, Any],
+    changes: Mapping[str, Any],
+    shares: tuple[float, ...],
+    protocol: Protocol,
+) -> Trial:
+    if unknown := set(settings) - _RUN - _TRAIN - set(SPECIAL):
+        raise ValueError(
+            f"there is no setting {', '.join(sorted(unknown))}: choose among "
+            f"{', '.join(sorted(_RUN | _TRAIN | set(SPECIAL)))}"
+        )
+    train = TrainConfig(**{k: _frozen(v) for k, v in settings.items() if k in _TRAIN})
+    config = RunConfig(
+        **{k: v for k, v in settings.items() if k in _RUN},
+        hold_out=protocol.hold_out,
+        keep=tuple(sorted({max(1, round(share * train.steps)) for share in shares if share})),
+        train=train,
+    )
+    data = float(settings.get("data", 1.0))
+    if not 0 < data <= 1:
+        raise ValueError(f"data is a share of the corpus, above 0 and at most 1, not {data}")
+    name = ".".join(f"{key}-{value}" for key, value in sorted(changes.items())) or "base"
+    return Trial(name, arm, config, settings.get("corpus", "pocket"), data)
+
+
+def _frozen(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value

@@ -1,0 +1,135 @@
+"""One run of a sweep, from nothing to the rows of its checkpoints; it goes on where it stopped."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from dasheng_lib.cache import atomic_file
+from dasheng_lib.corpora import load_corpus
+from dasheng_lib.corpora.corpus import Corpus
+from dasheng_lib.corpora.prepared import prepare
+from dasheng_lib.corpora.split import hold_out, portion
+from dasheng_lib.crops import Crops
+from dasheng_lib.distributed import World
+from dasheng_lib.flops import training_flops
+from dasheng_lib.model import encoder_config
+from dasheng_lib.provenance import provenance
+from dasheng_lib.runs import Execution, Run, pretrain_into
+from dasheng_lib.sweep.grid import Trial
+from dasheng_lib.sweep.judge import Judge
+
+
+def audio_of(trial: Trial, load: Callable[[str], Corpus] = load_corpus) -> Corpus:
+    """What a trial trains on: its share of what its protocol does not hold out."""
+    rest, _ = hold_out(prepare(load(trial.corpus)), trial.config.hold_out)
+    return portion(rest, trial.data)
+
+
+def run_trial(
+    trial: Trial,
+    folder: Path,
+    judge: Judge,
+    load: Callable[[str], Corpus] = load_corpus,
+    progress: bool = True,
+) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """Train and judge one run in ``folder``.
+
+    Returns:
+        A row for each judged step, and one with what the run cost and was made with.
+
+    Raises:
+        UserError: as :func:`dasheng_lib.runs.pretrain_into`.
+    """
+    corpus, config = audio_of(trial, load), trial.config
+    crops = Crops(
+        corpus, config.clip_seconds, config.batch, config.train.seed, config.short, config.even
+    )
+    run, end, trained = trained_run(trial, folder, crops, progress)
+    rows, seconds = [], 0.0
+    for step in run.steps:
+        row = _judged(run, step, folder / f"judged-{step}.json", judge)
+        seconds += row.pop("judge_seconds")
+        rows.append({**settings(trial, run, corpus), "step": step, **work(trial, step), **row})
+    facts = {
+        "run": trial.run,
+        "end": end,
+        "train_seconds": round(trained, 1),
+        "judge_seconds": round(seconds, 1),
+        "threads": torch.get_num_threads(),
+        "device": _device().type,
+        "corpus": corpus.name,
+        "corpus_digest": corpus.digest,
+        "config": json.dumps(asdict(config), sort_keys=True),
+        "provenance": json.dumps(provenance(), sort_keys=True),
+    }
+    return rows, facts
+
+
+def trained_run(trial: Trial, folder: Path, crops: Crops, progress: bool) -> tuple[Run, str, float]:
+    """The run, how it ended (``"finished"`` or ``"diverged"``), the seconds that its steps took.
+
+    A run whose loss stops being a number is a result too; it has the steps kept until then.
+    """
+    execution = Execution(checkpoint_every=100, progress=progress)
+    end = "finished"
+    try:
+        pretrain_into(folder, crops, None, trial.config, World(device=_device()), execution)
+    except FloatingPointError:
+        end = "diverged"
+    run = Run(folder)
+    return run, end, float(run.log["seconds"].iloc[-1]) if (folder / "log.csv").exists() else 0.0
+
+
+def settings(trial: Trial, run: Run, corpus: Corpus) -> dict[str, Any]:
+    """The columns that say what a run is."""
+    config = trial.config
+    size = encoder_config(config.preset)
+    encoder = run.autoencoder(0).encoder
+    return {
+        "run": trial.run,
+        "family": getattr(config, "family", "dasheng"),
+        "factor": trial.factor,
+        "params": sum(p.numel() for p in encoder.parameters()),
+        "width": size.dim,
+        "depth": size.depth,
+        "mask_ratio": config.mask_ratio,
+        "data_hours": round(corpus.hours(), 4),
+        "clip_seconds": config.clip_seconds,
+        "batch": config.batch,
+        "lr": config.train.lr,
+        "steps": config.train.steps,
+        "seed": config.train.seed,
+    }
+
+
+def work(trial: Trial, step: int) -> dict[str, float]:
+    """Hours of audio heard and operations spent by a step (those of a masked autoencoder)."""
+    config = trial.config
+    samples = round(config.clip_seconds * 16_000)
+    clip = training_flops(encoder_config(config.preset), config.mae, samples)
+    return {
+        "hours_seen": config.batch * config.clip_seconds * step / 3600,
+        "flops": float(clip) * config.batch * step,
+    }
+
+
+def _judged(run: Run, step: int, path: Path, judge: Judge) -> dict[str, float]:
+    """What the judge said about a step: from the file, or asked now."""
+    if not path.exists():
+        began = time.perf_counter()
+        found = judge(run.encoder(step), run.autoencoder(step))
+        found["judge_seconds"] = time.perf_counter() - began
+        with atomic_file(path) as temporary:
+            temporary.write_text(json.dumps(found, indent=1))
+    return json.loads(path.read_text())
+
+
+def _device() -> torch.device:
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")

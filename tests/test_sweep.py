@@ -1,0 +1,253 @@
+"""A sweep ends with the same table, however often it dies and whoever works on it."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from dasheng_lib.cli import main
+from dasheng_lib.errors import UserError
+from dasheng_lib.sweep.engine import chosen, work, work_in_parallel, work_on_cluster
+from dasheng_lib.sweep.grid import read_grid
+from dasheng_lib.sweep.judge import few_labels
+from dasheng_lib.sweep.table import SweepTable
+
+SWEEPS = Path(__file__).parents[1] / "data_manifests" / "sweeps"
+SMALL = """
+base: {preset: 12x1x2, corpus: synthetic, steps: 4, batch: 4, clip_seconds: 0.3}
+arms:
+  mask: {mask_ratio: [0.25]}
+  width: {preset: [8x1x2]}
+judged_at: [0.5, 1]
+protocol: {corpora: [synthetic], tasks: [syn_vowel, syn_event], seconds: 0.5, few: 2}
+"""
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory):
+    path = tmp_path_factory.mktemp("grid") / "small.yml"
+    path.write_text(SMALL)
+    return path
+
+
+@pytest.fixture(scope="module")
+def whole(path, tmp_path_factory):
+    """The folder of a sweep that nothing interrupted."""
+    folder = tmp_path_factory.mktemp("whole")
+    assert work(read_grid(path), folder, progress=False) == []
+    return folder
+
+
+def table(folder):
+    return (folder / "sweep.csv").read_bytes()
+
+
+def grid_of(tmp_path, text):
+    path = tmp_path / "grid.yml"
+    path.write_text(text)
+    return read_grid(path)
+
+
+def test_a_grid_names_each_run_once_and_says_what_it_changes(tmp_path):
+    grid = grid_of(
+        tmp_path,
+        """
+base: {preset: 24x2x2, mask_ratio: 0.75, seed: 0}
+arms:
+  mask: {mask_ratio: [0.5, 0.75]}
+  seeds: {seed: [0, 1], mask_ratio: [0.5, 0.75]}
+  clip: [{clip_seconds: 1.0, batch: 32}, {clip_seconds: [0.5]}]
+""",
+    )
+    assert {t.run: t.factor for t in grid.trials} == {
+        "base": "base",
+        "mask_ratio-0.5": "mask+seeds",
+        "seed-1": "seeds",
+        "mask_ratio-0.5.seed-1": "seeds",
+        "batch-32.clip_seconds-1.0": "clip",
+        "clip_seconds-0.5": "clip",
+    }
+    by_name = {t.run: t.config for t in grid.trials}
+    assert by_name["seed-1"].train.seed == 1 and by_name["seed-1"].mask_ratio == 0.75
+    assert by_name["batch-32.clip_seconds-1.0"].batch == 32
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("base: {presett: nano}", "presett"),
+        ("base: {preset: giant}", "giant"),
+        ("base: {mask_ratio: 2}", "mask"),
+        ("base: {data: 0}", "share"),
+        ("base: {}\nshares: [1]", "shares"),
+        ("base: {}\narms: {a: 3}", "arm a"),
+        ("base: {}\nprotocol: {neighbours: 3}", "neighbours"),
+        ("base: [", "YAML"),
+        ("[]", "base"),
+    ],
+)
+def test_a_grid_that_cannot_be_is_named(tmp_path, text, said):
+    with pytest.raises(UserError, match=said):
+        grid_of(tmp_path, text)
+
+
+def test_the_recorded_grid_is_as_large_as_it_must_be():
+    grid = read_grid(SWEEPS / "desk.yml")
+    assert len(grid.trials) >= 40
+    arms = {arm for trial in grid.trials for arm in trial.factor.split("+")}
+    assert {"mask", "width", "depth", "data", "clip", "steps", "mask-small"} <= arms
+    base = grid.trials[0]
+    assert [s * 14 / base.config.train.steps for s in base.steps[2:6]] == [1, 2, 4, 6]
+    ratios = {
+        size: {t.config.mask_ratio for t in grid.trials if t.config.preset == size}
+        for size in ("192x4x3", "96x4x3")
+    }
+    assert min(map(len, ratios.values())) >= 7
+
+
+def test_every_row_says_what_it_is_and_how_good(whole):
+    rows = pd.read_csv(whole / "sweep.csv")
+    assert rows.groupby("run", sort=False)["step"].apply(list).to_dict() == {
+        "base": [0, 2, 4],
+        "mask_ratio-0.25": [0, 2, 4],
+        "preset-8x1x2": [0, 2, 4],
+    }
+    assert not rows.isna().any(axis=None)
+    assert (rows["rankme"] <= rows["width"]).all() and (rows["rankme"] >= 1).all()
+    scores = rows.filter(regex="quality|linear:|knn:|few:")
+    assert scores.to_numpy().min() >= 0 and scores.to_numpy().max() <= 1
+    parts = rows[["quality_speech", "quality_environment"]].mean(axis=1)
+    assert rows["quality"].to_numpy() == pytest.approx(parts.to_numpy())
+    # Under one set of masks the untrained autoencoder has one loss, whatever it will be hidden.
+    first = rows[rows["step"] == 0].set_index("run")
+    assert first.at["base", "loss"] == pytest.approx(first.at["mask_ratio-0.25", "loss"], rel=1e-3)
+    assert rows["flops"].is_unique is False and (rows.loc[rows["step"] == 0, "flops"] == 0).all()
+    runs = pd.read_csv(whole / "runs.csv")
+    assert (runs["end"] == "finished").all() and runs["provenance"].str.contains("commit").all()
+    assert not list((whole / "runs").rglob("step-*"))  # tidied
+
+
+def test_a_finished_sweep_does_nothing_again(whole, path):
+    before = {p: p.stat().st_mtime_ns for p in whole.rglob("*.csv")}
+    work(read_grid(path), whole, progress=False)
+    assert before == {p: p.stat().st_mtime_ns for p in whole.rglob("*.csv")}
+
+
+def test_killed_at_any_file_and_restarted_it_ends_with_the_same_table(path, whole, tmp_path):
+    touches = [2, 3, 5, 7, 8, 9, 10]  # of the files that are left each time
+    done = subprocess.run(
+        [sys.executable, Path(__file__).with_name("killed_sweep.py"), path, tmp_path]
+        + [str(touch) for touch in touches],
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    deaths = [int(word) for word in done.stdout.split()]
+    assert deaths.count(-signal.SIGKILL) >= 5 and deaths[-1] == 0
+    assert table(tmp_path) == table(whole)
+
+
+def test_two_workers_never_write_a_run_twice(path, whole, tmp_path, monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    work_in_parallel(path, tmp_path, None, 2)
+    rows = pd.read_csv(tmp_path / "sweep.csv")
+    assert not rows.duplicated(["run", "step"]).any()
+    pd.testing.assert_frame_equal(rows, pd.read_csv(whole / "sweep.csv"), rtol=1e-5)
+
+
+def test_a_run_in_other_hands_is_left_alone(path, tmp_path):
+    from filelock import FileLock
+
+    place = tmp_path / "runs" / "base"
+    place.mkdir(parents=True)
+    with FileLock(place / ".trial.lock"):
+        assert work(read_grid(path), tmp_path, ["base"], progress=False) == ["base"]
+    assert not (tmp_path / "sweep.csv").exists()
+
+
+def test_rows_of_a_run_are_written_once_and_in_the_order_of_the_grid(tmp_path):
+    written = SweepTable(tmp_path, ["a", "b", "c"])
+    for run in ("c", "a", "c", "b"):
+        written.add([{"run": run, "step": s, "x": 1.5} for s in (0, 5)], {"run": run, "end": "x"})
+    rows = pd.read_csv(tmp_path / "sweep.csv")
+    assert list(rows["run"]) == ["a", "a", "b", "b", "c", "c"]
+    assert list(rows["step"]) == [0, 5] * 3 and written.done() == {"a", "b", "c"}
+
+
+def test_a_diverged_run_has_the_rows_it_came_to(path, tmp_path, monkeypatch):
+    from dasheng_lib import runs
+
+    pretrain = runs.pretrain
+
+    def breaks(*arguments):
+        for record in pretrain(*arguments):
+            if record.step == 3:
+                raise FloatingPointError("loss nan at step 3")
+            yield record
+
+    monkeypatch.setattr(runs, "pretrain", breaks)
+    work(read_grid(path), tmp_path, ["base"], progress=False)
+    assert list(pd.read_csv(tmp_path / "sweep.csv")["step"]) == [0, 2]
+    assert list(pd.read_csv(tmp_path / "runs.csv")["end"]) == ["diverged"]
+
+
+def test_the_probe_with_few_labels_sees_few():
+    import numpy as np
+
+    rng = np.random.default_rng(0)
+    labels = np.repeat(["a", "b"], 50)
+    features = rng.standard_normal((100, 4)) + 3 * (labels == "b")[:, None]
+    right = few_labels(2)(features, labels, features) == labels
+    assert right.mean() > 0.7
+    seen = []
+    import dasheng_lib.sweep.judge as judge
+
+    def spy(train_ND, onehot_NC, test_MD):
+        seen.append(onehot_NC.sum(0))
+        return np.zeros((len(test_MD), onehot_NC.shape[1]))
+
+    original = judge.classifiers.logistic
+    try:
+        judge.classifiers.logistic = lambda: spy
+        few_labels(3)(features, labels, features)
+    finally:
+        judge.classifiers.logistic = original
+    assert list(seen[0]) == [3, 3]
+
+
+def test_patterns_choose_runs(path):
+    grid = read_grid(path)
+    assert chosen(grid, None) == ["base", "mask_ratio-0.25", "preset-8x1x2"]
+    assert chosen(grid, ["mask*", "base"]) == ["base", "mask_ratio-0.25"]
+    with pytest.raises(UserError, match="base"):
+        chosen(grid, ["width*"])
+
+
+def test_the_command_tells_the_cost_first_and_does_nothing_without_a_folder(path, capsys):
+    assert main(["sweep", str(path), "--dry-run"]) == 0
+    assert "3 of 3 runs are left" in capsys.readouterr().out
+    assert main(["sweep", str(path)]) == 2
+    assert "--out" in capsys.readouterr().err
+
+
+def test_the_command_records_a_finished_sweep(path, whole, tmp_path, capsys):
+    record = tmp_path / "kept"
+    assert main(["sweep", str(path), "--out", str(whole), "--record", str(record)]) == 0
+    rows = pd.read_csv(tmp_path / "kept.csv")
+    pd.testing.assert_frame_equal(rows, pd.read_csv(whole / "sweep.csv"), rtol=1e-5)
+    assert "commits" in (tmp_path / "kept.json").read_text()
+    assert (tmp_path / "kept_runs.csv").exists()
+
+
+def test_jobs_of_a_cluster_share_the_folder(path, whole, tmp_path):
+    pytest.importorskip("submitit")
+    jobs = work_on_cluster(path, tmp_path, None, 1, cluster="debug")
+    assert [job.result() for job in jobs] == [[]]
+    pd.testing.assert_frame_equal(
+        pd.read_csv(tmp_path / "sweep.csv"), pd.read_csv(whole / "sweep.csv"), rtol=1e-5
+    )
