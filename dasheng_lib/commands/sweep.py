@@ -44,7 +44,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--dry-run", action="store_true", help="time a few steps of each kind, and stop there"
     )
     parser.add_argument(
-        "--keep-weights", action="store_true", help="keep the weights of all judged steps"
+        "--keep-weights",
+        action="store_true",
+        help="keep weights and embeddings of all judged steps",
     )
     parser.add_argument(
         "--record", type=Path, help="keep the table as FILE.csv, with its origin as FILE.json"

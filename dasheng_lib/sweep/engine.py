@@ -165,5 +165,5 @@ def _mine(place: Path) -> Iterator[bool]:
 
 
 def _tidy(place: Path) -> None:
-    for path in place.glob("step-*.safetensors"):
+    for path in (*place.glob("step-*.safetensors"), *place.glob("judged-*.npy")):
         path.unlink()

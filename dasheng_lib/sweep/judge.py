@@ -6,11 +6,13 @@ import zlib
 from collections.abc import Callable
 from copy import copy
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from dasheng_lib import classifiers, probes
+from dasheng_lib.cache import atomic_file
 from dasheng_lib.corpora import load_corpus
 from dasheng_lib.corpora.corpus import Corpus
 from dasheng_lib.corpora.prepared import prepare
@@ -65,8 +67,13 @@ class Judge:
         crops = Crops(held, protocol.seconds, 32)
         self.exam = [crops.batch(step) for step in range(LOSS_CROPS // 32)]
 
-    def __call__(self, encoder: AudioEncoder, model: MaskedAutoencoder) -> dict[str, float]:
+    def __call__(
+        self, encoder: AudioEncoder, model: MaskedAutoencoder, keep: Path | None = None
+    ) -> dict[str, float]:
         """Ranks, scores and losses of one checkpoint.
+
+        Args:
+            keep: file (.npy) for the embeddings that the ranks are of.
 
         Returns:
             ``rankme, rankme_centred, rankme_corrected`` (for a finite number of rows); a column
@@ -79,6 +86,9 @@ class Judge:
             compute_embeddings(encoder, corpus, np.arange(len(corpus)), progress=False)
             for corpus in self.corpora
         ]
+        if keep:
+            with atomic_file(keep) as temporary, temporary.open("wb") as file:
+                np.save(file, features[0])
         return {
             **self._ranks(features[0]),
             **self._scores(features),

@@ -124,7 +124,7 @@ def _judged(run: Run, step: int, path: Path, judge: Judge) -> dict[str, float]:
     """What the judge said about a step: from the file, or asked now."""
     if not path.exists():
         began = time.perf_counter()
-        found = judge(run.encoder(step), run.autoencoder(step))
+        found = judge(run.encoder(step), run.autoencoder(step), path.with_suffix(".npy"))
         found["judge_seconds"] = time.perf_counter() - began
         with atomic_file(path) as temporary:
             temporary.write_text(json.dumps(found, indent=1))
