@@ -174,9 +174,17 @@ def _other_front_end(weights: Mapping[str, Tensor]) -> list[str]:
     ]
 
 
+def _is_safetensors(path: Path) -> bool:
+    """By content: the cache of Hugging Face stores files under their hash, without a suffix."""
+    with path.open("rb") as file:
+        head = file.read(9)
+    # Length of a JSON header, then the header itself; archives and pickles begin otherwise.
+    return head[8:] == b"{" and int.from_bytes(head[:8], "little") < path.stat().st_size
+
+
 def _read_tensors(path: Path) -> Any:
     try:
-        if path.suffix == ".safetensors":
+        if _is_safetensors(path):
             return dict(safetensors.torch.load_file(path))
         # train.py upstream keeps a pathlib.Path in its config; a path is data, not code.
         allowed = [

@@ -84,11 +84,14 @@ def test_every_layout_gives_the_same_encoder(encoder, weights, tmp_path, layout)
         assert torch.equal(read(wave()), encoder(wave()))
 
 
-@pytest.mark.parametrize("suffix", ["bin", "safetensors"])
-def test_hugging_face_and_bare_files(weights, tmp_path, suffix):
-    """They say no number of heads: a width of 64 a head, as in all published sizes but one."""
-    path = tmp_path / f"model.{suffix}"
-    save = torch.save if suffix == "bin" else safetensors.torch.save_file
+@pytest.mark.parametrize("name", ["model.bin", "model.safetensors", "9f86d081", "as.bin"])
+def test_hugging_face_and_bare_files(weights, tmp_path, name):
+    """They say no number of heads: a width of 64 a head, as in all published sizes but one.
+
+    What kind of file it is shows in its content, not in its name.
+    """
+    path = tmp_path / name
+    save = torch.save if name == "model.bin" else safetensors.torch.save_file
     save({**prefixed(weights, "encoder."), **HEAD}, path)
     hugging_face = load_published(path, heads=4)
     save(dict(weights), path)
