@@ -133,11 +133,15 @@ def restore_state(
 
 
 def mean_over(value: torch.Tensor) -> torch.Tensor:
-    """The mean of a scalar over all processes."""
+    """The mean of a tensor over all processes."""
+    return sum_over(value) / dist.get_world_size() if dist.is_initialized() else value
+
+
+def sum_over(value: torch.Tensor) -> torch.Tensor:
+    """The sum of a tensor over all processes."""
     if dist.is_initialized():
         value = value.detach().clone()
         dist.all_reduce(value)
-        value /= dist.get_world_size()
     return value
 
 

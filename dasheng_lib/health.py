@@ -1,16 +1,32 @@
-"""Is a pretraining run well: a loss that can be compared, and what the loss does not show."""
+"""Is a pretraining run well: a loss that can be compared, and what the loss does not show.
+
+Besides loss and rank, a family reports what it has of these. Normal is what a run reports that has
+left its first twentieth behind; anything else is said by :func:`warning` and :func:`verdict`.
+
+=============== ==================================================== =====================
+column          what                                                 normal
+=============== ==================================================== =====================
+explained       1 - pretext loss / pretext loss of knowing nothing   0.02 to 0.97, rising
+rankme_centred  directions that clips differ in                      3 or more
+accuracy        share of hidden places that are answered right       above ``majority``
+majority        the same for always giving the best fixed answer     (for comparison)
+perplexity      effective number of codes among the targets          (depends on ``use``)
+use             ``perplexity`` as a share of all codes               0.1 or more
+answers         effective share of codes among the answers           0.02 or more
+=============== ==================================================== =====================
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 
 import numpy as np
 import pandas as pd
 import torch
 from torch import nn
 
-from dasheng_lib.distributed import World, gather_rows, mean_over
-from dasheng_lib.mae import MaskedAutoencoder, masked_mse
+from dasheng_lib.distributed import World, gather_rows, mean_over, sum_over
+from dasheng_lib.objectives import Objective
 from dasheng_lib.rank import RankMe
 from dasheng_lib.train import mask_noise
 
@@ -24,13 +40,14 @@ class Validation:
     Attributes:
         step: optimizer steps taken.
         loss: mean over hidden tokens, as in training.
-        explained: share of the target's variance that the prediction explains, at most 1;
-            0 is what predicting nothing explains.
+        explained: 1 - the pretext task's loss over that of knowing nothing, at most 1. Of a
+            masked autoencoder it is the share of the target's variance that is explained.
         rankme, rankme_centred: of the encoder's mean tokens with nothing hidden. With few crops
             they read low; compare them within a run.
         crops: that it was computed from.
         hours: audio trained on so far.
         speed: hours of audio trained on in an hour, since the last validation.
+        health: what else the family reports, see the table above.
     """
 
     step: int
@@ -41,12 +58,19 @@ class Validation:
     crops: int
     hours: float
     speed: float
+    health: dict[str, float] = field(default_factory=dict)
+
+    def row(self) -> dict[str, float]:
+        """All of it, a column a number."""
+        columns = asdict(self)
+        health = columns.pop("health")
+        return columns | health
 
 
 @torch.no_grad()
 def validate(
     parallel: nn.Module,
-    model: MaskedAutoencoder,
+    model: Objective,
     batches: list[np.ndarray],
     world: World,
     **facts: float,
@@ -59,57 +83,104 @@ def validate(
     """
     model.eval()
     ranks = RankMe(model.encoder.dim)
-    loss = nothing = torch.zeros((), device=world.device)
+    loss = pretext = nothing = torch.zeros((), device=world.device)
+    tally: dict[str, torch.Tensor] = {}
     for number, wave in enumerate(batches):
         B, N = wave.shape
         noise = mask_noise(model, B * world.size, N, MASK_SEED, number)
-        noise_BG = noise[world.rank * B : (world.rank + 1) * B].to(world.device)
+        noise = noise[world.rank * B : (world.rank + 1) * B].to(world.device)
         wave_BN = torch.from_numpy(wave).to(world.device)
-        out = parallel(wave_BN, noise=noise_BG)
-        zero_BTP = torch.zeros_like(out.target_BTP)
+        out = parallel(wave_BN, noise=noise)
         loss = loss + out.loss / len(batches)
-        nothing = nothing + masked_mse(zero_BTP, out.target_BTP, out.mask_BT) / len(batches)
+        pretext = pretext + out.pretext / len(batches)
+        nothing = nothing + out.nothing / len(batches)
+        for name, count in out.tally.items():
+            tally[name] = tally.get(name, 0) + count.double()
         ranks.update(gather_rows(model.summaries(wave_BN).float()).cpu())
     model.train()
-    loss, nothing = mean_over(loss).item(), mean_over(nothing).item()
-    explained = 1 - loss / nothing if nothing else 0.0
-    rank, centred = ranks.compute(), ranks.compute(centred=True)
+    loss, pretext, nothing = (mean_over(value).item() for value in (loss, pretext, nothing))
     return Validation(
         loss=loss,
-        explained=explained,
-        rankme=rank,
-        rankme_centred=centred,
+        explained=1 - pretext / nothing if nothing else 0.0,
+        rankme=ranks.compute(),
+        rankme_centred=ranks.compute(centred=True),
         crops=ranks.count,
+        health=model.health({name: sum_over(count).cpu() for name, count in tally.items()}),
         **facts,
     )
 
 
-def warning(history: pd.DataFrame, steps: int) -> str:
+def warning(history: pd.DataFrame, steps: int, first: int = 0) -> str:
     """What looks wrong after the last row of a run's validations; empty if nothing does.
 
     Args:
-        history: a row a :class:`Validation`.
+        history: rows of :class:`Validation`.
         steps: of the whole run; the first twentieth is left in peace.
+        first: step after which the present task began, if a run has several; what was before is
+            not compared, and a twentieth from here on is left in peace.
     """
-    last = history.iloc[-1]
-    if last["step"] < steps / 20:
+    if history["step"].iloc[-1] - first < steps / 20:
         return ""
-    if last["loss"] < 0.02:
-        return "the loss is next to nothing: the target carries no information; look at the audio"
-    if last["explained"] < 0.02:
-        return (
+    return next((said for _, said in findings(history[history["step"] > first])), "")
+
+
+def verdict(history: pd.DataFrame) -> str:
+    """What became of a run, by its validations: one word for a table.
+
+    ``"healthy"``, ``"collapsed"`` (the task or the embedding has become trivial), ``"untaught"``
+    (no better than knowing nothing) or ``"unstable"`` (it was clearly better before).
+    """
+    return next((kind for kind, _ in findings(history)), "healthy")
+
+
+def findings(history: pd.DataFrame) -> list[tuple[str, str]]:
+    """What is not normal in the last row, worst first: verdict and sentence."""
+    last, best = history.iloc[-1], history["explained"].max()
+    explained, rank = last["explained"], last["rankme_centred"]
+    # Not every family reports all of these, and nothing is above or below NaN.
+    accuracy, majority, perplexity, use, answers = (
+        last.get(name, np.nan) for name in ("accuracy", "majority", "perplexity", "use", "answers")
+    )
+    slower = "lower the learning rate"
+    checks = [
+        (
+            last["loss"] < 0.02,
+            "collapsed",
+            "the loss is next to nothing: the target carries no information; look at the audio",
+        ),
+        (
+            explained > 0.97,
+            "collapsed",
+            f"collapse: {explained:.0%} of the task is solved, so it asks for nothing; {slower}",
+        ),
+        (
+            use < 0.1,
+            "collapsed",
+            f"collapse: the targets use {perplexity:.1f} codes, {use:.0%} of all; {slower}",
+        ),
+        (
+            explained < 0.02,
+            "untaught",
             "nothing is learned: less than 2 % of the target's variance is explained; "
-            "look at the audio, or try another learning rate"
-        )
-    if last["rankme_centred"] < 3:
-        return (
-            f"collapse: all clips lie along {last['rankme_centred']:.1f} directions; "
-            "lower the learning rate"
-        )
-    best = history["explained"].max()
-    if last["explained"] < best - 0.1:
-        return (
-            f"the explained variance fell from {best:.2f} to {last['explained']:.2f}: "
-            "lower the learning rate, or go back to a kept step"
-        )
-    return ""
+            "look at the audio, or try another learning rate",
+        ),
+        (
+            accuracy <= majority,
+            "untaught",
+            f"nothing is learned: {accuracy:.1%} of the answers are right, and {majority:.1%} "
+            "would be by always giving the same; try another learning rate",
+        ),
+        (rank < 3, "collapsed", f"collapse: all clips lie along {rank:.1f} directions; {slower}"),
+        (
+            answers < 0.02,
+            "collapsed",
+            f"collapse: the answers use {answers:.1%} of the codes; {slower}",
+        ),
+        (
+            explained < best - 0.1,
+            "unstable",
+            f"the explained variance fell from {best:.2f} to {explained:.2f}: "
+            f"{slower}, or go back to a kept step",
+        ),
+    ]
+    return [(kind, said) for wrong, kind, said in checks if wrong]

@@ -6,14 +6,23 @@ d decoder width.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
 from dasheng_lib.masking import group_mask
-from dasheng_lib.model import LAYER_NORM_EPS, PATCH, Block, Encoder, patches, through
+from dasheng_lib.model import (
+    LAYER_NORM_EPS,
+    PATCH,
+    Block,
+    Encoder,
+    patches,
+    through,
+    token_count,
+)
 
 
 @dataclass(frozen=True)
@@ -72,6 +81,7 @@ class MAEOutput:
         prediction_BTP, target_BTP: patches in normalised units; the loss compares them where
             ``mask_BT`` is True.
         mean_BT1, scale_BT1: ``prediction * scale + mean`` is a patch in dB.
+        tally: empty, see :mod:`dasheng_lib.objectives`.
     """
 
     loss: Tensor
@@ -82,10 +92,23 @@ class MAEOutput:
     target_BTP: Tensor
     mean_BT1: Tensor
     scale_BT1: Tensor
+    tally: dict[str, Tensor] = field(default_factory=dict)
+
+    @property
+    def pretext(self) -> Tensor:
+        """The loss."""
+        return self.loss
+
+    @property
+    def nothing(self) -> Tensor:
+        """The loss if every prediction were 0."""
+        return masked_mse(torch.zeros_like(self.target_BTP), self.target_BTP, self.mask_BT)
 
 
 class MaskedAutoencoder(nn.Module):
     """Encoder, decoder and loss of Dasheng's pretraining (section 2.2)."""
+
+    family = "dasheng"
 
     def __init__(self, encoder: Encoder, config: MAEConfig | None = None) -> None:
         super().__init__()
@@ -101,6 +124,28 @@ class MaskedAutoencoder(nn.Module):
             ValueError: no such size.
         """
         return cls(Encoder.preset(name), decoder_config(name))
+
+    @property
+    def blocks(self) -> list[nn.Module]:
+        """All transformer blocks."""
+        return [*self.encoder.blocks, *self.decoder.blocks]
+
+    def recompute(self, recompute: bool) -> None:
+        """Whether the backward pass computes blocks again, to save memory."""
+        self.encoder.recompute = self.decoder.recompute = recompute
+
+    def calibrate(self, waves: Iterable[Tensor]) -> None:
+        """Set the input norm from a few batches."""
+        self.encoder.calibrate(waves)
+
+    def draw(self, B: int, N: int, generator: torch.Generator, progress: float = 1.0) -> Tensor:
+        """The ``noise`` of one step, a row a clip, see :func:`dasheng_lib.masking.group_mask`."""
+        T = token_count(N)
+        return torch.rand(B, T // min(self.config.group, T), generator=generator)
+
+    def health(self, tally: dict[str, Tensor]) -> dict[str, float]:
+        """Nothing that ``pretext`` and ``nothing`` do not say."""
+        return {}
 
     def summaries(self, wave_BN: Tensor) -> Tensor:
         """The encoder's mean token of each clip with nothing hidden, ``[B, D]``."""

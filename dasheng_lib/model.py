@@ -7,6 +7,7 @@ H heads. Published weights fit this module by :func:`dasheng_lib.checkpoint.load
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Literal
@@ -159,6 +160,21 @@ class Encoder(nn.Module):
         if lengths is not None and not own:
             return self._masked(patch_BTP, lengths // TOKEN_SAMPLES)[:, :T]
         return self._packed(patch_BTP, lengths)[:, :T]
+
+    @torch.no_grad()
+    def calibrate(self, waves: Iterable[Tensor]) -> None:
+        """Set the running statistics of the input norm to those of a few batches ``[B, N]``.
+
+        Upstream starts them at 0 and 1 and lets them drift there at 1 % a step. That is far from
+        dB for hundreds of steps, in which an evaluated encoder sees numbers it was never trained
+        on; and it would make "untrained" a straw man.
+        """
+        norm = self.norm_in.train()
+        norm.reset_running_stats()
+        norm.momentum, momentum = None, norm.momentum  # None: plain average over the batches
+        for wave_BN in waves:
+            norm(self.log_mel(wave_BN))
+        norm.momentum = momentum
 
     def tokens(self, samples: int) -> int:
         """Tokens of a clip of this length; with ``"cut"`` every piece has its own."""

@@ -107,7 +107,7 @@ class RunFolder:
     def validated(self, found: health.Validation, steps: int) -> str:
         """Write a validation, and return the warning that it gives cause for, or ""."""
         path = self.path / "validation.csv"
-        _append(path, [asdict(found)])
+        _append(path, [found.row()])
         return health.warning(pd.read_csv(path), steps)
 
     def snapshot(self, model: MaskedAutoencoder, weights: dict[str, Tensor], step: int) -> None:

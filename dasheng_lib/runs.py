@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Protocol
 import numpy as np
 import pandas as pd
 import torch
-from torch import nn
+from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from dasheng_lib.cache import artefact
@@ -35,6 +36,7 @@ from dasheng_lib.errors import UserError
 from dasheng_lib.health import validate
 from dasheng_lib.mae import MaskedAutoencoder
 from dasheng_lib.model import Encoder
+from dasheng_lib.objectives import Objective
 from dasheng_lib.run_config import RunConfig
 from dasheng_lib.run_folder import RunFolder
 from dasheng_lib.train import make_optimizer, pretrain
@@ -202,7 +204,7 @@ def pretrain_into(
         state = files.load() if world.first else None
         start, before = agree((state["step"], state["seconds"]) if state else (0, 0.0))
         if start == 0:
-            calibrate(model.encoder, data, world.device, rows)
+            model.calibrate(_first_batches(data, world.device, rows))
             if world.first:
                 files.snapshot(model, model.state_dict(), 0)
         parallel = _set_up(model, world, execution)
@@ -259,31 +261,18 @@ def new_model(config: RunConfig) -> MaskedAutoencoder:
         return MaskedAutoencoder(Encoder.preset(config.preset), config.mae)
 
 
-@torch.no_grad()
-def calibrate(
-    encoder: Encoder, data: Batches, device: torch.device, rows: slice | None = None
-) -> None:
-    """Set the running statistics of the input norm from a few batches.
-
-    Upstream starts them at 0 and 1 and lets them drift there at 1 % a step. That is far from dB
-    for hundreds of steps, in which an evaluated encoder sees numbers it was never trained on;
-    and it would make "untrained" a straw man.
-    """
-    norm = encoder.norm_in.train()
-    norm.reset_running_stats()
-    norm.momentum, momentum = None, norm.momentum  # None: plain average over the batches
+def _first_batches(data: Batches, device: torch.device, rows: slice) -> Iterator[Tensor]:
+    """This process's rows of the batches that a model is calibrated on."""
     for step in range(CALIBRATION_BATCHES):
-        norm(encoder.log_mel(torch.from_numpy(data.batch(step, rows)).to(device)))
-    norm.momentum = momentum
+        yield torch.from_numpy(data.batch(step, rows)).to(device)
 
 
-def _set_up(model: MaskedAutoencoder, world: World, execution: Execution) -> nn.Module:
-    blocks = [*model.encoder.blocks, *model.decoder.blocks]
-    model.encoder.recompute = model.decoder.recompute = execution.recompute
+def _set_up(model: Objective, world: World, execution: Execution) -> nn.Module:
+    model.recompute(execution.recompute)
     if execution.compile:
-        for block in blocks:
+        for block in model.blocks:
             block.compile()
-    return spread(model, blocks, world, execution.strategy)
+    return spread(model, model.blocks, world, execution.strategy)
 
 
 def _exam(held: Batches | None, config: RunConfig, rows: slice) -> list[np.ndarray]:

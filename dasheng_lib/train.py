@@ -20,8 +20,7 @@ from torch import Tensor, nn
 
 from dasheng_lib.distributed import World, mean_over
 from dasheng_lib.errors import UserError
-from dasheng_lib.mae import MaskedAutoencoder
-from dasheng_lib.model import token_count
+from dasheng_lib.objectives import Objective
 
 
 @dataclass(frozen=True)
@@ -127,18 +126,21 @@ def mask_generator(seed: int, step: int, device: torch.device) -> torch.Generato
     return torch.Generator(device).manual_seed(int(state) >> 1)
 
 
-def mask_noise(model: MaskedAutoencoder, B: int, N: int, seed: int, step: int) -> Tensor:
-    """What :func:`dasheng_lib.masking.group_mask` sorts in one step, for the whole batch.
+def mask_noise(
+    model: Objective, B: int, N: int, seed: int, step: int, progress: float = 1.0
+) -> Tensor:
+    """All the chance of one step, for the whole batch: ``model.draw`` from seed and step.
 
     Drawn in every process alike, so that a row's mask does not depend on who computes it.
+
+    Args:
+        progress: share of the training that lies behind this step.
     """
-    T = token_count(N)
-    groups = T // min(model.config.group, T)
-    return torch.rand(B, groups, generator=mask_generator(seed, step, torch.device("cpu")))
+    return model.draw(B, N, mask_generator(seed, step, torch.device("cpu")), progress)
 
 
 def pretrain(
-    model: MaskedAutoencoder,
+    model: Objective,
     batch: Callable[[int], np.ndarray],
     config: TrainConfig,
     optimizer: torch.optim.Optimizer | None = None,
@@ -149,7 +151,7 @@ def pretrain(
     """Train ``model`` in place, a record a step.
 
     Args:
-        model: on the device to train on.
+        model: of any family, on the device to train on.
         batch: from a step (from 0) to this process's rows of it, float32 [B, N].
         config: how to train.
         optimizer: by default a new AdamW; hand one in, with ``start``, to go on with a run.
@@ -178,21 +180,21 @@ def pretrain(
                 f"{B} rows do not divide into {config.accumulate} equal parts: choose a batch and "
                 "a number of parts that do."
             )
-        noise = mask_noise(model, B * world.size, N, config.seed, step)
-        noise_BG = noise[world.rank * B : (world.rank + 1) * B]
+        noise = mask_noise(model, B * world.size, N, config.seed, step, step / config.steps)
+        noise = noise[world.rank * B : (world.rank + 1) * B]
         optimizer.zero_grad(set_to_none=True)
         loss = torch.zeros((), device=world.device)
         parts = list(
             zip(
                 wave_BN.to(world.device, non_blocking=True).chunk(config.accumulate),
-                noise_BG.to(world.device).chunk(config.accumulate),
+                noise.to(world.device).chunk(config.accumulate),
                 strict=True,
             )
         )
-        for part, (wave_bN, noise_bG) in enumerate(parts, 1):
+        for part, (wave_bN, noise_b) in enumerate(parts, 1):
             with sums_later(parallel, part < len(parts)):
                 with torch.autocast(world.device.type, torch.bfloat16, half):
-                    share = parallel(wave_bN, noise=noise_bG).loss / len(parts)
+                    share = parallel(wave_bN, noise=noise_b).loss / len(parts)
                 share.backward()
             loss += share.detach()
         norm = torch.nn.utils.clip_grad_norm_(model.parameters(), config.clip_norm or math.inf)
