@@ -10,6 +10,7 @@ from functools import lru_cache
 
 import numpy as np
 
+from dasheng_lib.audio import played
 from dasheng_lib.corpora.corpus import Corpus
 
 
@@ -31,6 +32,8 @@ class Crops:
         even: what counts alike. ``"seconds"``: a clip gives as many crops as it holds.
             ``"clips"``: one crop each. ``"domains"``: one crop each, and clips of smaller domains
             again until every domain gives as many crops as the largest.
+        speed: a clip is played up to this many times faster or slower, evenly drawn on a
+            logarithmic scale; pitch changes with it, so that few talkers become many. 1: as it is.
     """
 
     def __init__(
@@ -41,13 +44,17 @@ class Crops:
         seed: int = 0,
         short: str = "fill",
         even: str = "seconds",
+        speed: float = 1.0,
     ) -> None:
         if short not in ("fill", "pad"):
             raise ValueError(f"short is 'fill' or 'pad', not {short!r}")
         if even not in ("seconds", "clips", "domains"):
             raise ValueError(f"even is 'seconds', 'clips' or 'domains', not {even!r}")
+        if not 1.0 <= speed <= 4.0:
+            raise ValueError(f"speed is 1 to 4, not {speed}")
         self.name, self.digest = corpus.name, corpus.digest
         self.corpus, self.batch_size, self.seed, self.short = corpus, batch, seed, short
+        self.speed = speed
         self.samples = round(seconds * corpus.sample_rate)
         lengths = corpus.clips["samples"].to_numpy()
         domains = corpus.clips["domain"].to_numpy()
@@ -100,10 +107,18 @@ class Crops:
         rng = np.random.default_rng(key)
         clip = self._clip[crop]
         start = self._part[crop] * self.samples + rng.integers(self._slack[clip] + 1)
-        wave = self.corpus.wave(clip)[start : start + self.samples]
-        out[: len(wave)] = wave
-        filled, fillers = len(wave), self._fillers[self._domain[clip]]
-        while filled < self.samples and self.short == "fill" and len(fillers):
-            wave = self.corpus.wave(rng.choice(fillers))[: self.samples - filled]
+        wave, filled = self.corpus.wave(clip)[start:], 0
+        fillers = self._fillers[self._domain[clip]]
+        while True:
+            wave = self._played(wave, self.samples - filled, rng)
             out[filled : filled + len(wave)] = wave
             filled += max(len(wave), 1)
+            if filled >= self.samples or self.short == "pad" or not len(fillers):
+                return
+            wave = self.corpus.wave(rng.choice(fillers))
+
+    def _played(self, wave: np.ndarray, samples: int, rng: np.random.Generator) -> np.ndarray:
+        if self.speed == 1.0 or not len(wave):
+            return wave[:samples]
+        limit = np.log(self.speed)
+        return played(wave, float(np.exp(rng.uniform(-limit, limit))), samples)

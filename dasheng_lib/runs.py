@@ -161,18 +161,28 @@ def batches_of(corpus: Corpus, config: RunConfig) -> tuple[Crops, Crops | None]:
     Raises:
         UserError: nothing fits into the share that is held out.
     """
-
-    def crops(part: Corpus, seed: int) -> Crops:
-        return Crops(part, config.clip_seconds, config.batch, seed, config.short, config.even)
-
     if not config.hold_out:
-        return crops(corpus, config.train.seed), None
+        return crops_of(corpus, config), None
     rest, held = hold_out(corpus, config.hold_out)
     if not len(held):
         raise UserError(
             f"No group of {corpus.name} is as short as {config.hold_out:g} of it: hold out more."
         )
-    return crops(rest, config.train.seed), crops(held, 0)
+    exam = replace(config, speed=1.0, train=replace(config.train, seed=0))
+    return crops_of(rest, config), crops_of(held, exam)
+
+
+def crops_of(corpus: Corpus, config: RunConfig) -> Crops:
+    """The crops of a corpus that a configuration asks for."""
+    return Crops(
+        corpus,
+        config.clip_seconds,
+        config.batch,
+        config.train.seed,
+        config.short,
+        config.even,
+        config.speed,
+    )
 
 
 def pretrain_into(

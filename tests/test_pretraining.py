@@ -10,6 +10,7 @@ import torch
 from smoke_book import ROOT
 
 from dasheng_lib import runs
+from dasheng_lib.audio import played
 from dasheng_lib.book.driver.chapters import read_chapter
 from dasheng_lib.commands.pretrain import add_run_arguments, run_config
 from dasheng_lib.crops import Crops
@@ -79,6 +80,26 @@ def test_short_clips_are_filled_up_or_padded(synthetic):
     filled = Crops(synthetic, 4.0, 32).batch(0)
     assert (padded[:, -8000:] == 0).all(1).mean() > 0.9  # no clip is 3.5 s long
     assert (filled[:, -8000:] == 0).all(1).mean() < 0.1
+
+
+def test_a_clip_played_faster_is_shorter_and_higher():
+    tone = np.sin(2 * np.pi * 500 / 16_000 * np.arange(16_000)).astype(np.float32)
+    fast, slow = played(tone, 1.25, 10**6), played(tone, 0.8, 10**6)
+    assert len(fast) == 12_800 and len(slow) == 19_999
+    assert [np.abs(np.fft.rfft(w[:12_800])).argmax() * 1.25 for w in (fast, slow)] == [625, 400]
+    assert np.array_equal(played(tone, 1.0, 100), tone[:100])
+    assert fast.dtype == np.float32 and len(played(tone[:1], 3.0, 5)) == 1
+
+
+def test_speed_changes_what_is_heard_and_nothing_else_changes_it(synthetic):
+    plain, varied = Crops(synthetic, 2.0, 16, seed=3), Crops(synthetic, 2.0, 16, seed=3, speed=1.5)
+    assert np.array_equal(varied.batch(2), Crops(synthetic, 2.0, 16, seed=3, speed=1.5).batch(2))
+    assert np.array_equal(plain.clips(2), varied.clips(2))
+    assert not np.array_equal(plain.batch(2), varied.batch(2))
+    assert (varied.batch(2) != 0).mean() > 0.9  # filled all the same
+    for wrong in (0.5, 9.0):
+        with pytest.raises(ValueError, match="speed"):
+            Crops(synthetic, 2.0, 16, speed=wrong)
 
 
 def test_learning_rate_rises_then_falls_to_its_tenth():

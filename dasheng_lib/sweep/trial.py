@@ -21,7 +21,7 @@ from dasheng_lib.distributed import World
 from dasheng_lib.flops import training_flops
 from dasheng_lib.model import encoder_config
 from dasheng_lib.provenance import provenance
-from dasheng_lib.runs import Execution, Run, pretrain_into
+from dasheng_lib.runs import Execution, Run, crops_of, pretrain_into
 from dasheng_lib.sweep.grid import Trial
 from dasheng_lib.sweep.judge import Judge
 
@@ -48,9 +48,7 @@ def run_trial(
         UserError: as :func:`dasheng_lib.runs.pretrain_into`.
     """
     corpus, config = audio_of(trial, load), trial.config
-    crops = Crops(
-        corpus, config.clip_seconds, config.batch, config.train.seed, config.short, config.even
-    )
+    crops = crops_of(corpus, config)
     run, end, trained = trained_run(trial, folder, crops, progress)
     rows, seconds = [], 0.0
     for step in run.steps:
