@@ -12,6 +12,7 @@ from bs4 import BeautifulSoup
 
 from dasheng_lib.book import NOW, PUBLISHED, RECORDED, player_html, provenance, three_columns
 from dasheng_lib.book.command import cell_seconds, find_root
+from dasheng_lib.book import verdicts
 from dasheng_lib.book.findings import MIME, bundle
 from dasheng_lib.book.sources import SOURCES
 from dasheng_lib.errors import UserError
@@ -74,6 +75,21 @@ def test_a_finding_is_for_eyes_terminals_and_the_driver():
     assert 'id="finding-half-half-2"' in shown["text/html"]
     assert "a &lt; b" in shown["text/html"]
     assert shown["text/plain"] == "Half & Half: 2!: a < b"
+
+
+def test_a_verdict_has_four_parts_and_one_of_four_answers():
+    said = {"claim": "a < b", "evidence": "3 of 4", "mind": "a fifth"}
+    shown = verdicts.bundle("One law", verdict="not", **said)
+    assert shown[MIME] == {
+        "title": "One law: not supported",
+        "text": "3 of 4",
+        "anchor": "finding-one-law",
+    }
+    for part in ("a &lt; b", "3 of 4", "not supported", "a fifth", 'id="finding-one-law"'):
+        assert part in shown["text/html"]
+    assert "What would change our mind: a fifth" in shown["text/plain"]
+    with pytest.raises(ValueError, match="cannot tell"):
+        verdicts.bundle("One law", verdict="maybe", **said)
 
 
 def test_a_player_holds_the_sound_and_says_what_it_is():

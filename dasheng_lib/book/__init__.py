@@ -10,6 +10,7 @@ from dasheng_lib.book.parameters import (
 )
 from dasheng_lib.book.player import player, player_html
 from dasheng_lib.book.sources import NOW, PUBLISHED, RECORDED, three_columns
+from dasheng_lib.book.verdicts import verdict
 from dasheng_lib.provenance import provenance
 
 __all__ = [
@@ -26,4 +27,5 @@ __all__ = [
     "player_html",
     "provenance",
     "three_columns",
+    "verdict",
 ]

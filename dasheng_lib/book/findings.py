@@ -20,9 +20,14 @@ def finding(title: str, text: str) -> None:
     display(bundle(title, text), raw=True)
 
 
+def anchor_of(title: str) -> str:
+    """Where the front page links to."""
+    return "finding-" + re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")
+
+
 def bundle(title: str, text: str) -> dict[str, object]:
     """The finding in three forms: for the page, for a terminal, for the driver."""
-    anchor = "finding-" + re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")
+    anchor = anchor_of(title)
     box = (
         f'<div class="finding" role="note" id="{anchor}" style="border-left: 4px solid #0072B2; '
         'padding: 0.4em 0.8em; margin: 0.8em 0;">'
