@@ -10,9 +10,16 @@ import pytest
 import soundfile
 from bs4 import BeautifulSoup
 
-from dasheng_lib.book import NOW, PUBLISHED, RECORDED, player_html, provenance, three_columns
+from dasheng_lib.book import (
+    NOW,
+    PUBLISHED,
+    RECORDED,
+    player_html,
+    provenance,
+    three_columns,
+    verdicts,
+)
 from dasheng_lib.book.command import cell_seconds, find_root
-from dasheng_lib.book import verdicts
 from dasheng_lib.book.findings import MIME, bundle
 from dasheng_lib.book.sources import SOURCES
 from dasheng_lib.errors import UserError
