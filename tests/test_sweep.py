@@ -251,3 +251,15 @@ def test_jobs_of_a_cluster_share_the_folder(path, whole, tmp_path):
     pd.testing.assert_frame_equal(
         pd.read_csv(tmp_path / "sweep.csv"), pd.read_csv(whole / "sweep.csv"), rtol=1e-5
     )
+
+
+def test_a_live_grid_is_computed_once(monkeypatch, tmp_path, path):
+    from dasheng_lib.sweep import live
+
+    monkeypatch.setenv("DASHENG_CACHE", str(tmp_path))
+    monkeypatch.setattr(live, "FOLDER", path.parent)
+    first = live.live("small", progress=False)
+    monkeypatch.setattr(live, "work", lambda *_, **__: pytest.fail("computed twice"))
+    pd.testing.assert_frame_equal(live.live("small", progress=False), first)
+    with pytest.raises(UserError, match="no grid"):
+        live.live("large")

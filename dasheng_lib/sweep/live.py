@@ -1,0 +1,41 @@
+"""A small sweep inside a chapter: computed now, or taken from the cache where it was before."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import torch
+
+from dasheng_lib.cache import artefact
+from dasheng_lib.corpora import load_corpus
+from dasheng_lib.sweep.engine import work
+from dasheng_lib.sweep.grid import read_grid
+
+FOLDER = Path(__file__).parents[2] / "data_manifests" / "sweeps"
+VERSION = 1  # raise it when the same grid would give another table
+
+
+def live(grid: str, progress: bool = True) -> pd.DataFrame:
+    """The rows of ``data_manifests/sweeps/GRID.yml``; interrupted, it goes on where it stopped.
+
+    Raises:
+        UserError: there is no such grid.
+    """
+    path = FOLDER / f"{grid}.yml"
+    asked = read_grid(path)
+    names = {*asked.protocol.corpora, *(trial.corpus for trial in asked.trials)}
+    recipe = {
+        "grid": path.read_text(),
+        "corpora": {name: load_corpus(name).digest for name in sorted(names)},
+        "version": VERSION,
+        "torch": torch.__version__.split("+")[0],
+        "device": "cuda" if torch.cuda.is_available() else "cpu",
+    }
+    folder = artefact(
+        "sweep",
+        recipe,
+        lambda place: work(asked, Path(place), progress=progress),
+        resumable=True,
+    )
+    return pd.read_csv(folder / "sweep.csv")
