@@ -64,7 +64,7 @@ arms:
 """,
     )
     assert {t.run: t.factor for t in grid.trials} == {
-        "base": "base",
+        "base": "base+mask+seeds",
         "mask_ratio-0.5": "mask+seeds",
         "seed-1": "seeds",
         "mask_ratio-0.5.seed-1": "seeds",

@@ -26,7 +26,8 @@ class Trial:
 
     Attributes:
         run: its name, made of what it changes about the base point.
-        factor: the arms that it belongs to, joined by ``+``; ``"base"`` belongs to every arm.
+        factor: the arms that it belongs to, joined by ``+``. The base point is called ``base``,
+            and belongs besides to those arms whose lists hold it.
         config: of the pretraining.
         corpus: that it trains on.
         data: share of that corpus, see :func:`dasheng_lib.corpora.split.portion`.
@@ -98,7 +99,7 @@ def _trials(
         changes = {name: value for name, value in changes.items() if base.get(name) != value}
         trial = _trial(arm, {**base, **changes}, changes, shares, protocol)
         seen = found.get(trial.run)
-        if seen and seen.factor != "base" and arm not in seen.factor.split("+"):
+        if seen and arm not in seen.factor.split("+"):
             found[trial.run] = replace(seen, factor=f"{seen.factor}+{arm}")
         elif not seen:
             found[trial.run] = trial
