@@ -1,0 +1,108 @@
+"""Count, mean and scatter of rows, streamed, merged and summed over processes in float64.
+
+Shapes: N rows, D columns.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+PART = 4096  # rows taken at once: 24 MiB in float64 at a width of 768
+ROUNDING = 1e-12  # of the mean's norm: a spread below it is rounding, for the mean is rounded
+
+
+class Moments:
+    """What the rows seen so far add up to: memory D x D, whatever N is.
+
+    The scatter is kept about the mean, not about zero, so that it loses no digits to a mean that
+    is large beside the spread (Chan, Golub and LeVeque 1979, equation 1.5).
+
+    Attributes:
+        count: rows seen.
+        mean_D: their mean, float64.
+        scatter_DD: sum of (x - mean)(x - mean)^T, float64.
+    """
+
+    def __init__(self, D: int, device: torch.device | str = "cpu") -> None:
+        self.count = 0
+        self.mean_D = torch.zeros(D, dtype=torch.float64, device=device)
+        self.scatter_DD = torch.zeros(D, D, dtype=torch.float64, device=device)
+
+    def add(self, rows_ND: Tensor) -> Moments:
+        """Add rows, float64 [N, D] on the device of the sums; they are overwritten.
+
+        Raises:
+            ValueError: a value is not finite; nothing is added then.
+        """
+        if len(rows_ND):
+            # A product with ones: torch's own mean over rows takes three times as long.
+            mean_D = rows_ND.new_ones(len(rows_ND)) @ rows_ND / len(rows_ND)
+            # A NaN or an infinity in a column shows in its mean, which is quicker to check.
+            if not mean_D.isfinite().all():
+                raise ValueError("a value is not finite: find it before you measure")
+            self._join(len(rows_ND), mean_D, _products(rows_ND.sub_(mean_D)))
+        return self
+
+    def merge(self, other: Moments) -> Moments:
+        """Add the rows that another one has seen."""
+        if other.count:
+            device = self.mean_D.device
+            self._join(other.count, other.mean_D.to(device), other.scatter_DD.to(device))
+        return self
+
+    def all_reduce(self) -> Moments:
+        """Those of the rows of all processes, in each of them; every process must call it."""
+        total = torch.cat([self.mean_D * self.count, self.mean_D.new_tensor([self.count])])
+        dist.all_reduce(total)
+        result = Moments(len(self.mean_D), self.mean_D.device)
+        result.count = round(total[-1].item())
+        result.mean_D = total[:-1] / max(result.count, 1)
+        apart_D = self.mean_D - result.mean_D
+        result.scatter_DD = self.scatter_DD + self.count * apart_D.outer(apart_D)
+        dist.all_reduce(result.scatter_DD)
+        return result
+
+    def gram_DD(self) -> Tensor:
+        """Sum of x x^T, [D, D]."""
+        return self.scatter_DD + self.count * self.mean_D.outer(self.mean_D)
+
+    def spread(self) -> float:
+        """RMS norm of the rows about their mean; 0 where all are equal but for rounding."""
+        spread = (self.scatter_DD.trace().item() / max(self.count, 1)) ** 0.5
+        return spread if spread > self.rounding() else 0.0
+
+    def rms(self) -> float:
+        """RMS norm of the rows."""
+        squares = self.scatter_DD.trace().item() / max(self.count, 1)
+        return (squares + self.mean_D.norm().item() ** 2) ** 0.5
+
+    def rounding(self) -> float:
+        """What may be left of a row that equals the mean when that is subtracted, as a norm."""
+        return ROUNDING * self.mean_D.norm().item()
+
+    def _join(self, count: int, mean_D: Tensor, scatter_DD: Tensor) -> None:
+        total = self.count + count
+        apart_D = mean_D - self.mean_D
+        self.scatter_DD += scatter_DD
+        self.scatter_DD.addr_(apart_D, apart_D, alpha=self.count * count / total)
+        self.mean_D += apart_D * (count / total)
+        self.count = total
+
+
+def moments_of(Z_ND: Tensor) -> Moments:
+    """Those of all rows of a matrix of any float type."""
+    moments = Moments(Z_ND.shape[1], Z_ND.device)
+    for part_ND in Z_ND.split(PART):
+        moments.add(part_ND.to(torch.float64, copy=True))
+    return moments
+
+
+def _products(rows_ND: Tensor) -> Tensor:
+    """rows^T rows, [D, D]."""
+    if rows_ND.device.type == "cpu":
+        # NumPy sees that both factors are one matrix and computes half of the product.
+        rows = rows_ND.numpy()
+        return torch.from_numpy(rows.T @ rows)
+    return rows_ND.T @ rows_ND
