@@ -84,6 +84,22 @@ def test_peak_memory_of_neighbours(who, capsys):
     assert int(capsys.readouterr().out) > 10e6
 
 
+RANK = ["--rows", "300", "--dim", "8", "--repeats", "1"]
+
+
+def test_rankme_beside_svds(tmp_path, capsys):
+    argv = [*RANK, "--no-peak", "--record", str(tmp_path / "kept")]
+    importlib.import_module("rankme").main(argv)
+    kept = pd.read_csv(tmp_path / "kept.csv")
+    assert len(kept) == 4 and (kept["seconds"] > 0).all() and (kept["apart"] < 1e-6).all()
+
+
+@pytest.mark.parametrize("who", ["this library", "torch SVD", "nothing"])
+def test_peak_memory_of_rankme(who, capsys):
+    importlib.import_module("rankme").main([*RANK, "--only", who])
+    assert int(capsys.readouterr().out) > 10e6
+
+
 def test_ratios_are_taken_within_rounds():
     """A machine twice as slow in one round: the quartiles of the ratios stay on one value."""
     common = importlib.import_module("common")
