@@ -17,7 +17,7 @@ class Moments:
     """What the rows seen so far add up to: memory D x D, whatever N is.
 
     The scatter is kept about the mean, not about zero, so that it loses no digits to a mean that
-    is large beside the spread (Chan, Golub and LeVeque 1979, equation 1.5).
+    is large beside the spread (Chan, Golub and LeVeque 1979).
 
     Attributes:
         count: rows seen.

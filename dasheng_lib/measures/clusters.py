@@ -52,7 +52,7 @@ def uniformity(Z_ND: Tensor, t: float = 2.0) -> float:
     Returns:
         NaN for fewer than two rows, or where a row is zero.
 
-    Source: Wang and Isola 2020, equation 3, with t = 2.
+    Source: Wang and Isola 2020, with t = 2.
     """
     unit_ND = _directions(Z_ND.float())
     N = len(unit_ND)

@@ -36,7 +36,7 @@ def lidar(views_NqD: Tensor | np.ndarray, delta: float = DELTA) -> float:
     Raises:
         ValueError: not [N, q, D] with two clips and two views, or not finite.
 
-    Source: Thilak et al. 2024, section 4; our delta is relative, and there is no epsilon.
+    Source: Thilak et al. 2024; our delta is relative, and there is no epsilon.
     """
     views_NqD = view(views_NqD).detach()
     if views_NqD.ndim != 3 or min(views_NqD.shape[:2]) < 2:

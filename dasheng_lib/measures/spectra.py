@@ -20,7 +20,7 @@ def variance_rank(variances_D: np.ndarray) -> float:
     RankMe takes the shares of the *roots*; for eigenvalues 1/j and D = 768 that gives 608, and
     this 152.
 
-    Source: the entropy rank of principal components; Garrido et al. 2023 is not this.
+    Source: Roy and Vetterli 2007, of a covariance matrix.
     """
     return effective_rank(torch.from_numpy(np.array(variances_D, np.float64)))
 
@@ -51,7 +51,7 @@ def unbiased_participation_ratio(variances_D: np.ndarray, N: int, fourth: float)
         The ratio; NaN where the estimate of its denominator is not positive, which happens when
         the rows are too few to tell.
 
-    Source: Himeno and Yamada 2014, Lemma 2.1; Chun et al. 2026, section 4 (row correction).
+    Source: Himeno and Yamada 2014; Chun et al. 2026 (row correction).
     """
     if N < 4:
         return float("nan")
