@@ -34,6 +34,8 @@ class Crops:
             again until every domain gives as many crops as the largest.
         speed: a clip is played up to this many times faster or slower, evenly drawn on a
             logarithmic scale; pitch changes with it, so that few talkers become many. 1: as it is.
+        mix: into each crop another of its batch is mixed at the same level, with a weight drawn
+            between 0 and this; 0 mixes nothing.
     """
 
     def __init__(
@@ -45,6 +47,7 @@ class Crops:
         short: str = "fill",
         even: str = "seconds",
         speed: float = 1.0,
+        mix: float = 0.0,
     ) -> None:
         if short not in ("fill", "pad"):
             raise ValueError(f"short is 'fill' or 'pad', not {short!r}")
@@ -52,9 +55,11 @@ class Crops:
             raise ValueError(f"even is 'seconds', 'clips' or 'domains', not {even!r}")
         if not 1.0 <= speed <= 4.0:
             raise ValueError(f"speed is 1 to 4, not {speed}")
+        if not 0.0 <= mix <= 1.0:
+            raise ValueError(f"mix is 0 to 1, not {mix}")
         self.name, self.digest = corpus.name, corpus.digest
         self.corpus, self.batch_size, self.seed, self.short = corpus, batch, seed, short
-        self.speed = speed
+        self.speed, self.mix = speed, mix
         self.samples = round(seconds * corpus.sample_rate)
         lengths = corpus.clips["samples"].to_numpy()
         domains = corpus.clips["domain"].to_numpy()
@@ -86,16 +91,26 @@ class Crops:
     def batch(self, step: int, rows: slice | None = None) -> np.ndarray:
         """The crops of one step, or some of its rows."""
         chosen = range(self.batch_size)[rows or slice(None)]
-        out = np.zeros((len(chosen), self.samples), np.float32)
-        for crop, row in zip(out, chosen, strict=True):
-            epoch, place = self._place(step, row)
-            self._fill(crop, self._order(epoch)[place], (self.seed, 1, epoch, place))
-        return out
+        plain = {row: self._crop(step, row) for row in chosen}
+        if not self.mix:
+            return np.stack(list(plain.values()))
+        rng = np.random.default_rng((self.seed, 2, step))
+        partners = rng.permutation(self.batch_size)
+        weights = rng.uniform(0, self.mix, self.batch_size)
+        for row in set(partners[list(chosen)]) - set(plain):  # in another process's part
+            plain[row] = self._crop(step, row)
+        return np.stack([mixed(plain[r], plain[partners[r]], weights[r]) for r in chosen])
 
     def clips(self, step: int) -> np.ndarray:
         """The clip that each crop of one step begins with, a row of ``corpus.clips``."""
         places = [self._place(step, row) for row in range(self.batch_size)]
         return self._clip[[self._order(epoch)[place] for epoch, place in places]]
+
+    def _crop(self, step: int, row: int) -> np.ndarray:
+        epoch, place = self._place(step, row)
+        crop = np.zeros(self.samples, np.float32)
+        self._fill(crop, self._order(epoch)[place], (self.seed, 1, epoch, place))
+        return crop
 
     def _place(self, step: int, row: int) -> tuple[int, int]:
         return divmod(step * self.batch_size + row, len(self))
@@ -122,3 +137,17 @@ class Crops:
             return wave[:samples]
         limit = np.log(self.speed)
         return played(wave, float(np.exp(rng.uniform(-limit, limit))), samples)
+
+
+def mixed(wave: np.ndarray, other: np.ndarray, weight: float) -> np.ndarray:
+    """``wave`` with a share of ``other``, brought to the same power; silence mixes nothing.
+
+    Args:
+        wave, other: float32 [samples].
+        weight: of the other, 0 to 1.
+    """
+    power, others = (float(np.square(w, dtype=np.float64).mean()) for w in (wave, other))
+    if not power or not others:
+        return wave
+    level = weight * (power / others) ** 0.5
+    return (np.float32(1 - weight) * wave + np.float32(level) * other).astype(np.float32)

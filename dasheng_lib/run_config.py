@@ -21,8 +21,8 @@ class RunConfig:
         positions: see :class:`dasheng_lib.mae.MAEConfig`.
         mask_ratio, group: see :func:`dasheng_lib.masking.group_mask`. The paper hides 0.75 of
             10 s; of the second that a sound of the pocket corpus lasts, half teaches more.
-        batch, clip_seconds, short, even, speed: see :class:`dasheng_lib.crops.Crops`; the batch
-            is that of all processes together.
+        batch, clip_seconds, short, even, speed, mix: see :class:`dasheng_lib.crops.Crops`; the
+            batch is that of all processes together.
         streams: places in shards that are read at once, see
             :class:`dasheng_lib.shards.ShardCrops`; a multiple of the processes is best.
         hold_out: share of the audio that is never trained on, but validated on.
@@ -41,6 +41,7 @@ class RunConfig:
     short: str = "fill"
     even: str = "seconds"
     speed: float = 1.0
+    mix: float = 0.0
     streams: int = 8
     hold_out: float = 0.0
     epoch: int = 0
@@ -66,6 +67,8 @@ class RunConfig:
             raise ValueError(f"even is 'seconds', 'clips' or 'domains', not {self.even!r}")
         if not 1.0 <= self.speed <= 4.0:
             raise ValueError(f"speed is 1 to 4, not {self.speed}")
+        if not 0.0 <= self.mix <= 1.0:
+            raise ValueError(f"mix is 0 to 1, not {self.mix}")
         if not 0.0 <= self.hold_out <= 0.5 or self.epoch < 0:
             raise ValueError("hold_out is 0 to 0.5 and epoch at least 0")
         if self.keep and not 0 <= min(self.keep) <= max(self.keep) <= self.train.steps:

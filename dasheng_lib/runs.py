@@ -168,7 +168,7 @@ def batches_of(corpus: Corpus, config: RunConfig) -> tuple[Crops, Crops | None]:
         raise UserError(
             f"No group of {corpus.name} is as short as {config.hold_out:g} of it: hold out more."
         )
-    exam = replace(config, speed=1.0, train=replace(config.train, seed=0))
+    exam = replace(config, speed=1.0, mix=0.0, train=replace(config.train, seed=0))
     return crops_of(rest, config), crops_of(held, exam)
 
 
@@ -182,6 +182,7 @@ def crops_of(corpus: Corpus, config: RunConfig) -> Crops:
         config.short,
         config.even,
         config.speed,
+        config.mix,
     )
 
 

@@ -13,7 +13,7 @@ from dasheng_lib import runs
 from dasheng_lib.audio import played
 from dasheng_lib.book.driver.chapters import read_chapter
 from dasheng_lib.commands.pretrain import add_run_arguments, run_config
-from dasheng_lib.crops import Crops
+from dasheng_lib.crops import Crops, mixed
 from dasheng_lib.errors import UserError
 from dasheng_lib.run_config import RunConfig
 from dasheng_lib.runs import Execution, Run, batches_of, new_model, pretrain_into, pretrained
@@ -100,6 +100,29 @@ def test_speed_changes_what_is_heard_and_nothing_else_changes_it(synthetic):
     for wrong in (0.5, 9.0):
         with pytest.raises(ValueError, match="speed"):
             Crops(synthetic, 2.0, 16, speed=wrong)
+
+
+def test_crops_are_mixed_at_one_level_and_alike_in_every_process(synthetic):
+    plain, varied = Crops(synthetic, 1.0, 8, seed=3), Crops(synthetic, 1.0, 8, seed=3, mix=0.5)
+    whole = varied.batch(2)
+    parts = [varied.batch(2, slice(i, i + 4)) for i in (0, 4)]
+    assert np.array_equal(whole, np.concatenate(parts))
+    assert not np.array_equal(whole, plain.batch(2))
+    # What is left of a crop is in what it became, at half its amplitude or more.
+    for before, after in zip(plain.batch(2), whole, strict=True):
+        assert before @ after > 0.4 * before @ before
+    with pytest.raises(ValueError, match="mix"):
+        Crops(synthetic, 1.0, 8, mix=1.5)
+
+
+def test_mixing_keeps_the_level_and_leaves_silence_out():
+    rng = np.random.default_rng(0)
+    loud, faint = rng.standard_normal((2, 16_000)).astype(np.float32) * [[1.0], [1e-3]]
+    both = mixed(faint.astype(np.float32), loud.astype(np.float32), 0.5)
+    assert np.std(both) == pytest.approx(np.std(faint) * 0.5**0.5, rel=0.02)
+    silence = np.zeros(16_000, np.float32)
+    assert np.array_equal(mixed(silence, loud, 0.5), silence)
+    assert np.array_equal(mixed(loud, silence, 0.5), loud)
 
 
 def test_learning_rate_rises_then_falls_to_its_tenth():

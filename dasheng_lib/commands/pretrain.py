@@ -51,6 +51,7 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
     option("--short", str, usual.short, "crops of short clips: fill with more clips, or pad")
     option("--even", str, usual.even, "what counts alike: seconds, clips or domains")
     option("--speed", float, usual.speed, "clips are played up to this times faster or slower")
+    option("--mix", float, usual.mix, "largest share of another crop that is mixed in")
     option("--mask-ratio", float, usual.mask_ratio, "share of the tokens that is hidden")
     option("--positions", str, usual.positions, "of the decoder at first: zeros, or sincos")
     option("--group", int, usual.group, "neighbouring tokens hidden together")
@@ -162,8 +163,8 @@ def _audio(args: argparse.Namespace, config: RunConfig):
 
     if not args.shards:
         return batches_of(prepare(load_corpus(args.corpus)), config)
-    if config.speed != 1.0:
-        raise UserError("--speed is for a corpus: shards are streamed as they are.")
+    if config.speed != 1.0 or config.mix:
+        raise UserError("--speed and --mix are for a corpus: shards are streamed as they are.")
     return tuple(
         shards
         and ShardCrops(
