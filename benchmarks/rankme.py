@@ -20,6 +20,7 @@ import pandas as pd
 import torch
 from common import OURS, Case, add_timing_arguments, beside, keep, prepare, run_script, timed_rounds
 from memory import peak_bytes
+from threadpoolctl import threadpool_limits
 from torch import Tensor
 
 from dasheng_lib.errors import UserError
@@ -41,6 +42,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--only", help=argparse.SUPPRESS)
     args = parser.parse_args(argv)
     prepare(args)
+    if args.threads:
+        threadpool_limits(args.threads)  # NumPy's too
     if min(args.rows, args.dim) < 1:
         raise UserError("--rows and --dim are at least 1.")
     if args.only:

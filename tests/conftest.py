@@ -3,6 +3,8 @@
 import os
 
 os.environ.setdefault("OMP_NUM_THREADS", "2")
+# NumPy's threads wait by spinning: on busy cores small products then take seconds.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import pytest
 from shard_files import faulty_shards, shards  # noqa: F401
