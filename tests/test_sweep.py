@@ -116,7 +116,8 @@ def test_every_row_says_what_it_is_and_how_good(whole):
         "mask_ratio-0.25": [0, 2, 4],
         "preset-8x1x2": [0, 2, 4],
     }
-    assert not rows.isna().any(axis=None)
+    # Of twelve dimensions there is no tail to fit a slope to.
+    assert set(rows.columns[rows.isna().any()]) <= {"alpha_req"}
     assert (rows["rankme"] <= rows["width"]).all() and (rows["rankme"] >= 1).all()
     scores = rows.filter(regex="quality|linear:|knn:|few:")
     assert scores.to_numpy().min() >= 0 and scores.to_numpy().max() <= 1

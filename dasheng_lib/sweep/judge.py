@@ -23,10 +23,12 @@ from dasheng_lib.embed import compute_embeddings
 from dasheng_lib.encoders.protocol import AudioEncoder
 from dasheng_lib.health import validate
 from dasheng_lib.mae import MaskedAutoencoder
-from dasheng_lib.rank import RankMe
+from dasheng_lib.measures import MEASURES, measure
 from dasheng_lib.tasks import Task, suite
 
 LOSS_CROPS = 128
+# All but two: LiDAR wants views, and k-means takes longer than all the others together.
+MEASURED = tuple(name for name in MEASURES if name not in ("lidar", "kmeans_inertia"))
 
 
 @dataclass(frozen=True)
@@ -76,10 +78,10 @@ class Judge:
             keep: file (.npy) for the embeddings that the ranks are of.
 
         Returns:
-            ``rankme, rankme_centred, rankme_corrected`` (for a finite number of rows); a column
-            ``PROBE:TASK`` for each probe (linear, knn, few) and headline task, accuracies in
-            [0, 1]; ``quality`` (mean over domains of the linear probe's mean over their tasks),
-            ``quality_DOMAIN``, and the same of the other probes as ``knn_quality`` and so on;
+            each of ``MEASURED`` under its name; a column ``PROBE:TASK`` for each probe (linear,
+            knn, few) and headline task, accuracies in [0, 1]; ``quality`` (mean over domains of
+            the linear probe's mean over their tasks), ``quality_DOMAIN``, and the same of the
+            other probes as ``knn_quality`` and so on;
             ``loss`` under the common masks and ``own_loss`` under the run's own ratio.
         """
         features = [
@@ -90,16 +92,9 @@ class Judge:
             with atomic_file(keep) as temporary, temporary.open("wb") as file:
                 np.save(file, features[0])
         return {
-            **self._ranks(features[0]),
+            **measure(features[0], MEASURED),
             **self._scores(features),
             **self._losses(model),
-        }
-
-    def _ranks(self, Z_ND: np.ndarray) -> dict[str, float]:
-        ranks = RankMe(Z_ND.shape[1]).update(Z_ND)
-        return {
-            "rankme": ranks.compute(),
-            "rankme_centred": ranks.compute(centred=True),
         }
 
     def _scores(self, features: list[np.ndarray]) -> dict[str, float]:
