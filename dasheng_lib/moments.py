@@ -66,7 +66,7 @@ class Moments:
 
     def gram_DD(self) -> Tensor:
         """Sum of x x^T, [D, D]."""
-        return self.scatter_DD + self.count * self.mean_D.outer(self.mean_D)
+        return self.scatter_DD.addr(self.mean_D, self.mean_D, alpha=self.count)
 
     def spread(self) -> float:
         """RMS norm of the rows about their mean; 0 where all are equal but for rounding."""
