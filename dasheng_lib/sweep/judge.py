@@ -27,8 +27,8 @@ from dasheng_lib.measures import MEASURES, measure
 from dasheng_lib.tasks import Task, suite
 
 LOSS_CROPS = 128
-# All but two: LiDAR wants views, and k-means takes longer than all the others together.
-MEASURED = tuple(name for name in MEASURES if name not in ("lidar", "kmeans_inertia"))
+# All but LiDAR, which wants several views of a clip.
+MEASURED = tuple(name for name in MEASURES if not MEASURES[name].needs_views)
 
 
 @dataclass(frozen=True)
