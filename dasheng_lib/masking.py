@@ -1,6 +1,6 @@
-"""Which tokens the encoder sees: masking in groups of neighbours.
+"""Which tokens the encoder sees: masking in groups of neighbours, or in spans that may overlap.
 
-Shapes: B clips, T tokens, K kept tokens, G groups.
+Shapes: B clips, T tokens, K kept tokens, G groups, S places where a span may start.
 """
 
 from __future__ import annotations
@@ -74,3 +74,49 @@ def group_mask(
     keep = (kept_groups[:, :, None] * group + within).flatten(1)
     mask = torch.ones(B, T, dtype=torch.bool, device=device).scatter(1, keep, False)
     return keep, mask
+
+
+def span_mask(noise_BS1: Tensor, ratio: float, length: int) -> Tensor:
+    """Random spans to hide, clip by clip: ``[B, T]`` bool, True where a token is hidden.
+
+    Spans of ``length`` tokens start at ``ratio * T / length`` different places; as they overlap,
+    fewer than ``ratio`` of the tokens are hidden (of 99 with 0.65 and spans of 10 about half). A
+    fraction of a span is one more span in as many clips.
+
+    Args:
+        noise_BS1: uniform in [0, 1), a number for each of the S = T - length + 1 places, and one
+            that rounds the number of spans; see :func:`span_places`.
+        ratio: share that the spans would hide if they did not overlap, in (0, 1).
+        length: of a span.
+
+    Raises:
+        ValueError: ``ratio`` is out of range.
+
+    Source: wav2vec 2.0, section 3.1 and appendix A; fairseq ``compute_mask_indices``, which also
+    unmasks tokens until all clips of a batch have as many. Here every clip keeps its own.
+    """
+    if not 0.0 < ratio < 1.0:
+        raise ValueError(f"mask ratio is above 0 and below 1, not {ratio}")
+    order_BS = noise_BS1[:, :-1].argsort(stable=True, dim=1)
+    B, S = order_BS.shape
+    T = S + length - 1
+    count_B1 = (ratio * T / length + noise_BS1[:, -1:]).floor().clamp(1, S)
+    rank_BS = torch.empty_like(order_BS).scatter(
+        1, order_BS, torch.arange(S, device=order_BS.device).expand(B, S)
+    )
+    start_BS = (rank_BS < count_B1).to(noise_BS1.dtype)
+    # A token is hidden if a span started at it or at one of the length - 1 before it.
+    total_BT = torch.nn.functional.pad(start_BS.cumsum(1), (0, length - 1), mode="replicate")
+    before_BT = torch.nn.functional.pad(start_BS.cumsum(1), (length, 0))[:, :T]
+    return total_BT > before_BT
+
+
+def span_places(T: int, length: int) -> int:
+    """Places where a span of ``length`` may start among ``T`` tokens.
+
+    Raises:
+        ValueError: every token would be hidden by one span, or there is no room for it.
+    """
+    if not 1 <= length < T:
+        raise ValueError(f"of {T} tokens spans of {length} leave none: use longer clips")
+    return T - length + 1

@@ -6,11 +6,15 @@ Every family is one module with the same few names, so that one loop trains it
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any, Protocol
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal, Protocol
 
 import torch
 from torch import Tensor, nn
+
+Family = Literal["dasheng", "ssast", "hubert", "wav2vec2"]
+FAMILIES: tuple[Family, ...] = ("dasheng", "ssast", "hubert", "wav2vec2")
+WAVEFORM_FAMILIES = ("hubert", "wav2vec2")  # whose encoder reads waveforms and hides spans
 
 
 class Output(Protocol):
@@ -34,7 +38,7 @@ class Objective(Protocol):
     """An encoder with its pretext task.
 
     Attributes:
-        family: ``"dasheng"``, ``"ssast"``, ``"hubert"`` or ``"wav2vec2"``.
+        family: one of ``FAMILIES``.
         encoder: ``encoder(wave_BN)`` is [B, T, ``encoder.dim``], of 16 kHz audio, a vector every
             ``encoder.hop_ms``. This is what is kept of it all.
         config: what determines the module besides ``encoder.config``; both are frozen dataclasses.
@@ -82,3 +86,43 @@ class Objective(Protocol):
     def recompute(self, recompute: bool) -> None:
         """Whether the backward pass computes blocks again, to save memory."""
         ...
+
+
+def build_encoder(family: Family, settings: Mapping[str, Any]) -> nn.Module:
+    """A family's encoder from the fields of its configuration, with weights drawn anew.
+
+    Raises:
+        TypeError, ValueError: the fields are not those of this family's encoder.
+    """
+    if family in WAVEFORM_FAMILIES:
+        from dasheng_lib.objectives.waveform import WaveformConfig, WaveformEncoder
+
+        return WaveformEncoder(WaveformConfig(**settings))
+    from dasheng_lib.model import Encoder, EncoderConfig
+
+    return Encoder(EncoderConfig(**settings))
+
+
+def build_objective(family: Family, encoder: nn.Module, settings: Mapping[str, Any]) -> Objective:
+    """A family's task around its encoder, from the fields of the task's configuration.
+
+    Imports what it needs and no more: the library behind HuBERT and Wav2Vec2 takes seconds.
+
+    Raises:
+        TypeError, ValueError: the fields are not those of this family's task.
+    """
+    if family == "ssast":
+        from dasheng_lib.objectives.ssast import SSAST, SSASTConfig
+
+        return SSAST(encoder, SSASTConfig(**settings))
+    if family == "hubert":
+        from dasheng_lib.objectives.hubert import Hubert, HubertConfig
+
+        return Hubert(encoder, HubertConfig(**settings))
+    if family == "wav2vec2":
+        from dasheng_lib.objectives.wav2vec2 import Wav2Vec2, Wav2Vec2Config
+
+        return Wav2Vec2(encoder, Wav2Vec2Config(**settings))
+    from dasheng_lib.mae import MAEConfig, MaskedAutoencoder
+
+    return MaskedAutoencoder(encoder, MAEConfig(**settings))

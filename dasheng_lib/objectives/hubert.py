@@ -1,0 +1,232 @@
+"""HuBERT: say which cluster the sound of a hidden frame belongs to.
+
+Clusters come from k-means, first of MFCC, then of what the network itself has made of the audio;
+the second time a new network learns from the first.
+
+Shapes: B clips, N samples, T frames (20 ms), V clusters, W width of what is clustered, D width.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from sklearn.cluster import MiniBatchKMeans
+from threadpoolctl import threadpool_limits
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from dasheng_lib.distributed import agree, gather_rows
+from dasheng_lib.errors import UserError
+from dasheng_lib.masking import span_mask, span_places
+from dasheng_lib.objectives.mfcc import MFCC
+from dasheng_lib.objectives.parts import counts, damp_gradient, hidden_weights, perplexity
+from dasheng_lib.objectives.waveform import WaveformEncoder, frame_count
+
+CODE_DIM = 256  # where frames and clusters are compared
+TEMPERATURE = 0.1
+PENALTY = 10.0  # weight of the convolutions' mean square
+CONV_GRADIENT = 0.1
+
+
+@dataclass(frozen=True)
+class HubertConfig:
+    """What is hidden and what is to be said of it.
+
+    Attributes:
+        mask_ratio, span: see :func:`dasheng_lib.masking.span_mask`. Of 99 frames (2 s) these hide
+            57 %.
+        clusters: their number V, in both iterations (of 960 h of speech: 100, then 500).
+        iteration: 1 learns from MFCC, 2 from the network of iteration 1.
+        layer: the block of that network whose output is clustered; by default the middle one.
+    """
+
+    mask_ratio: float = 0.8
+    span: int = 10
+    clusters: int = 100
+    iteration: int = 1
+    layer: int | None = None
+
+    def __post_init__(self) -> None:
+        if not 0.0 < self.mask_ratio < 1.0:
+            raise ValueError(f"mask ratio is above 0 and below 1, not {self.mask_ratio}")
+        if self.iteration not in (1, 2) or min(self.span, self.clusters) < 1:
+            raise ValueError("iteration is 1 or 2, and span and clusters are at least 1")
+
+
+@dataclass(frozen=True)
+class HubertOutput:
+    """See :class:`dasheng_lib.objectives.Output`.
+
+    Attributes:
+        mask_BT: what was hidden.
+        label_BT: the cluster of each frame.
+        score_BTV: cosine over temperature.
+    """
+
+    loss: Tensor
+    pretext: Tensor
+    nothing: Tensor
+    tally: dict[str, Tensor]
+    mask_BT: Tensor
+    label_BT: Tensor
+    score_BTV: Tensor
+
+
+class Hubert(nn.Module):
+    """Masked prediction of clusters; cross-entropy over hidden frames alone.
+
+    Loss: cross-entropy of cosine / 0.1 with a learned vector for each cluster, plus 10 x mean
+    square of the convolutions' output, whose gradient is damped to a tenth.
+
+    Source: Hsu et al. 2021, sections II and IV; weights of the loss from fairseq's configuration.
+
+    Raises:
+        UserError: transformers is not installed.
+    """
+
+    family = "hubert"
+
+    def __init__(self, encoder: WaveformEncoder, config: HubertConfig | None = None) -> None:
+        super().__init__()
+        self.config = config = config or HubertConfig()
+        self.encoder = encoder
+        self.teacher: nn.Module = MFCC()
+        if config.iteration == 2:
+            layer = config.layer or max(1, encoder.config.depth // 2)
+            self.teacher = WaveformEncoder(replace(encoder.config, depth=layer))
+        self.teacher.requires_grad_(False)
+        self.project = nn.Linear(encoder.dim, CODE_DIM)
+        self.codes = nn.Parameter(torch.rand(config.clusters, CODE_DIM))
+        self.register_buffer("centroids", torch.zeros(config.clusters, self.teacher.dim))
+        self.register_buffer("shares", torch.full((config.clusters,), 1 / config.clusters))
+
+    @property
+    def blocks(self) -> list[nn.Module]:
+        """All transformer blocks that are trained."""
+        return list(self.encoder.net.encoder.layers)
+
+    def recompute(self, recompute: bool) -> None:
+        """Whether the backward pass computes blocks again, to save memory."""
+        self.encoder.recompute = recompute
+
+    def learn_from(self, weights: Mapping[str, Tensor]) -> None:
+        """Take the state dict of iteration 1 as the teacher of iteration 2."""
+        names = self.teacher.state_dict().keys()
+        self.teacher.load_state_dict({name: weights[f"encoder.{name}"] for name in names})
+
+    @torch.no_grad()
+    def calibrate(self, waves: Iterable[Tensor]) -> None:
+        """Find the clusters in a few batches, and how often each occurs in them.
+
+        Raises:
+            UserError: they have fewer frames than there are clusters.
+        """
+        rows_NW = torch.cat([gather_rows(self.teacher(wave_BN).flatten(0, 1)) for wave_BN in waves])
+        found = agree(kmeans(rows_NW.float().cpu().numpy(), self.config.clusters))
+        self.centroids.copy_(torch.from_numpy(found))
+        label_N = self._nearest(rows_NW.float())
+        count_V = torch.bincount(label_N, minlength=len(found)) + 1
+        self.shares.copy_(count_V / count_V.sum())
+
+    def draw(self, B: int, N: int, generator: torch.Generator, progress: float = 1.0) -> Tensor:
+        """The noise of the mask, see :func:`dasheng_lib.masking.span_mask`."""
+        places = span_places(frame_count(N), self.config.span)
+        return torch.rand(B, places + 1, generator=generator)
+
+    def forward(self, wave_BN: Tensor, noise: Tensor) -> HubertOutput:
+        """One step; ``noise`` is what ``draw`` gave.
+
+        Raises:
+            ValueError: the clips are no longer than one span.
+        """
+        V = self.config.clusters
+        label_BT = self.labels(wave_BN)
+        mask_BT = span_mask(noise, self.config.mask_ratio, self.config.span)
+
+        features_BTC = damp_gradient(self.encoder.features(wave_BN), CONV_GRADIENT)
+        x_BTD, _ = self.encoder.project(features_BTC)
+        x_BTD = torch.where(mask_BT[..., None], self.encoder.mask_token.to(x_BTD.dtype), x_BTD)
+        z_BTD = self.encoder.transform(x_BTD)
+        score_BTV = cosines(self.project(z_BTD), self.codes) / TEMPERATURE
+
+        surprise_BT = F.cross_entropy(score_BTV.transpose(1, 2), label_BT, reduction="none")
+        weight_BT = hidden_weights(mask_BT)
+        pretext = (weight_BT * surprise_BT).sum()
+        answer_BT = score_BTV.argmax(2)
+        return HubertOutput(
+            loss=pretext + PENALTY * features_BTC.float().square().mean(),
+            pretext=pretext,
+            # Of always saying how often each cluster was found at first.
+            nothing=-(weight_BT * self.shares.log()[label_BT]).sum(),
+            tally={
+                "labels": counts(label_BT, mask_BT, V),
+                "answers": counts(answer_BT, mask_BT, V),
+                "right": (answer_BT == label_BT)[mask_BT].sum(),
+            },
+            mask_BT=mask_BT,
+            label_BT=label_BT,
+            score_BTV=score_BTV,
+        )
+
+    @torch.no_grad()
+    def labels(self, wave_BN: Tensor) -> Tensor:
+        """The nearest cluster of each frame, int64 ``[B, T]``."""
+        return self._nearest(self.teacher(wave_BN).float())
+
+    def _nearest(self, rows_W: Tensor) -> Tensor:
+        # |x - c|^2 = |x|^2 - 2 x c + |c|^2, of which the first is the same for all clusters.
+        with torch.autocast(rows_W.device.type, enabled=False):
+            near_V = rows_W @ self.centroids.T - self.centroids.square().sum(1) / 2
+        return near_V.argmax(-1)
+
+    def summaries(self, wave_BN: Tensor) -> Tensor:
+        """The encoder's mean vector of each clip with nothing hidden, ``[B, D]``."""
+        return self.encoder(wave_BN).mean(1)
+
+    def health(self, tally: dict[str, Tensor]) -> dict[str, float]:
+        """Accuracy at hidden frames, that of the commonest cluster, and clusters in use."""
+        labels, answers, V = tally["labels"], tally["answers"], self.config.clusters
+        return {
+            "accuracy": float(tally["right"] / labels.sum()),
+            "majority": float(labels.max() / labels.sum()),
+            "perplexity": float(perplexity(labels)),
+            "use": float(perplexity(labels)) / V,
+            "answers": float(perplexity(answers)) / V,
+        }
+
+
+def cosines(x_BTD: Tensor, y_VD: Tensor) -> Tensor:
+    """Cosine of every vector with each of V others, float32 ``[B, T, V]``."""
+    with torch.autocast(x_BTD.device.type, enabled=False):
+        return F.normalize(x_BTD.float(), dim=-1) @ F.normalize(y_VD.float(), dim=-1).T
+
+
+def kmeans(rows_NW: np.ndarray, clusters: int) -> np.ndarray:
+    """Centroids ``[clusters, W]`` by mini-batch k-means, the best of 5 starts of k-means++.
+
+    The same for the same rows. (Published: 20 starts and batches of 10,000; of 25,000 rows that
+    takes 25 times as long for the same inertia.)
+
+    Raises:
+        UserError: there are fewer rows than clusters.
+    """
+    if len(rows_NW) < clusters:
+        raise UserError(
+            f"{len(rows_NW)} frames are too few for {clusters} clusters: use longer crops or a "
+            "larger batch."
+        )
+    with threadpool_limits(1):  # several threads add up in the order in which they finish
+        model = MiniBatchKMeans(
+            clusters,
+            init="k-means++",
+            n_init=5,
+            batch_size=2048,
+            init_size=4096,
+            max_no_improvement=20,
+            reassignment_ratio=0.0,
+            random_state=0,
+        ).fit(rows_NW)
+    return model.cluster_centers_.astype(np.float32)
