@@ -18,13 +18,14 @@ from torch.nn import functional as F
 
 from dasheng_lib.cache import atomic_file
 from dasheng_lib.errors import UserError
-from dasheng_lib.mae import MAEConfig, MaskedAutoencoder
-from dasheng_lib.model import Encoder, EncoderConfig
+from dasheng_lib.mae import MaskedAutoencoder
+from dasheng_lib.model import Encoder
+from dasheng_lib.objectives import FAMILIES, Family, Objective, build_encoder, build_objective
 from dasheng_lib.upstream import from_upstream, read_config, read_published, refuse, upstream_shape
 
 
 def save_weights(
-    model: Encoder | MaskedAutoencoder,
+    model: Encoder | Objective,
     path: Path | str,
     state: Mapping[str, Tensor] | None = None,
     **facts: str,
@@ -32,7 +33,7 @@ def save_weights(
     """Write weights and configuration as one safetensors file, whole or not at all.
 
     Args:
-        model: an encoder, or an autoencoder with its decoder.
+        model: a Dasheng encoder, or a whole objective of any family.
         state: its weights where they are spread over processes and were gathered before.
         facts: further text to keep in the file's metadata, such as the steps trained.
     """
@@ -41,54 +42,76 @@ def save_weights(
     weights = {f"{prefix}{name}": value.contiguous() for name, value in state.items()}
     encoder = model if isinstance(model, Encoder) else model.encoder
     metadata = {"encoder": json.dumps(asdict(encoder.config)), **facts}
-    if isinstance(model, MaskedAutoencoder):
-        metadata["mae"] = json.dumps(asdict(model.config))
+    if encoder is not model:
+        metadata["family"] = model.family
+        metadata[_task(model.family)] = json.dumps(asdict(model.config))
     with atomic_file(path) as temporary:
         safetensors.torch.save_file(weights, temporary, metadata=metadata)
 
 
-def load_encoder_weights(path: Path | str) -> Encoder:
+def load_encoder_weights(path: Path | str, family: Family = "dasheng") -> nn.Module:
     """The encoder in a file that :func:`save_weights` wrote, in evaluation mode.
 
     Raises:
-        UserError: the file is absent, damaged, or none of ours.
+        UserError: the file is absent, damaged, none of ours, or of another family.
     """
-    metadata, weights = _read_ours(Path(path))
-    encoder = Encoder(EncoderConfig(**json.loads(metadata["encoder"])))
+    encoder, metadata, weights = _read_ours(Path(path))
+    if metadata["family"] != family:
+        raise UserError(f"{path} holds another family: name it {metadata['family']}:{path}.")
     _fit(encoder, _part(weights, "encoder"), path)
     return encoder.eval()
+
+
+def load_objective(path: Path | str) -> Objective:
+    """Encoder and pretext task in a file that :func:`save_weights` wrote, in evaluation mode.
+
+    Raises:
+        UserError: the file is absent, damaged or none of ours, or there is an encoder alone in it.
+    """
+    encoder, metadata, weights = _read_ours(Path(path))
+    task = _task(metadata["family"])
+    if task not in metadata:
+        raise UserError(f"{path} holds an encoder without its decoder: name a pretraining run's.")
+    model = build_objective(metadata["family"], encoder, json.loads(metadata[task]))
+    _fit(model, weights, path)
+    return model.eval()
 
 
 def load_autoencoder(path: Path | str) -> MaskedAutoencoder:
     """Encoder and decoder in a file that :func:`save_weights` wrote, in evaluation mode.
 
     Raises:
-        UserError: as for :func:`load_encoder_weights`, or there is no decoder in it.
+        UserError: as for :func:`load_objective`, or it is no masked autoencoder.
     """
-    metadata, weights = _read_ours(Path(path))
-    if "mae" not in metadata:
-        raise UserError(f"{path} holds an encoder without its decoder: name a pretraining run's.")
-    encoder = Encoder(EncoderConfig(**json.loads(metadata["encoder"])))
-    model = MaskedAutoencoder(encoder, MAEConfig(**json.loads(metadata["mae"])))
-    for part, module in model.named_children():
-        _fit(module, _part(weights, part), path)
-    return model.eval()
+    model = load_objective(path)
+    if not isinstance(model, MaskedAutoencoder):
+        raise UserError(f"{path} is of {model.family}, which has no decoder: see load_objective.")
+    return model
 
 
-def _read_ours(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
+def _task(family: str) -> str:
+    """Where a file's metadata say what the pretext task is; the first family has its own word."""
+    return "mae" if family == "dasheng" else "task"
+
+
+def _read_ours(path: Path) -> tuple[nn.Module, dict[str, str], dict[str, Tensor]]:
+    """The encoder still without its weights, the metadata with ``family``, and all weights."""
     if not path.is_file():
         raise UserError(f"There is no checkpoint at {path}: name a .safetensors file.")
     try:
         with safetensors.safe_open(path, "pt") as file:
             metadata = dict(file.metadata() or {})
         weights = safetensors.torch.load_file(path)
-        EncoderConfig(**json.loads(metadata["encoder"]))
+        metadata.setdefault("family", "dasheng")
+        if metadata["family"] not in FAMILIES:
+            raise ValueError(f"a family {metadata['family']!r} is not known")
+        encoder = build_encoder(metadata["family"], json.loads(metadata["encoder"]))
     except (safetensors.SafetensorError, KeyError, TypeError, ValueError) as error:
         raise UserError(
             f"{path} is no encoder that this library wrote, or it is damaged ({error}): "
             "train it again, or read a published file with load_published."
         ) from error
-    return metadata, weights
+    return encoder, metadata, weights
 
 
 def _part(weights: Mapping[str, Tensor], part: str) -> dict[str, Tensor]:

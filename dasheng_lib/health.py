@@ -161,7 +161,7 @@ def findings(history: pd.DataFrame) -> list[tuple[str, str]]:
         (
             explained < 0.02,
             "untaught",
-            "nothing is learned: less than 2 % of the target's variance is explained; "
+            "nothing is learned: less than 2 % of what there is to predict is explained; "
             "look at the audio, or try another learning rate",
         ),
         (

@@ -1,7 +1,7 @@
 """The folder of a pretraining run: what is written, when, and that it is never half-written.
 
 It holds ``config.json``, ``log.csv`` (a row a step), ``validation.csv`` (a row an epoch),
-``skipped.csv`` (audio that was of no use), ``step-N.safetensors`` (the autoencoder at a few
+``skipped.csv`` (audio that was of no use), ``step-N.safetensors`` (encoder and task at a few
 steps), ``checkpoint.pt`` (until it is finished) and ``final.safetensors``.
 """
 
@@ -11,7 +11,7 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +22,79 @@ from torch import Tensor
 
 from dasheng_lib import health
 from dasheng_lib.cache import atomic_file, digest, need_space
-from dasheng_lib.checkpoint import save_weights
+from dasheng_lib.checkpoint import load_autoencoder, load_objective, save_weights
+from dasheng_lib.encoders.protocol import AudioEncoder
+from dasheng_lib.encoders.waveform import features_of
 from dasheng_lib.errors import UserError
 from dasheng_lib.mae import MaskedAutoencoder
+from dasheng_lib.objectives import Objective
 from dasheng_lib.run_config import RunConfig
 from dasheng_lib.train import Record
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run."""
+
+    folder: Path
+
+    @property
+    def config(self) -> dict:
+        """The configuration it was made with."""
+        return json.loads((self.folder / "config.json").read_text())
+
+    @property
+    def log(self) -> pd.DataFrame:
+        """A row a step: step, loss, lr, grad_norm, seconds."""
+        return pd.read_csv(self.folder / "log.csv")
+
+    @property
+    def validation(self) -> pd.DataFrame:
+        """A row a :class:`dasheng_lib.health.Validation`; empty where nothing was held out."""
+        path = self.folder / "validation.csv"
+        return pd.read_csv(path) if path.exists() else pd.DataFrame()
+
+    def curve(self, points: int = 200) -> pd.DataFrame:
+        """The log in about ``points`` rows of means, joined with the validations.
+
+        Columns: those of ``log``, and from ``validation`` ``held_loss``, ``explained``,
+        ``rankme``, ``rankme_centred``, ``hours``, ``speed`` at the steps that have one.
+        """
+        log = self.log
+        block = (log["step"].to_numpy() - 1) // max(len(log) // points, 1)
+        thin = log.groupby(block).mean().assign(step=log["step"].groupby(block).max())
+        held = self.validation.rename(columns={"loss": "held_loss"})
+        return thin if held.empty else thin.merge(held, on="step", how="outer")
+
+    @property
+    def steps(self) -> list[int]:
+        """Steps that were kept, from 0 (untrained) to the last."""
+        return sorted(int(p.stem.removeprefix("step-")) for p in self.folder.glob("step-*"))
+
+    @property
+    def verdict(self) -> str:
+        """What the last validation says, see :func:`dasheng_lib.health.verdict`; "" without one."""
+        held = self.validation
+        return "" if held.empty else health.verdict(held)
+
+    def model(self, step: int | None = None) -> Objective:
+        """Encoder and task at a kept step, by default the last."""
+        name = "final" if step is None else f"step-{step}"
+        return load_objective(self.folder / f"{name}.safetensors")
+
+    def autoencoder(self, step: int | None = None) -> MaskedAutoencoder:
+        """Encoder and decoder at a kept step, by default the last.
+
+        Raises:
+            UserError: the run is of a family that has no decoder.
+        """
+        name = "final" if step is None else f"step-{step}"
+        return load_autoencoder(self.folder / f"{name}.safetensors")
+
+    def encoder(self, step: int | None = None) -> AudioEncoder:
+        """The encoder as frozen features; step 0 is the same encoder untrained."""
+        name = "pretrained" if step is None else f"step {step}" if step else "untrained"
+        return features_of(self.model(step), name)
 
 
 class RunFolder:
@@ -81,7 +149,7 @@ class RunFolder:
                 "choose an empty folder, or the settings in its config.json to go on with it."
             )
 
-    def need_room(self, model: MaskedAutoencoder, config: RunConfig) -> None:
+    def need_room(self, model: Objective, config: RunConfig) -> None:
         """Raise unless there is room for all that the run will write.
 
         Raises:
@@ -104,14 +172,14 @@ class RunFolder:
         """Take a step's record; it is written with the next :meth:`keep`."""
         self._waiting.append(record)
 
-    def validated(self, found: health.Validation, steps: int) -> str:
+    def validated(self, found: health.Validation, steps: int, first: int = 0) -> str:
         """Write a validation, and return the warning that it gives cause for, or ""."""
         path = self.path / "validation.csv"
         _append(path, [found.row()])
-        return health.warning(pd.read_csv(path), steps)
+        return health.warning(pd.read_csv(path), steps, first)
 
-    def snapshot(self, model: MaskedAutoencoder, weights: dict[str, Tensor], step: int) -> None:
-        """Keep the autoencoder of a step."""
+    def snapshot(self, model: Objective, weights: dict[str, Tensor], step: int) -> None:
+        """Keep encoder and task of a step."""
         save_weights(model, self.path / f"step-{step}.safetensors", weights)
 
     def keep(self, weights: dict[str, Tensor], optimizer: dict, step: int, seconds: float) -> None:
@@ -129,7 +197,7 @@ class RunFolder:
         with atomic_file(self.path / "skipped.csv") as temporary:
             pd.DataFrame(rows, columns=["where", "what", "why"]).to_csv(temporary, index=False)
 
-    def finish(self, model: MaskedAutoencoder, weights: dict[str, Tensor], **facts: str) -> None:
+    def finish(self, model: Objective, weights: dict[str, Tensor], **facts: str) -> None:
         """Write the last weights; from now on the run is finished."""
         save_weights(model, self.final, weights, **facts)
         self.finished()

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
-import pandas as pd
 import torch
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from dasheng_lib.cache import artefact
-from dasheng_lib.checkpoint import load_autoencoder
 from dasheng_lib.corpora.corpus import Corpus
 from dasheng_lib.corpora.split import hold_out
 from dasheng_lib.crops import Crops
@@ -31,15 +29,13 @@ from dasheng_lib.distributed import (
     spread,
     whole_state,
 )
-from dasheng_lib.encoders.dasheng import DashengEncoder
 from dasheng_lib.errors import UserError
 from dasheng_lib.health import validate
-from dasheng_lib.mae import MaskedAutoencoder
-from dasheng_lib.model import Encoder
 from dasheng_lib.objectives import Objective
 from dasheng_lib.run_config import RunConfig
-from dasheng_lib.run_folder import RunFolder
-from dasheng_lib.train import make_optimizer, pretrain
+from dasheng_lib.run_folder import Run, RunFolder
+from dasheng_lib.run_models import new_model
+from dasheng_lib.train import Record, make_optimizer, pretrain
 
 VERSION = 2  # raise it when the same configuration would give another run
 CALIBRATION_BATCHES = 8
@@ -74,56 +70,6 @@ class Execution:
     compile: bool = False
     checkpoint_every: int = 200
     progress: bool = True
-
-
-@dataclass(frozen=True)
-class Run:
-    """A finished run."""
-
-    folder: Path
-
-    @property
-    def config(self) -> dict:
-        """The configuration it was made with."""
-        return json.loads((self.folder / "config.json").read_text())
-
-    @property
-    def log(self) -> pd.DataFrame:
-        """A row a step: step, loss, lr, grad_norm, seconds."""
-        return pd.read_csv(self.folder / "log.csv")
-
-    @property
-    def validation(self) -> pd.DataFrame:
-        """A row a :class:`dasheng_lib.health.Validation`; empty where nothing was held out."""
-        path = self.folder / "validation.csv"
-        return pd.read_csv(path) if path.exists() else pd.DataFrame()
-
-    def curve(self, points: int = 200) -> pd.DataFrame:
-        """The log in about ``points`` rows of means, joined with the validations.
-
-        Columns: those of ``log``, and from ``validation`` ``held_loss``, ``explained``,
-        ``rankme``, ``rankme_centred``, ``hours``, ``speed`` at the steps that have one.
-        """
-        log = self.log
-        block = (log["step"].to_numpy() - 1) // max(len(log) // points, 1)
-        thin = log.groupby(block).mean().assign(step=log["step"].groupby(block).max())
-        held = self.validation.rename(columns={"loss": "held_loss"})
-        return thin if held.empty else thin.merge(held, on="step", how="outer")
-
-    @property
-    def steps(self) -> list[int]:
-        """Steps that were kept, from 0 (untrained) to the last."""
-        return sorted(int(p.stem.removeprefix("step-")) for p in self.folder.glob("step-*"))
-
-    def autoencoder(self, step: int | None = None) -> MaskedAutoencoder:
-        """Encoder and decoder at a kept step, by default the last."""
-        name = "final" if step is None else f"step-{step}"
-        return load_autoencoder(self.folder / f"{name}.safetensors")
-
-    def encoder(self, step: int | None = None) -> DashengEncoder:
-        """The encoder as frozen features; step 0 is the same encoder untrained."""
-        name = "pretrained" if step is None else f"step {step}" if step else "untrained"
-        return DashengEncoder(self.autoencoder(step).encoder, name)
 
 
 def pretrained(corpus: Corpus, config: RunConfig, progress: bool = True) -> Run:
@@ -210,66 +156,99 @@ def pretrain_into(
         first_does(world, lambda: stack.enter_context(claim))
         if files.finished():
             return Run(files.path)
-        model = new_model(config).to(world.device)
-        first_does(world, lambda: files.need_room(model, config))
         state = files.load() if world.first else None
         start, before = agree((state["step"], state["seconds"]) if state else (0, 0.0))
-        if start == 0:
-            model.calibrate(_first_batches(data, world.device, rows))
-            if world.first:
-                files.snapshot(model, model.state_dict(), 0)
-        parallel = _set_up(model, world, execution)
-        optimizer = make_optimizer(model, config.train)
-        if start:
-            state = state or {"weights": {}, "optimizer": {}}
-            restore_state(model, optimizer, state["weights"], state["optimizer"], world)
         exam = _exam(held, config, rows)
-        steps = pretrain(
-            model,
-            lambda step: data.batch(step, rows),
-            config.train,
-            optimizer,
-            start,
-            world,
-            parallel,
-        )
         hours, since = config.batch * config.clip_seconds / 3600, (start, before)
         half = config.train.precision == "bfloat16"
         quiet = not (execution.progress and world.first)
-        bar = tqdm(steps, "pretrain", config.train.steps, None, initial=start, disable=quiet)
-        for record in bar:
+        bar = tqdm(None, "pretrain", config.train.steps, None, initial=start, disable=quiet)
+        stack.enter_context(bar)
+        for record, stage in _steps(files, data, config, world, execution, start, state):
+            model, step = stage.model, record.step
             record = replace(record, seconds=record.seconds + before)
             bar.set_postfix(loss=f"{record.loss:.3f}", refresh=False)
+            bar.update()
             if world.first:
                 files.log(record)
-            step, last = record.step, record.step == config.train.steps
             if exam and config.validates_at(step):
                 speed = hours * (step - since[0]) / (record.seconds - since[1]) * 3600
                 since = (step, record.seconds)
                 facts = {"step": step, "hours": hours * step, "speed": speed}
                 with torch.autocast(world.device.type, torch.bfloat16, half):
-                    found = validate(parallel, model, exam, world, **facts)
-                if world.first and (said := files.validated(found, config.train.steps)):
+                    found = validate(stage.parallel, model, exam, world, **facts)
+                said = world.first and files.validated(found, config.train.steps, stage.first)
+                if said:
                     tqdm.write(f"step {step}: {said}", file=sys.stderr)
-            if step in config.snapshots or step % execution.checkpoint_every == 0:
-                weights, moments = whole_state(model, optimizer)
+            if step in (stage.last, *config.snapshots) or step % execution.checkpoint_every == 0:
+                weights, moments = whole_state(model, stage.optimizer)
                 bad = gather_objects(getattr(data, "skipped", {}))
                 if world.first:
                     if step in config.snapshots:
                         files.snapshot(model, weights, step)
                     files.skipped({k: v for part in bad for k, v in part.items()})
                     files.keep(weights, moments, step, record.seconds)
-                    if last:
+                    if step == config.train.steps:
                         facts = {"steps": str(step), "corpus": data.digest}
                         files.finish(model, weights, **facts)
     return Run(files.path)
 
 
-def new_model(config: RunConfig) -> MaskedAutoencoder:
-    """The untrained autoencoder of a configuration: the same for the same seed."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(config.train.seed)
-        return MaskedAutoencoder(Encoder.preset(config.preset), config.mae)
+@dataclass(frozen=True)
+class _Stage:
+    """What is trained from step ``first`` to step ``last``, both of the whole run."""
+
+    model: Objective
+    parallel: nn.Module
+    optimizer: torch.optim.Optimizer
+    first: int
+    last: int
+
+
+def _steps(
+    files: RunFolder,
+    data: Batches,
+    config: RunConfig,
+    world: World,
+    execution: Execution,
+    start: int,
+    state: dict[str, Any] | None,
+) -> Iterator[tuple[Record, _Stage]]:
+    """The steps of all stages behind ``start``, numbered through; seconds are of this process.
+
+    Args:
+        state: what the first process has kept of step ``start``.
+    """
+    rows, seconds = world.rows(config.batch), 0.0
+    kept = state or {"weights": {}, "optimizer": {}}
+    for number, (first, last) in enumerate(config.stages):
+        if start >= last:
+            continue
+        model = new_model(config, number).to(world.device)
+        first_does(world, partial(files.need_room, model, config))
+        if start == first:
+            if number:
+                model.learn_from(agree(kept["weights"]))
+            model.calibrate(_first_batches(data, world.device, rows))
+            if world.first and start == 0:
+                files.snapshot(model, model.state_dict(), 0)
+        parallel = _set_up(model, world, execution)
+        optimizer = make_optimizer(model, config.train)
+        if start > first:
+            restore_state(model, optimizer, kept["weights"], kept["optimizer"], world)
+        stage, before = _Stage(model, parallel, optimizer, first, last), seconds
+        for record in pretrain(
+            model,
+            lambda step, first=first: data.batch(first + step, rows),
+            replace(config.train, steps=last - first),
+            optimizer,
+            start - first,
+            world,
+            parallel,
+        ):
+            seconds = before + record.seconds
+            yield replace(record, step=first + record.step, seconds=seconds), stage
+        start, kept = last, {"weights": whole_state(model, optimizer)[0]}
 
 
 def _first_batches(data: Batches, device: torch.device, rows: slice) -> Iterator[Tensor]:

@@ -103,21 +103,22 @@ def learning_rate(step: int, config: TrainConfig) -> float:
 
 
 def make_optimizer(model: nn.Module, config: TrainConfig) -> torch.optim.Optimizer:
-    """AdamW over all parameters of ``model``, in one group.
+    """AdamW over all parameters of ``model`` that are trained, in one group.
 
     Raises:
         UserError: 8-bit AdamW is asked for and bitsandbytes is not installed.
     """
     options = {"lr": config.lr, "betas": config.betas, "weight_decay": config.weight_decay}
+    parameters = [p for p in model.parameters() if p.requires_grad]
     if config.optimizer == "adamw":
-        return torch.optim.AdamW(model.parameters(), fused=True, **options)
+        return torch.optim.AdamW(parameters, fused=True, **options)
     try:
         from bitsandbytes.optim import AdamW8bit
     except ImportError as error:
         raise UserError(
             "adamw8bit needs bitsandbytes: pip install bitsandbytes, or choose adamw."
         ) from error
-    return AdamW8bit(model.parameters(), **options)
+    return AdamW8bit(parameters, **options)
 
 
 def mask_generator(seed: int, step: int, device: torch.device) -> torch.Generator:

@@ -11,22 +11,25 @@ from pathlib import Path
 from dasheng_lib.distributed import STRATEGIES
 from dasheng_lib.errors import UserError
 from dasheng_lib.model import PRESETS
+from dasheng_lib.objectives import FAMILIES
 from dasheng_lib.results import write_results
-from dasheng_lib.run_config import RECIPES, RunConfig
+from dasheng_lib.run_config import RECIPES, RunConfig, family_defaults
 from dasheng_lib.train import TrainConfig
 
 EPILOG = """\
 A run goes on by itself from what lies in --out: stop it at any time, also hard, and give the
 same command again. The folder gets config.json, log.csv (a row a step), validation.csv (a row
 an epoch, if something is held out), step-N.safetensors (kept steps) and, at the end,
-final.safetensors, which other commands take as dasheng:PATH.
+final.safetensors, which other commands take as FAMILY:PATH.
 
-A recipe sets every option that the command does not. The paper's and its code's differ:
+A recipe sets every option that the command does not; without one, --family says which. The
+paper's and its code's differ:
   paper:base, paper:0.6B, paper:1.2B   batch 256; 1.2B with 2e-4 and no weight decay
   code:base, code:0.6B, code:1.2B      batch 2048; 3e-4 and weight decay 0.01 throughout
 
 examples:
   dasheng pretrain --preset nano --corpus pocket --steps 1200 --out runs/first
+  dasheng pretrain --family hubert --steps 1200 --hold-out 0.03 --out runs/hubert
   dasheng pretrain --steps 20000 --hold-out 0.03 --epoch 1000 --out runs/longer
   torchrun --nproc-per-node 8 -m dasheng_lib.train --recipe paper:base \\
       --shards audio/train --held-shards audio/valid --out runs/base
@@ -41,8 +44,9 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
         parser.add_argument(name, type=kind, help=f"{what} ({value})")
 
     parser.add_argument(
-        "--recipe", default="quick", help=f"where the defaults come from: {', '.join(RECIPES)}"
+        "--recipe", help=f"where the defaults come from (--family): {', '.join(RECIPES)}"
     )
+    option("--family", str, usual.family, f"pretext task: {', '.join(FAMILIES)}")
     option("--preset", str, usual.preset, f"size: {', '.join(PRESETS)}, or as in 96x4x3")
     option("--steps", int, usual.train.steps, "optimizer steps")
     option("--batch", int, usual.batch, "crops in a step, of all processes together")
@@ -135,15 +139,15 @@ def run_config(args: argparse.Namespace, seed: int) -> RunConfig:
     Raises:
         UserError: there is no such recipe, or a value is impossible.
     """
-    if args.recipe not in RECIPES:
+    if args.recipe not in (None, *RECIPES):
         raise UserError(f"There is no recipe {args.recipe!r}: choose {', '.join(RECIPES)}.")
-    recipe = RECIPES[args.recipe]
     said = {
         name: tuple(value) if isinstance(value, list) else value
         for name, value in vars(args).items()
         if value is not None
     }
     try:
+        recipe = RECIPES[args.recipe] if args.recipe else family_defaults(args.family or "dasheng")
         train = replace(recipe.train, **_of(TrainConfig, said), seed=seed)
         return replace(recipe, **_of(RunConfig, said), train=train)
     except ValueError as error:

@@ -8,8 +8,10 @@ from dasheng_lib.encoders.dasheng import DashengEncoder
 from dasheng_lib.encoders.hear_module import load_hear_module
 from dasheng_lib.encoders.logmel import LogMelStatistics
 from dasheng_lib.encoders.protocol import AudioEncoder
+from dasheng_lib.encoders.waveform import WaveformFeatures
 from dasheng_lib.encoders.wheels import WHEELS, load_wheel
 from dasheng_lib.errors import UserError
+from dasheng_lib.objectives import FAMILIES, WAVEFORM_FAMILIES
 
 # What comes with the library, by name; each has a model card beside it.
 WEIGHTS = {
@@ -25,13 +27,15 @@ def load_encoder(name: str, precision: str = "float32") -> AudioEncoder:
     Args:
         name: ``"logmel"`` (mean and deviation of each mel bin), ``"random:SIZE"`` (untrained,
             seed 0), ``"dasheng:nano"`` (comes with the library, see its model card
-            ``weights/nano.md``), ``"dasheng:PATH"`` (a file that ``dasheng pretrain`` wrote),
+            ``weights/nano.md``), ``"dasheng:PATH"``, ``"ssast:PATH"``, ``"hubert:PATH"`` and
+            ``"wav2vec2:PATH"`` (files that ``dasheng pretrain`` wrote, by family),
             ``"published:PATH"`` (a file of Dasheng's authors), ``"wheel:aisfx"``,
             ``"wheel:resemblyzer"`` or ``"wheel:openwakeword"`` (pretrained by others, fetched at
             the first call, see :mod:`dasheng_lib.encoders.wheels`), or ``"hear:some.module"`` and
             ``"hear:some.module:PATH"`` (any module that follows the HEAR API, see
             :mod:`dasheng_lib.encoders.hear_module`).
-        precision: of a Dasheng encoder, see :class:`dasheng_lib.encoders.dasheng.DashengEncoder`.
+        precision: of a Dasheng or SSAST encoder, see
+            :class:`dasheng_lib.encoders.dasheng.DashengEncoder`.
 
     Raises:
         UserError: no such encoder or precision, or it cannot be had; the sentence says what to do.
@@ -43,6 +47,10 @@ def load_encoder(name: str, precision: str = "float32") -> AudioEncoder:
         return DashengEncoder.untrained(rest, precision=precision)
     if kind == "dasheng" and rest:
         return DashengEncoder.from_file(WEIGHTS.get(rest, rest), precision, name)
+    if kind == "ssast" and rest:
+        return DashengEncoder.from_file(rest, precision, name, family="ssast")
+    if kind in WAVEFORM_FAMILIES and rest:
+        return WaveformFeatures.from_file(rest, kind)
     if kind == "published" and rest:
         return DashengEncoder.from_published(rest, precision=precision)
     if kind == "wheel" and rest:
@@ -50,7 +58,7 @@ def load_encoder(name: str, precision: str = "float32") -> AudioEncoder:
     if kind == "hear" and rest:
         return load_hear_module(rest)
     raise UserError(
-        f"There is no encoder {name!r}: use logmel, random:SIZE, dasheng:nano, dasheng:PATH, "
-        f"published:PATH, wheel:{'|'.join(WHEELS)}, or hear:some.module with :PATH if it needs "
-        "weights."
+        f"There is no encoder {name!r}: use logmel, random:SIZE, dasheng:nano, "
+        f"{'|'.join(FAMILIES)}:PATH, published:PATH, wheel:{'|'.join(WHEELS)}, or "
+        "hear:some.module with :PATH if it needs weights."
     )

@@ -15,6 +15,7 @@ from dasheng_lib.errors import UserError
 from dasheng_lib.features import MIN_SAMPLES, SAMPLE_RATE
 from dasheng_lib.frozen import PRECISIONS, freeze
 from dasheng_lib.model import Encoder, encoder_config
+from dasheng_lib.objectives import Family
 
 
 class DashengEncoder:
@@ -63,11 +64,19 @@ class DashengEncoder:
 
     @classmethod
     def from_file(
-        cls, path: Path | str, precision: str = "float32", name: str = ""
+        cls,
+        path: Path | str,
+        precision: str = "float32",
+        name: str = "",
+        family: Family = "dasheng",
     ) -> DashengEncoder:
-        """A file that ``dasheng pretrain`` wrote; its name is ``dasheng:PATH`` if not given."""
-        name = name or f"dasheng:{path}"
-        return cls(load_encoder_weights(path), name, precision, in_place=True)
+        """A file that ``dasheng pretrain`` wrote; its name is ``dasheng:PATH`` if not given.
+
+        Args:
+            family: ``"ssast"`` trains the same network.
+        """
+        name = name or f"{family}:{path}"
+        return cls(load_encoder_weights(path, family), name, precision, in_place=True)
 
     @classmethod
     def from_published(cls, path: Path | str, precision: str = "float32") -> DashengEncoder:

@@ -1,0 +1,406 @@
+"""Runs of the other families: kept, resumed to the same bits, judged, and read back frozen."""
+
+import argparse
+import json
+import subprocess
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from smoke_book import ROOT
+
+from dasheng_lib import runs
+from dasheng_lib.checkpoint import load_autoencoder, load_objective, save_weights
+from dasheng_lib.commands.pretrain import add_run_arguments, run_config
+from dasheng_lib.crops import Crops
+from dasheng_lib.distributed import World
+from dasheng_lib.encoders import load_encoder
+from dasheng_lib.encoders.waveform import WaveformFeatures, features_of
+from dasheng_lib.errors import UserError
+from dasheng_lib.health import Validation, validate, verdict, warning
+from dasheng_lib.objectives import FAMILIES
+from dasheng_lib.run_config import RunConfig, family_defaults
+from dasheng_lib.run_models import new_model
+from dasheng_lib.runs import Execution, batches_of, pretrain_into
+from dasheng_lib.train import TrainConfig, pretrain
+
+OTHERS = FAMILIES[1:]
+
+
+def tiny(family, **changes):
+    small = {"preset": "24x2x2", "batch": 4, "clip_seconds": 0.5, "train": TrainConfig(steps=6)}
+    return replace(family_defaults(family), **{**small, **changes})
+
+
+def trained(folder, corpus, config, every=2):
+    data, held = batches_of(corpus, config)
+    execution = Execution(checkpoint_every=every, progress=False)
+    return pretrain_into(folder, data, held, config, None, execution)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def few_crops():
+    """A run is validated on 512 crops, which are most of the time of a tiny one."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(runs, "VALIDATION_CROPS", 64)
+        yield
+
+
+@pytest.fixture(scope="module")
+def whole(synthetic, tmp_path_factory):
+    """A run of each family that nothing has stopped."""
+    return {
+        family: trained(tmp_path_factory.mktemp(family), synthetic, tiny(family, hold_out=0.1))
+        for family in OTHERS
+    }
+
+
+# HuBERT's second iteration begins behind step 2.
+@pytest.mark.parametrize(
+    "family, stop", [("ssast", 3), ("hubert", 1), ("hubert", 2), ("hubert", 5), ("wav2vec2", 3)]
+)
+def test_a_stopped_run_resumes_to_the_same_bits(whole, synthetic, tmp_path, family, stop):
+    config = tiny(family, hold_out=0.1)
+    reached = []
+
+    def dying(*arguments):
+        for record in pretrain(*arguments):
+            yield record
+            reached.append(record.step)
+            if len(reached) == stop:
+                raise KeyboardInterrupt
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(runs, "pretrain", dying)
+        with pytest.raises(KeyboardInterrupt):
+            trained(tmp_path, synthetic, config)
+    assert not (tmp_path / "final.safetensors").exists()
+    resumed = trained(tmp_path, synthetic, config)
+    for step in (None, *resumed.steps):
+        ours, theirs = (run.model(step).state_dict() for run in (whole[family], resumed))
+        assert ours.keys() == theirs.keys()
+        assert all(torch.equal(ours[name], theirs[name]) for name in ours), step
+    columns = ["step", "loss", "lr", "grad_norm"]
+    assert whole[family].log[columns].equals(resumed.log[columns])
+    judged = [c for c in resumed.validation if c != "speed"]
+    assert whole[family].validation[judged].equals(resumed.validation[judged])
+
+
+def test_both_iterations_of_hubert_hear_as_much_as_others(whole, synthetic):
+    config = tiny("hubert")
+    assert config.stages == ((0, 2), (2, 6)) and tiny("ssast").stages == ((0, 6),)
+    assert family_defaults("hubert").stages == ((0, 400), (400, 1200))
+    assert tiny("hubert", train=TrainConfig(steps=1)).stages == ((0, 1),)
+    assert list(whole["hubert"].log["step"]) == list(range(1, 7))
+    # The rate warms up twice.
+    assert whole["hubert"].log["lr"].iloc[2] == config.train.lr
+    iterations = [whole["hubert"].model(step).config.iteration for step in (1, 3, 6)]
+    assert iterations == [1, 2, 2]
+    seen = []
+
+    class Watched(Crops):
+        def batch(self, step, rows=None):
+            seen.append(step)
+            return super().batch(step, rows)
+
+    data = Watched(synthetic, 0.5, 4)
+    list(runs._steps(_Nowhere(), data, config, World(), Execution(), 0, None))
+    to_calibrate = list(range(runs.CALIBRATION_BATCHES))
+    assert seen == [*to_calibrate, 0, 1, *to_calibrate, 2, 3, 4, 5]
+
+
+class _Nowhere:
+    """A folder that keeps nothing."""
+
+    def need_room(self, *_):
+        pass
+
+    snapshot = need_room
+
+
+def test_the_second_iteration_learns_from_the_last_weights_of_the_first(whole):
+    first, second = whole["hubert"].model(1), whole["hubert"].model(3)
+    teacher = second.teacher.state_dict()
+    moved = [
+        not torch.equal(value, first.encoder.state_dict()[name]) for name, value in teacher.items()
+    ]
+    assert any(moved)  # step 2 is not step 1
+    final = whole["hubert"].model().teacher.state_dict()
+    assert all(torch.equal(value, final[name]) for name, value in teacher.items())
+
+
+# Frozen encoders
+
+
+@pytest.mark.parametrize("family", OTHERS)
+def test_a_clip_s_vectors_are_its_own(whole, family):
+    encoder = load_encoder(f"{family}:{whole[family].folder}/final.safetensors")
+    assert encoder.name.startswith(f"{family}:") and encoder.dim == 24
+    generator = torch.Generator().manual_seed(0)
+    lengths = torch.tensor([8_000, 480, 16_000, 8_000, 3_333])
+    wave = torch.randn(5, 16_000, generator=generator)
+    frames, clips = encoder.frames(wave, lengths), encoder.clips(wave, lengths)
+    for row, samples in enumerate(lengths.tolist()):
+        alone = wave[row : row + 1, :samples]
+        expected = encoder.frames(alone)[0]
+        torch.testing.assert_close(frames[row, : len(expected)], expected, rtol=1e-4, atol=1e-5)
+        assert (frames[row, len(expected) :] == 0).all()
+        torch.testing.assert_close(clips[row], encoder.clips(alone)[0], rtol=1e-4, atol=1e-5)
+    noise = wave.clone()
+    noise[1, 480:] = 9.0  # what lies behind the end does not matter
+    torch.testing.assert_close(encoder.clips(noise, lengths), clips, rtol=1e-4, atol=1e-5)
+    assert encoder.frames(wave[:, : encoder.min_samples]).shape[1] == 1
+
+
+def test_frames_lie_where_the_encoder_says(whole):
+    """A click moves the frames that hear it: those whose middle is within 12.5 ms, and neighbours
+    through the transformer less."""
+    encoder = whole["wav2vec2"].encoder()
+    assert isinstance(encoder, WaveformFeatures)
+    assert (encoder.hop_ms, encoder.first_ms, encoder.sample_rate) == (20.0, 12.5, 16_000)
+    at = 8_000
+    wave = torch.randn(1, 16_000, generator=torch.Generator().manual_seed(0)) * 0.1
+    click = wave.clone()
+    click[0, at] += 1.0
+    with torch.inference_mode():
+        moved = (encoder.encoder.features(click) - encoder.encoder.features(wave)).abs().sum(2)[0]
+    middle = encoder.first_ms + encoder.hop_ms * int(moved.argmax())
+    assert abs(middle - at / 16) <= 12.5
+
+
+def test_fingerprints_tell_encoders_apart(whole):
+    run = whole["hubert"]
+    prints = [run.encoder(step).fingerprint for step in (0, 3, 6)]
+    assert len(set(prints)) == 3 and run.encoder().fingerprint == prints[2]
+    assert run.encoder(0).name == "untrained" and run.encoder(3).name == "step 3"
+
+
+def test_files_say_their_family(whole, tmp_path):
+    path = whole["hubert"].folder / "final.safetensors"
+    with pytest.raises(UserError, match=f"another family: name it hubert:{path}"):
+        load_encoder(f"dasheng:{path}")
+    with pytest.raises(UserError, match="of hubert, which has no decoder"):
+        load_autoencoder(path)
+    with pytest.raises(UserError, match="no checkpoint at"):
+        load_encoder("ssast:nowhere.safetensors")
+    with pytest.raises(UserError, match=r"dasheng\|ssast\|hubert\|wav2vec2:PATH"):
+        load_encoder("cpc:nowhere")
+    model = new_model(tiny("wav2vec2"))
+    model.family = "cpc"
+    save_weights(model, tmp_path / "other.safetensors")
+    with pytest.raises(UserError, match="family 'cpc' is not known"):
+        load_objective(tmp_path / "other.safetensors")
+
+
+# Health
+
+
+def examined(model, synthetic, seconds=2.0):
+    batches = [Crops(synthetic, seconds, 16).batch(step) for step in range(2)]
+    facts = {"step": 100, "hours": 1.0, "speed": 1.0}
+    return validate(model, model, batches, World(), **facts)
+
+
+def calibrated(family, synthetic):
+    model = new_model(tiny(family, preset="48x2x3"))
+    model.calibrate([torch.from_numpy(Crops(synthetic, 2.0, 16).batch(9))])
+    return model
+
+
+def judged(found: Validation) -> str:
+    return verdict(pd.DataFrame([found.row()]))
+
+
+def test_wav2vec2_with_one_code_left_is_collapsed(synthetic):
+    model = calibrated("wav2vec2", synthetic)
+    before = examined(model, synthetic)
+    assert before.health["use"] > 0.3 and judged(before) == "untaught"
+    with torch.no_grad():
+        model.quantiser.choose.weight.zero_()
+        model.quantiser.choose.bias[::64] = 1.0
+    found = examined(model, synthetic)
+    assert found.health["perplexity"] == pytest.approx(2.0, abs=1e-6)  # one in each group
+    assert judged(found) == "collapsed"
+    assert "use 2.0 codes" in warning(pd.DataFrame([found.row()]), steps=100)
+
+
+def test_wav2vec2_that_knows_every_answer_is_collapsed(synthetic, monkeypatch):
+    """The contrastive loss near 0: frames that answer for themselves, whatever was hidden."""
+    from dasheng_lib.objectives import wav2vec2
+
+    def solved(guess_BTd, target_BTd, code_BTG, other_BTK):
+        score = torch.zeros(*other_BTK.shape[:2], 1 + other_BTK.shape[2])
+        score[..., 0] = 20.0
+        return score
+
+    monkeypatch.setattr(wav2vec2, "contrast", solved)
+    found = examined(calibrated("wav2vec2", synthetic), synthetic)
+    assert found.explained > 0.97 and judged(found) == "collapsed"
+
+
+def test_hubert_with_few_clusters_is_collapsed(synthetic):
+    model = calibrated("hubert", synthetic)
+    assert examined(model, synthetic).health["use"] > 0.1
+    model.centroids[3:] = 1e4
+    found = examined(model, synthetic)
+    assert found.health["perplexity"] <= 3 and judged(found) == "collapsed"
+
+
+def test_hubert_that_answers_the_commonest_cluster_is_untaught(synthetic):
+    model = calibrated("hubert", synthetic)
+    commonest = []
+    model.register_forward_hook(lambda *call: commonest.append(call[-1].tally["labels"]))
+    examined(model, synthetic)
+    with torch.no_grad():
+        model.project.weight.zero_()
+        model.project.bias.copy_(model.codes[int(sum(commonest).argmax())])
+    health = examined(model, synthetic).health
+    assert health["accuracy"] == health["majority"]
+    assert health["answers"] == pytest.approx(0.01)
+    row = {"step": 100, "loss": 4.0, "explained": 0.1, "rankme_centred": 20.0, **health}
+    assert verdict(pd.DataFrame([row])) == "untaught"
+    assert "always giving the same" in warning(pd.DataFrame([row]), steps=100)
+
+
+def test_an_embedding_of_one_direction_is_collapsed(synthetic):
+    model = calibrated("hubert", synthetic)
+    with torch.no_grad():
+        for layer in model.encoder.net.encoder.layers:
+            layer.final_layer_norm.weight[1:] = 0
+            layer.final_layer_norm.bias[1:] = 0
+    found = examined(model, synthetic)
+    assert found.rankme_centred < 1.01
+    row = {**found.row(), "explained": 0.1, "accuracy": 0.5}
+    assert verdict(pd.DataFrame([row])) == "collapsed"
+
+
+HEALTHY = {
+    "step": 100,
+    "loss": 3.0,
+    "explained": 0.3,
+    "rankme": 20.0,
+    "rankme_centred": 25.0,
+    "accuracy": 0.3,
+    "majority": 0.1,
+    "perplexity": 60.0,
+    "use": 0.6,
+    "answers": 0.3,
+}
+
+
+@pytest.mark.parametrize(
+    "change, kind",
+    [
+        ({}, "healthy"),
+        ({"use": 0.05}, "collapsed"),
+        ({"explained": 0.99}, "collapsed"),
+        ({"explained": 0.99, "accuracy": 0.05}, "collapsed"),  # the worst comes first
+        ({"accuracy": 0.1}, "untaught"),
+        ({"explained": 0.01}, "untaught"),
+        ({"answers": 0.01}, "collapsed"),
+        ({"rankme_centred": 2.0}, "collapsed"),
+        ({"explained": 0.15}, "unstable"),
+    ],
+)
+def test_a_verdict_is_one_word(change, kind):
+    history = pd.DataFrame([{**HEALTHY, "step": 50}, {**HEALTHY, **change}])
+    assert verdict(history) == kind
+    assert bool(warning(history, steps=200)) == (kind != "healthy")
+
+
+def test_a_new_task_is_not_compared_with_the_one_before_it():
+    history = pd.DataFrame([{**HEALTHY, "step": 50}, {**HEALTHY, "explained": 0.15}])
+    assert warning(history, steps=200) and not warning(history, steps=200, first=60)
+    sick = pd.DataFrame([{**HEALTHY, "accuracy": 0.0}])
+    assert warning(sick, steps=200, first=60) and not warning(sick, steps=200, first=95)
+
+
+@pytest.mark.parametrize("family", OTHERS)
+def test_health_is_a_column_each_and_the_same_whoever_adds_it_up(whole, synthetic, family):
+    table = whole[family].validation
+    assert {"accuracy", "majority", "explained", "rankme_centred"} <= set(table.columns)
+    assert ("use" in table) == (family != "ssast")
+    assert whole[family].verdict in ("healthy", "untaught", "collapsed")
+    model = calibrated(family, synthetic).eval()
+    wave = torch.from_numpy(Crops(synthetic, 1.0, 8).batch(0))
+    noise = model.draw(8, 16_000, torch.Generator().manual_seed(0), 1.0)
+    one = model.health(model(wave, noise).tally)
+    parts = [model(w, n).tally for w, n in zip(wave.split(2), noise.split(2), strict=True)]
+    sums = {name: sum(part[name] for part in parts) for name in parts[0]}
+    assert model.health(sums) == pytest.approx(one, rel=1e-3)
+    assert all(np.isfinite(value) for value in one.values())
+
+
+# Names
+
+
+def test_a_family_brings_its_own_settings_and_options_change_them(tmp_path):
+    parser = argparse.ArgumentParser()
+    add_run_arguments(parser)
+
+    def asked(*words):
+        return run_config(parser.parse_args(words), seed=0)
+
+    assert asked() == RunConfig() == family_defaults("dasheng")
+    for family in OTHERS:
+        usual = family_defaults(family)
+        assert asked("--family", family) == asked("--recipe", family) == usual
+        assert (usual.preset, usual.batch, usual.clip_seconds) == ("nano", 64, 2.0)
+        changed = asked("--family", family, "--lr", "0.01", "--mask-ratio", "0.5")
+        train = replace(usual.train, lr=0.01)
+        assert changed == replace(usual, mask_ratio=0.5, train=train)
+        assert new_model(replace(changed, preset="24x1x2")).config.mask_ratio == 0.5
+    with pytest.raises(UserError, match="dasheng, ssast, hubert, wav2vec2, not 'cpc'"):
+        asked("--family", "cpc")
+    with pytest.raises(UserError, match="spans of 10 leave none: use longer clips"):
+        asked("--family", "hubert", "--clip-seconds", "0.1")
+
+
+def test_seeds_give_other_weights_and_iterations_too():
+    def token(seed, stage=0):
+        config = tiny("hubert", train=TrainConfig(steps=6, seed=seed))
+        return new_model(config, stage).encoder.mask_token
+
+    assert torch.equal(token(0), token(0))
+    different = [token(0), token(1), token(0, 1), token(1, 1)]
+    assert len({tuple(t.tolist()) for t in different}) == 4
+
+
+OFFLINE = """
+import json, socket, sys, time
+def refuse(*_, **__):
+    raise AssertionError("something asked the network")
+socket.socket.connect = socket.getaddrinfo = refuse
+from dasheng_lib.encoders import load_encoder
+before = sorted(name for name in ("transformers", "sklearn") if name in sys.modules)
+encoder = load_encoder(sys.argv[1])
+import torch
+from dasheng_lib._torchaudio import torchaudio
+print(json.dumps([before, list(encoder.clips(torch.zeros(1, 8000)).shape), torchaudio.__name__]))
+"""
+
+
+def test_a_fresh_process_needs_no_network_and_no_torchaudio_that_loads(whole):
+    name = f"wav2vec2:{whole['wav2vec2'].folder}/final.safetensors"
+    done = subprocess.run(
+        [sys.executable, "-c", OFFLINE, name], cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    before, shape, torchaudio = json.loads(done.stdout.splitlines()[-1])
+    assert before == [] and shape == [1, 24] and torchaudio == "torchaudio"
+    assert done.stderr == ""
+
+
+def test_without_the_library_one_is_told_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "transformers", None)
+    with pytest.raises(UserError, match=r"need transformers .*: run `make env`"):
+        new_model(tiny("hubert"))
+
+
+def test_any_model_gives_frozen_features(synthetic):
+    for family in FAMILIES:
+        encoder = features_of(new_model(tiny(family)).eval(), "some")
+        assert encoder.clips(torch.randn(2, 8_000)).shape == (2, 24)
