@@ -28,8 +28,8 @@ def read_results(name: str, folder: Path = FOLDER) -> pd.DataFrame:
 def write_results(path: Path, table: pd.DataFrame, command: str, **facts: Any) -> None:
     """Keep a table as ``PATH.csv`` and, as ``PATH.json``, the command and what it ran on."""
     path = Path(path)
+    origin = {"command": command, **facts, **provenance()}  # before the table changes the checkout
     with atomic_file(path.with_name(path.name + ".csv")) as temporary:
         table.to_csv(temporary, index=False, float_format="%.6g")
     with atomic_file(path.with_name(path.name + ".json")) as temporary:
-        origin = {"command": command, **facts, **provenance()}
         temporary.write_text(json.dumps(origin, indent=1, sort_keys=True, default=str) + "\n")
