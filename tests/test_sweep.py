@@ -11,6 +11,7 @@ import pytest
 
 from dasheng_lib.cli import main
 from dasheng_lib.errors import UserError
+from dasheng_lib.run_config import family_defaults
 from dasheng_lib.sweep.engine import chosen, work, work_in_parallel, work_on_cluster
 from dasheng_lib.sweep.grid import read_grid
 from dasheng_lib.sweep.judge import few_labels
@@ -76,6 +77,26 @@ arms:
     assert by_name["batch-32.clip_seconds-1.0"].batch == 32
 
 
+def test_another_family_brings_its_own_task(tmp_path):
+    grid = grid_of(
+        tmp_path,
+        """
+base: {mask_ratio: 0.3, lr: 0.02, steps: 10, preset: 24x1x2}
+arms:
+  family: [{family: hubert}, {family: ssast, mask_ratio: 0.6}]
+""",
+    )
+    hubert, ssast = (t.config for t in grid.trials[1:])
+    usual = family_defaults("hubert")
+    assert (hubert.mask_ratio, hubert.group, hubert.train.lr) == (
+        usual.mask_ratio,
+        usual.group,
+        usual.train.lr,
+    )
+    assert ssast.mask_ratio == 0.6 and ssast.train.betas == (0.95, 0.999)
+    assert {(c.preset, c.train.steps) for c in (hubert, ssast)} == {("24x1x2", 10)}
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
@@ -99,7 +120,7 @@ def test_the_recorded_grid_is_as_large_as_it_must_be():
     grid = read_grid(SWEEPS / "desk.yml")
     assert len(grid.trials) >= 40
     arms = {arm for trial in grid.trials for arm in trial.factor.split("+")}
-    assert {"mask", "width", "depth", "data", "clip", "steps", "mask-small"} <= arms
+    assert {"mask", "width", "depth", "data", "clip", "steps", "family", "mask-small"} <= arms
     base = grid.trials[0]
     assert [s * 14 / base.config.train.steps for s in base.steps[2:6]] == [1, 2, 4, 6]
     ratios = {
@@ -117,7 +138,8 @@ def test_every_row_says_what_it_is_and_how_good(whole):
         "preset-8x1x2": [0, 2, 4],
     }
     # Of twelve dimensions there is no tail to fit a slope to.
-    assert set(rows.columns[rows.isna().any()]) <= {"alpha_req"}
+    health = {"accuracy", "majority", "perplexity", "use", "answers"}
+    assert set(rows.columns[rows.isna().any()]) <= {"alpha_req", *health}
     assert (rows["rankme"] <= rows["width"]).all() and (rows["rankme"] >= 1).all()
     scores = rows.filter(regex="quality|linear:|knn:|few:")
     assert scores.to_numpy().min() >= 0 and scores.to_numpy().max() <= 1

@@ -11,8 +11,8 @@ import pandas as pd
 import torch
 
 from dasheng_lib.embed import BATCH_SECONDS
-from dasheng_lib.encoders.dasheng import DashengEncoder
-from dasheng_lib.runs import new_model
+from dasheng_lib.encoders.waveform import features_of
+from dasheng_lib.run_models import new_model
 from dasheng_lib.sweep.grid import Trial
 from dasheng_lib.train import pretrain
 
@@ -57,7 +57,7 @@ def _timed(config) -> tuple[float, float]:
     wave = rng.standard_normal((config.batch, round(config.clip_seconds * 16_000)))
     wave = (0.1 * wave).astype(np.float32)
     seconds = [0.0, *(r.seconds for r in pretrain(model, lambda step: wave, config.train))]
-    encoder = DashengEncoder(model.encoder.eval(), "timed")
+    encoder = features_of(model.eval(), "timed")
     audio = torch.from_numpy(wave[:1, :16_000]).expand(int(BATCH_SECONDS), -1).contiguous()
     began = time.perf_counter()
     encoder.clips(audio)

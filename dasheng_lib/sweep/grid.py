@@ -11,11 +11,22 @@ from typing import Any
 import yaml
 
 from dasheng_lib.errors import UserError
-from dasheng_lib.run_config import RunConfig
+from dasheng_lib.run_config import RunConfig, family_defaults
 from dasheng_lib.sweep.judge import Protocol
 from dasheng_lib.train import TrainConfig
 
 SPECIAL = ("corpus", "data")
+# What belongs to a pretext task, so that another family brings its own.
+OF_THE_TASK = [
+    "mask_ratio",
+    "group",
+    "positions",
+    "lr",
+    "betas",
+    "weight_decay",
+    "warmup",
+    "schedule",
+]
 _RUN = {field.name for field in fields(RunConfig)} - {"train", "keep", "hold_out", "epoch"}
 _TRAIN = {field.name for field in fields(TrainConfig)}
 
@@ -59,7 +70,9 @@ def read_grid(path: Path | str) -> Grid:
     ``base`` maps settings of a run to values: fields of
     :class:`dasheng_lib.run_config.RunConfig` and :class:`dasheng_lib.train.TrainConfig`,
     ``corpus``, and ``data`` (a share of it). ``arms`` maps a name to settings with a list of
-    values each, of which every combination is a run, or to a list of such mappings.
+    values each, of which every combination is a run, or to a list of such mappings. A run of
+    another ``family`` than the base's takes masking and optimizer from
+    :func:`dasheng_lib.run_config.family_defaults`, unless its arm says them.
     ``judged_at`` lists shares of a run's steps; ``protocol`` maps fields of
     :class:`dasheng_lib.sweep.judge.Protocol`.
 
@@ -97,7 +110,10 @@ def _trials(
     found: dict[str, Trial] = {}
     for arm, changes in [("base", {}), *_changes(arms)]:
         changes = {name: value for name, value in changes.items() if base.get(name) != value}
-        trial = _trial(arm, {**base, **changes}, changes, shares, protocol)
+        settings = {**base, **changes}
+        if "family" in changes:
+            settings = {k: v for k, v in settings.items() if k in changes or k not in OF_THE_TASK}
+        trial = _trial(arm, settings, changes, shares, protocol)
         seen = found.get(trial.run)
         if seen and arm not in seen.factor.split("+"):
             found[trial.run] = replace(seen, factor=f"{seen.factor}+{arm}")
@@ -128,8 +144,10 @@ def _trial(
             f"there is no setting {', '.join(sorted(unknown))}: choose among "
             f"{', '.join(sorted(_RUN | _TRAIN | set(SPECIAL)))}"
         )
-    train = TrainConfig(**{k: _frozen(v) for k, v in settings.items() if k in _TRAIN})
-    config = RunConfig(
+    usual = family_defaults(settings.get("family", "dasheng"))
+    train = replace(usual.train, **{k: _frozen(v) for k, v in settings.items() if k in _TRAIN})
+    config = replace(
+        usual,
         **{k: v for k, v in settings.items() if k in _RUN},
         hold_out=protocol.hold_out,
         keep=tuple(sorted({max(1, round(share * train.steps)) for share in shares if share})),

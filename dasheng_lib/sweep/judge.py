@@ -24,9 +24,11 @@ from dasheng_lib.encoders.protocol import AudioEncoder
 from dasheng_lib.health import validate
 from dasheng_lib.mae import MaskedAutoencoder
 from dasheng_lib.measures import MEASURES, measure
+from dasheng_lib.objectives import Objective
 from dasheng_lib.tasks import Task, suite
 
 LOSS_CROPS = 128
+HEALTH = ("accuracy", "majority", "perplexity", "use", "answers")
 # All but LiDAR, which wants several views of a clip.
 MEASURED = tuple(name for name in MEASURES if not MEASURES[name].needs_views)
 
@@ -70,7 +72,7 @@ class Judge:
         self.exam = [crops.batch(step) for step in range(LOSS_CROPS // 32)]
 
     def __call__(
-        self, encoder: AudioEncoder, model: MaskedAutoencoder, keep: Path | None = None
+        self, encoder: AudioEncoder, model: Objective, keep: Path | None = None
     ) -> dict[str, float]:
         """Ranks, scores and losses of one checkpoint.
 
@@ -82,7 +84,8 @@ class Judge:
             knn, few) and headline task, accuracies in [0, 1]; ``quality`` (mean over domains of
             the linear probe's mean over their tasks), ``quality_DOMAIN``, and the same of the
             other probes as ``knn_quality`` and so on;
-            ``loss`` under the common masks and ``own_loss`` under the run's own ratio.
+            ``loss`` under the common masks (NaN for other families); ``own_loss``, ``explained``
+            and the columns ``HEALTH`` of the run's own task, see :mod:`dasheng_lib.health`.
         """
         features = [
             compute_embeddings(encoder, corpus, np.arange(len(corpus)), progress=False)
@@ -124,14 +127,15 @@ class Judge:
             "few": few_labels(self.protocol.few, seed=zlib.crc32(task.name.encode())),
         }
 
-    def _losses(self, model: MaskedAutoencoder) -> dict[str, float]:
-        common = copy(model)  # shares the weights
-        common.config = replace(model.config, mask_ratio=self.protocol.mask_ratio)
+    def _losses(self, model: Objective) -> dict[str, float]:
         facts = {"step": 0, "hours": 0.0, "speed": 0.0}
-        return {
-            "loss": validate(common, common, self.exam, World(), **facts).loss,
-            "own_loss": validate(model, model, self.exam, World(), **facts).loss,
-        }
+        own = validate(model, model, self.exam, World(), **facts)
+        found = {"loss": float("nan"), "own_loss": own.loss, "explained": own.explained}
+        if isinstance(model, MaskedAutoencoder):
+            common = copy(model)  # shares the weights
+            common.config = replace(model.config, mask_ratio=self.protocol.mask_ratio)
+            found["loss"] = validate(common, common, self.exam, World(), **facts).loss
+        return {**found, **{name: own.health.get(name, float("nan")) for name in HEALTH}}
 
 
 def few_labels(count: int, seed: int = 0) -> probes.Predict:

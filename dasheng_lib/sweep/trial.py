@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import torch
 
 from dasheng_lib.cache import atomic_file
@@ -19,6 +21,7 @@ from dasheng_lib.corpora.split import hold_out, portion
 from dasheng_lib.crops import Crops
 from dasheng_lib.distributed import World
 from dasheng_lib.flops import training_flops
+from dasheng_lib.health import verdict
 from dasheng_lib.model import encoder_config
 from dasheng_lib.provenance import provenance
 from dasheng_lib.runs import Execution, Run, crops_of, pretrain_into
@@ -55,6 +58,7 @@ def run_trial(
         row = _judged(run, step, folder / f"judged-{step}.json", judge)
         seconds += row.pop("judge_seconds")
         rows.append({**settings(trial, run, corpus), "step": step, **work(trial, step), **row})
+        rows[-1]["state"] = state(rows, trial)
     facts = {
         "run": trial.run,
         "end": end,
@@ -89,13 +93,13 @@ def settings(trial: Trial, run: Run, corpus: Corpus) -> dict[str, Any]:
     """The columns that say what a run is."""
     config = trial.config
     size = encoder_config(config.preset)
-    encoder = run.autoencoder(0).encoder
+    encoder = run.model(0).encoder
     return {
         "run": trial.run,
-        "family": getattr(config, "family", "dasheng"),
+        "family": config.family,
         "factor": trial.factor,
         "params": sum(p.numel() for p in encoder.parameters()),
-        "width": size.dim,
+        "width": encoder.dim,
         "depth": size.depth,
         "mask_ratio": config.mask_ratio,
         "data_hours": round(corpus.hours(), 4),
@@ -108,21 +112,34 @@ def settings(trial: Trial, run: Run, corpus: Corpus) -> dict[str, Any]:
 
 
 def work(trial: Trial, step: int) -> dict[str, float]:
-    """Hours of audio heard and operations spent by a step (those of a masked autoencoder)."""
+    """Hours of audio heard and operations spent by a step; these are NaN for other families."""
     config = trial.config
-    samples = round(config.clip_seconds * 16_000)
-    clip = training_flops(encoder_config(config.preset), config.mae, samples)
+    clip = math.nan
+    if config.family == "dasheng":
+        samples = round(config.clip_seconds * 16_000)
+        clip = training_flops(encoder_config(config.preset), config.mae, samples)
     return {
         "hours_seen": config.batch * config.clip_seconds * step / 3600,
         "flops": float(clip) * config.batch * step,
     }
 
 
+def state(rows: list[dict[str, Any]], trial: Trial) -> str:
+    """Is the run well at its last row: see :func:`dasheng_lib.health.verdict`.
+
+    What was before its present task began, as in HuBERT's first iteration, is not compared.
+    """
+    now = rows[-1]["step"]
+    first = max(begin for begin, _ in trial.config.stages if begin < max(now, 1))
+    history = pd.DataFrame([row for row in rows if row["step"] > first])
+    return "untrained" if now == 0 else verdict(history.assign(loss=history["own_loss"]))
+
+
 def _judged(run: Run, step: int, path: Path, judge: Judge) -> dict[str, float]:
     """What the judge said about a step: from the file, or asked now."""
     if not path.exists():
         began = time.perf_counter()
-        found = judge(run.encoder(step), run.autoencoder(step), path.with_suffix(".npy"))
+        found = judge(run.encoder(step), run.model(step), path.with_suffix(".npy"))
         found["judge_seconds"] = time.perf_counter() - began
         with atomic_file(path) as temporary:
             temporary.write_text(json.dumps(found, indent=1))
