@@ -45,7 +45,7 @@ def trained(folder, corpus, config, every=2):
 def few_crops():
     """A run is validated on 512 crops, which are most of the time of a tiny one."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(runs, "VALIDATION_CROPS", 64)
+        patch.setattr(runs, "VALIDATION_CROPS", 32)
         yield
 
 
@@ -198,15 +198,15 @@ def test_files_say_their_family(whole, tmp_path):
 # Health
 
 
-def examined(model, synthetic, seconds=2.0):
-    batches = [Crops(synthetic, seconds, 16).batch(step) for step in range(2)]
+def examined(model, synthetic):
+    batches = [Crops(synthetic, 1.0, 16).batch(step) for step in range(2)]
     facts = {"step": 100, "hours": 1.0, "speed": 1.0}
     return validate(model, model, batches, World(), **facts)
 
 
 def calibrated(family, synthetic):
     model = new_model(tiny(family, preset="48x2x3"))
-    model.calibrate([torch.from_numpy(Crops(synthetic, 2.0, 16).batch(9))])
+    model.calibrate([torch.from_numpy(Crops(synthetic, 1.0, 16).batch(9))])
     return model
 
 
@@ -251,18 +251,15 @@ def test_hubert_with_few_clusters_is_collapsed(synthetic):
 
 def test_hubert_that_answers_the_commonest_cluster_is_untaught(synthetic):
     model = calibrated("hubert", synthetic)
-    commonest = []
-    model.register_forward_hook(lambda *call: commonest.append(call[-1].tally["labels"]))
-    examined(model, synthetic)
     with torch.no_grad():
         model.project.weight.zero_()
-        model.project.bias.copy_(model.codes[int(sum(commonest).argmax())])
+        model.project.bias.copy_(model.codes[model.shares.argmax()])
     health = examined(model, synthetic).health
     assert health["accuracy"] == health["majority"]
     assert health["answers"] == pytest.approx(0.01)
     row = {"step": 100, "loss": 4.0, "explained": 0.1, "rankme_centred": 20.0, **health}
     assert verdict(pd.DataFrame([row])) == "untaught"
-    assert "always giving the same" in warning(pd.DataFrame([row]), steps=100)
+    assert "without looking" in warning(pd.DataFrame([row]), steps=100)
 
 
 def test_an_embedding_of_one_direction_is_collapsed(synthetic):
@@ -295,11 +292,13 @@ HEALTHY = {
     "change, kind",
     [
         ({}, "healthy"),
-        ({"use": 0.05}, "collapsed"),
+        ({"use": 0.03}, "collapsed"),
         ({"explained": 0.99}, "collapsed"),
         ({"explained": 0.99, "accuracy": 0.05}, "collapsed"),  # the worst comes first
         ({"accuracy": 0.1}, "untaught"),
-        ({"explained": 0.01}, "untaught"),
+        ({"explained": 0.01, "accuracy": 0.105}, "untaught"),
+        ({"explained": 0.01, "accuracy": np.nan, "majority": np.nan}, "untaught"),
+        ({"explained": 0.21}, "healthy"),
         ({"answers": 0.01}, "collapsed"),
         ({"rankme_centred": 2.0}, "collapsed"),
         ({"explained": 0.15}, "unstable"),
@@ -321,7 +320,8 @@ def test_a_new_task_is_not_compared_with_the_one_before_it():
 @pytest.mark.parametrize("family", OTHERS)
 def test_health_is_a_column_each_and_the_same_whoever_adds_it_up(whole, synthetic, family):
     table = whole[family].validation
-    assert {"accuracy", "majority", "explained", "rankme_centred"} <= set(table.columns)
+    said = {"told", "chance", "painted"} if family == "ssast" else {"accuracy", "majority"}
+    assert {"explained", "rankme_centred"} | said <= set(table.columns)
     assert ("use" in table) == (family != "ssast")
     assert whole[family].verdict in ("healthy", "untaught", "collapsed")
     model = calibrated(family, synthetic).eval()
@@ -330,7 +330,10 @@ def test_health_is_a_column_each_and_the_same_whoever_adds_it_up(whole, syntheti
     one = model.health(model(wave, noise).tally)
     parts = [model(w, n).tally for w, n in zip(wave.split(2), noise.split(2), strict=True)]
     sums = {name: sum(part[name] for part in parts) for name in parts[0]}
-    assert model.health(sums) == pytest.approx(one, rel=1e-3)
+    added = model.health(sums)
+    if family == "wav2vec2":  # which codes are common is seen in a batch, of all processes
+        added["majority"] = one["majority"]
+    assert added == pytest.approx(one, rel=1e-3)
     assert all(np.isfinite(value) for value in one.values())
 
 

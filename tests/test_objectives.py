@@ -174,7 +174,7 @@ def test_ssast_loss_by_hand(synthetic, wave):
             # The softmax runs over patches: which of them is at this place?
             scores = out.score_BMM[b, i].tolist()
             surprise += math.log(sum(math.exp(s - scores[i]) for s in scores)) / (B * M)
-    error = float((out.painted_BMP - out.target_BMP).square().mean())
+    error = float((out.painted_BMP - out.target_BMP).detach().square().mean())
     assert float(out.loss) == pytest.approx(surprise + 10 * error, rel=1e-4)
     blank = float(out.target_BMP.square().mean())
     assert float(out.nothing) == pytest.approx(math.log(M) + 10 * blank, rel=1e-4)
@@ -360,6 +360,14 @@ def test_negatives_are_other_hidden_frames_of_the_clip_all_alike():
         assert (counts[~allowed] == 0).all()
         shares = counts[allowed] / 6_000
         assert (shares - 1 / int(allowed.sum())).abs().max() < 0.03
+
+
+def test_who_never_looks_is_right_where_the_target_is_common():
+    code = torch.tensor([[[0, 0], [0, 1], [0, 0], [1, 0], [1, 0], [1, 0]]])
+    other = torch.tensor([[[1, 1, 2], [2, 2, 2], [0, 1, 3], [4, 1, 0], [4, 4, 5], [0, 1, 3]]])
+    mask = torch.tensor([[True, True, True, True, True, False]])  # 2 of 00, 1 of 01, 2 of 10
+    found = wav2vec2.without_looking(code, other, mask, 2)
+    assert found[mask].tolist() == [1.0, 0.0, 0.5, 0.5, 1.0]
 
 
 def test_codes_are_drawn_as_their_softmax_says_and_gradients_go_through_it():

@@ -99,7 +99,8 @@ class Hubert(nn.Module):
             self.teacher = WaveformEncoder(replace(encoder.config, depth=layer))
         self.teacher.requires_grad_(False)
         self.project = nn.Linear(encoder.dim, CODE_DIM)
-        self.codes = nn.Parameter(torch.rand(config.clusters, CODE_DIM))
+        # Published: uniform in [0, 1), where all cosines begin near 1.
+        self.codes = nn.Parameter(torch.randn(config.clusters, CODE_DIM))
         self.register_buffer("centroids", torch.zeros(config.clusters, self.teacher.dim))
         self.register_buffer("shares", torch.full((config.clusters,), 1 / config.clusters))
 
@@ -164,6 +165,7 @@ class Hubert(nn.Module):
             tally={
                 "labels": counts(label_BT, mask_BT, V),
                 "answers": counts(answer_BT, mask_BT, V),
+                "commonest": (label_BT == self.shares.argmax())[mask_BT].sum(),
                 "right": (answer_BT == label_BT)[mask_BT].sum(),
             },
             mask_BT=mask_BT,
@@ -187,11 +189,11 @@ class Hubert(nn.Module):
         return self.encoder(wave_BN).mean(1)
 
     def health(self, tally: dict[str, Tensor]) -> dict[str, float]:
-        """Accuracy at hidden frames, that of the commonest cluster, and clusters in use."""
+        """Accuracy at hidden frames, that of the cluster commonest at first, clusters in use."""
         labels, answers, V = tally["labels"], tally["answers"], self.config.clusters
         return {
             "accuracy": float(tally["right"] / labels.sum()),
-            "majority": float(labels.max() / labels.sum()),
+            "majority": float(tally["commonest"] / labels.sum()),
             "perplexity": float(perplexity(labels)),
             "use": float(perplexity(labels)) / V,
             "answers": float(perplexity(answers)) / V,

@@ -173,9 +173,9 @@ class SSAST(nn.Module):
         return self.encoder(wave_BN).mean(1)
 
     def health(self, tally: dict[str, Tensor]) -> dict[str, float]:
-        """``accuracy`` and ``majority`` of telling apart; ``painted``, the variance explained."""
+        """Share ``told`` apart, and its ``chance``; share of the variance ``painted``."""
         return {
-            "accuracy": float(tally["right"] / tally["hidden"]),
-            "majority": float(tally["chance"] / tally["hidden"]),
+            "told": float(tally["right"] / tally["hidden"]),
+            "chance": float(tally["chance"] / tally["hidden"]),
             "painted": float(1 - tally["error"] / tally["blank"]),
         }

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from dasheng_lib.distributed import mean_over
+from dasheng_lib.distributed import mean_over, sum_over
 from dasheng_lib.masking import span_mask, span_places
 from dasheng_lib.objectives.parts import counts, damp_gradient, hidden_weights, perplexity
 from dasheng_lib.objectives.waveform import WaveformEncoder, frame_count
@@ -39,7 +39,7 @@ class Wav2Vec2Config:
 
     mask_ratio: float = 0.65
     span: int = 10
-    negatives: int = 50
+    negatives: int = 25
     groups: int = 2
     codes: int = 64
     dim: int = 64
@@ -147,19 +147,19 @@ class Wav2Vec2(nn.Module):
         penalty = features_BTC.float().square().mean()
 
         with torch.no_grad():
-            among_BT = score_BTK.isfinite().sum(2).float()
+            differ_BTK = score_BTK.isfinite()
             tally = {
                 "codes": torch.stack(
                     [counts(code_BT, mask_BT, c.codes) for code_BT in code_BTG.unbind(2)]
                 ),
                 "right": (score_BTK.argmax(2) == 0)[mask_BT].sum(),
-                "chance": among_BT.reciprocal()[mask_BT].sum(),
+                "commonest": without_looking(code_BTG, other_BTK, mask_BT, c.codes)[mask_BT].sum(),
                 "hidden": mask_BT.sum(),
             }
         return Wav2Vec2Output(
             loss=pretext + DIVERSITY * diversity + PENALTY * penalty,
             pretext=pretext,
-            nothing=(weight_BT * among_BT.log()).sum(),
+            nothing=(weight_BT * differ_BTK.sum(2).log()).sum(),
             tally=tally,
             diversity=diversity,
             mask_BT=mask_BT,
@@ -172,11 +172,11 @@ class Wav2Vec2(nn.Module):
         return self.encoder(wave_BN).mean(1)
 
     def health(self, tally: dict[str, Tensor]) -> dict[str, float]:
-        """Accuracy, chance among negatives that differ, and codes in use (from G to G V)."""
+        """Accuracy, that of the commonest code, and codes in use (from G to G V)."""
         used = float(perplexity(tally["codes"]).sum())
         return {
             "accuracy": float(tally["right"] / tally["hidden"]),
-            "majority": float(tally["chance"] / tally["hidden"]),
+            "majority": float(tally["commonest"] / tally["hidden"]),
             "perplexity": used,
             "use": used / tally["codes"].numel(),
         }
@@ -190,8 +190,8 @@ class Quantiser(nn.Module):
         self.groups, self.codes = config.groups, config.codes
         self.choose = nn.Linear(channels, config.groups * config.codes)
         self.vectors = nn.Parameter(
-            torch.rand(config.groups, config.codes, config.dim // config.groups)
-        )
+            torch.randn(config.groups, config.codes, config.dim // config.groups)
+        )  # published: uniform in [0, 1), where all cosines begin near 1
         nn.init.normal_(self.choose.weight)
         nn.init.zeros_(self.choose.bias)
 
@@ -247,6 +247,21 @@ def contrast(guess_BTd: Tensor, target_BTd: Tensor, code_BTG: Tensor, other_BTK:
     same_BTT = (code_BTG[:, :, None] == code_BTG[:, None]).all(3)
     score_BTK = score_BTT.masked_fill(same_BTT, -math.inf).gather(2, other_BTK)
     return torch.cat([score_BTT.diagonal(dim1=1, dim2=2)[..., None], score_BTK], 2)
+
+
+def without_looking(code_BTG: Tensor, other_BTK: Tensor, mask_BT: Tensor, V: int) -> Tensor:
+    """Whether the true target is the commonest among its negatives, ``[B, T]``; 0.5 if one of two.
+
+    Commonest among all hidden frames of the batch: so often one is right who never looks at the
+    clip, and answers with a code that occurs a lot.
+    """
+    place_G = V ** torch.arange(code_BTG.shape[2], device=code_BTG.device)
+    name_BT = (code_BTG * place_G).sum(2)
+    name_BTK = name_BT.gather(1, other_BTK.flatten(1)).view(other_BTK.shape)
+    count_C = sum_over(torch.bincount(name_BT[mask_BT], minlength=V ** len(place_G)))
+    same_BTK = name_BTK == name_BT[..., None]
+    own_BT, rival_BT = count_C[name_BT], count_C[name_BTK].masked_fill(same_BTK, 0).amax(2)
+    return (own_BT > rival_BT).float() + (own_BT == rival_BT).float() / 2
 
 
 def diversity_loss(share_GV: Tensor) -> Tensor:

@@ -85,6 +85,9 @@ class WaveformEncoder(nn.Module):
         self.config = config = config or WaveformConfig()
         self.dim = config.dim
         self.net = _library_model(config)
+        # Published: uniform in [0, 1). That is as large as all else together and in one direction,
+        # and a small network needs twice the steps to see what lies around it.
+        nn.init.normal_(self.net.masked_spec_embed, std=0.02)
 
     def forward(self, wave_BN: Tensor) -> Tensor:
         """Vectors of 16 kHz waveforms of one length.
