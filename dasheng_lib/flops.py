@@ -8,10 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
 from dasheng_lib.features import MELS, WINDOW, frame_count
 from dasheng_lib.mae import MAEConfig
 from dasheng_lib.masking import kept_tokens
 from dasheng_lib.model import PATCH, EncoderConfig, token_count
+from dasheng_lib.objectives import Objective
 
 
 def mel_flops(samples: int) -> int:
@@ -57,3 +61,20 @@ def training_flops(encoder: EncoderConfig, mae: MAEConfig, samples: int) -> int:
         + 2 * d * PATCH * T
     )
     return mel_flops(samples) + 3 * forward
+
+
+def counted_training_flops(model: Objective, samples: int) -> int:
+    """As :func:`training_flops`, of any family: counted by torch while one clip of noise runs.
+
+    Convolutions count too; the FFT by which waveform networks place their frames does not, and of
+    HuBERT's second iteration the teacher does.
+    """
+    generator = torch.Generator().manual_seed(0)
+    wave_BN = torch.randn(1, samples, generator=generator)
+    training = model.training
+    model.eval()  # so that no norm learns from noise
+    with FlopCounterMode(display=False) as counter:
+        model(wave_BN, noise=model.draw(1, samples, generator, 1.0)).loss.backward()
+    model.zero_grad(set_to_none=True)
+    model.train(training)
+    return counter.get_total_flops()

@@ -180,7 +180,7 @@ def pretrain_into(
                 said = world.first and files.validated(found, config.train.steps, stage.first)
                 if said:
                     tqdm.write(f"step {step}: {said}", file=sys.stderr)
-            if step in (stage.last, *config.snapshots) or step % execution.checkpoint_every == 0:
+            if step in config.snapshots or step % execution.checkpoint_every == 0:
                 weights, moments = whole_state(model, stage.optimizer)
                 bad = gather_objects(getattr(data, "skipped", {}))
                 if world.first:
@@ -196,13 +196,12 @@ def pretrain_into(
 
 @dataclass(frozen=True)
 class _Stage:
-    """What is trained from step ``first`` to step ``last``, both of the whole run."""
+    """What is trained after step ``first`` of the run."""
 
     model: Objective
     parallel: nn.Module
     optimizer: torch.optim.Optimizer
     first: int
-    last: int
 
 
 def _steps(
@@ -236,7 +235,7 @@ def _steps(
         optimizer = make_optimizer(model, config.train)
         if start > first:
             restore_state(model, optimizer, kept["weights"], kept["optimizer"], world)
-        stage, before = _Stage(model, parallel, optimizer, first, last), seconds
+        stage, before = _Stage(model, parallel, optimizer, first), seconds
         for record in pretrain(
             model,
             lambda step, first=first: data.batch(first + step, rows),

@@ -11,7 +11,9 @@ from torch.nn import functional as F
 from dasheng_lib import train
 from dasheng_lib.crops import Crops
 from dasheng_lib.errors import UserError
+from dasheng_lib.flops import counted_training_flops, training_flops
 from dasheng_lib.masking import span_mask, span_places
+from dasheng_lib.model import encoder_config
 from dasheng_lib.objectives import FAMILIES, wav2vec2
 from dasheng_lib.objectives.hubert import Hubert, HubertConfig, kmeans
 from dasheng_lib.objectives.mfcc import MFCC
@@ -181,16 +183,17 @@ def test_ssast_loss_by_hand(synthetic, wave):
     assert float(out.nothing) == pytest.approx(math.log(M) + 10 * blank, rel=1e-4)
 
 
-def test_ssast_targets_are_half_of_standard_and_outside_what_is_learned(synthetic, wave):
+def test_ssast_targets_are_half_of_standard_and_outside_what_is_learned(synthetic):
     model = model_of("ssast", synthetic)
     waves = torch.from_numpy(Crops(synthetic, 0.5, 32).batch(0))
     mel = model.encoder.log_mel(waves)
     assert float(model.mean) == pytest.approx(float(mel.mean()), rel=1e-4)
     assert float(model.deviation) == pytest.approx(float(mel.std()), rel=1e-2)
-    before = step_of(model, wave).target_BMP
+    before = step_of(model, waves).target_BMP
+    assert 0.45 < float(before.std()) < 0.55
     with torch.no_grad():
         model.encoder.norm_in.weight.mul_(3)
-    torch.testing.assert_close(step_of(model, wave).target_BMP, before)
+    torch.testing.assert_close(step_of(model, waves).target_BMP, before)
 
 
 def test_ssast_scores_are_plain_products_with_the_clip_s_own_patches(synthetic, wave):
@@ -207,7 +210,8 @@ def test_ssast_scores_are_plain_products_with_the_clip_s_own_patches(synthetic, 
 
 def test_hubert_loss_by_hand(synthetic, wave):
     model = model_of("hubert", synthetic)
-    out = step_of(model, wave)
+    with torch.no_grad():
+        out = step_of(model, wave)
     each = []
     for clip, mask in enumerate(out.mask_BT):
         frames = [
@@ -504,6 +508,21 @@ def test_recomputed_blocks_give_the_same_gradients(synthetic):
 def test_impossible_settings_are_named(make):
     with pytest.raises(ValueError):
         make()
+
+
+def test_operations_are_counted_for_all_families():
+    """Of a masked autoencoder as its shapes say; a teacher is more work."""
+    config = family_defaults("dasheng")
+    counted = counted_training_flops(new_model(config), 32_000)
+    assert counted == pytest.approx(
+        training_flops(encoder_config("nano"), config.mae, 32_000), rel=0.04
+    )
+    first, second = (
+        counted_training_flops(new_model(family_defaults("hubert"), stage), 32_000)
+        for stage in (0, 1)
+    )
+    assert 1.1 * first < second < 1.4 * first
+    assert first > 3 * counted  # twice the frames, nothing dropped, and convolutions
 
 
 def test_the_optimizer_has_what_is_trained(synthetic):

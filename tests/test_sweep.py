@@ -17,6 +17,7 @@ from dasheng_lib.sweep.engine import chosen, work, work_in_parallel, work_on_clu
 from dasheng_lib.sweep.grid import read_grid
 from dasheng_lib.sweep.judge import few_labels
 from dasheng_lib.sweep.table import SweepTable
+from dasheng_lib.sweep.trial import work as spent_by
 
 SWEEPS = Path(__file__).parents[1] / "data_manifests" / "sweeps"
 SMALL = """
@@ -108,6 +109,10 @@ arms:
     )
     assert ssast.mask_ratio == 0.6 and ssast.train.betas == (0.95, 0.999)
     assert {(c.preset, c.train.steps) for c in (hubert, ssast)} == {("24x1x2", 10)}
+    # Every family's operations are counted: of HuBERT, the second iteration costs a teacher more.
+    spent = [[spent_by(trial, step)["flops"] for step in (0, 3, 6)] for trial in grid.trials[1:]]
+    assert spent[0][2] > 2 * spent[0][1] > spent[0][0] == 0
+    assert spent[1][2] == pytest.approx(2 * spent[1][1]) and spent[1][1] > 0
 
 
 @pytest.mark.parametrize(

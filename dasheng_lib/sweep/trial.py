@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import math
 import time
 from collections.abc import Callable
 from dataclasses import asdict
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +20,12 @@ from dasheng_lib.corpora.prepared import prepare
 from dasheng_lib.corpora.split import hold_out, portion
 from dasheng_lib.crops import Crops
 from dasheng_lib.distributed import World
-from dasheng_lib.flops import training_flops
+from dasheng_lib.flops import counted_training_flops, training_flops
 from dasheng_lib.health import verdict
 from dasheng_lib.model import encoder_config
 from dasheng_lib.provenance import provenance
+from dasheng_lib.run_config import RunConfig
+from dasheng_lib.run_models import new_model
 from dasheng_lib.runs import Execution, Run, crops_of, pretrain_into
 from dasheng_lib.sweep.grid import Trial
 from dasheng_lib.sweep.judge import Judge
@@ -112,16 +114,22 @@ def settings(trial: Trial, run: Run, corpus: Corpus) -> dict[str, Any]:
 
 
 def work(trial: Trial, step: int) -> dict[str, float]:
-    """Hours of audio heard and operations spent by a step; these are NaN for other families."""
+    """Hours of audio heard and operations spent by a step, over all stages of the run."""
     config = trial.config
-    clip = math.nan
-    if config.family == "dasheng":
-        samples = round(config.clip_seconds * 16_000)
-        clip = training_flops(encoder_config(config.preset), config.mae, samples)
+    clips = [config.batch * max(min(step, last) - first, 0) for first, last in config.stages]
     return {
         "hours_seen": config.batch * config.clip_seconds * step / 3600,
-        "flops": float(clip) * config.batch * step,
+        "flops": float(sum(n * _flops(config, stage) for stage, n in enumerate(clips) if n)),
     }
+
+
+@cache
+def _flops(config: RunConfig, stage: int) -> int:
+    """Operations to train on one clip."""
+    samples = round(config.clip_seconds * 16_000)
+    if config.family == "dasheng":
+        return training_flops(encoder_config(config.preset), config.mae, samples)
+    return counted_training_flops(new_model(config, stage), samples)
 
 
 def state(rows: list[dict[str, Any]], trial: Trial) -> str:
