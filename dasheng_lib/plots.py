@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from dasheng_lib.features import HOP, MELS, SAMPLE_RATE
 from dasheng_lib.model import PATCH_FRAMES
@@ -45,6 +45,16 @@ def style() -> None:
             "image.cmap": "magma",
         }
     )
+
+
+def log_axis(ax: Axes, which: str = "x") -> Axes:
+    """Make an axis ("x" or "y") logarithmic, with ticks at 1, 2 and 5 in plain numbers."""
+    ax.set(**{f"{which}scale": "log"})
+    axis = getattr(ax, f"{which}axis")
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.set_major_formatter("{x:g}")
+    axis.set_minor_formatter(NullFormatter())
+    return ax
 
 
 def mel_frequencies() -> np.ndarray:

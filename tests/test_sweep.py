@@ -212,12 +212,19 @@ def test_a_run_in_other_hands_is_left_alone(path, tmp_path):
 
 
 def test_rows_of_a_run_are_written_once_and_in_the_order_of_the_grid(tmp_path):
-    written = SweepTable(tmp_path, ["a", "b", "c"])
+    written = SweepTable(tmp_path, dict.fromkeys("abc", "seed"))
     for run in ("c", "a", "c", "b"):
         written.add([{"run": run, "step": s, "x": 1.5} for s in (0, 5)], {"run": run, "end": "x"})
     rows = pd.read_csv(tmp_path / "sweep.csv")
     assert list(rows["run"]) == ["a", "a", "b", "b", "c", "c"]
     assert list(rows["step"]) == [0, 5] * 3 and written.done() == {"a", "b", "c"}
+
+
+def test_a_run_belongs_to_the_arms_of_the_grid_as_it_is_now(tmp_path):
+    for arms, run in (({"a": "base", "b": "width"}, "a"), ({"a": "base+mask", "b": "mask"}, "b")):
+        row = {"run": run, "step": 0, "factor": arms[run]}
+        SweepTable(tmp_path, arms).add([row], {"run": run, "end": "x"})
+    assert list(pd.read_csv(tmp_path / "sweep.csv")["factor"]) == ["base+mask", "mask"]
 
 
 def test_a_diverged_run_has_the_rows_it_came_to(path, tmp_path, monkeypatch):

@@ -68,7 +68,7 @@ def run(args: argparse.Namespace) -> int:
         raise UserError(f"--workers is at least 1, not {args.workers}.")
     if args.out is None and not args.dry_run:
         raise UserError("Name a folder for the sweep with --out, or ask with --dry-run.")
-    table = args.out and SweepTable(args.out, [trial.run for trial in grid.trials])
+    table = args.out and SweepTable(args.out, grid.factors)
     left = [t for t in grid.trials if t.run in names and not (table and t.run in table.done())]
     if args.dry_run:
         print(_said(left, len(names), args.workers))

@@ -63,6 +63,11 @@ class Grid:
     trials: tuple[Trial, ...]
     protocol: Protocol
 
+    @property
+    def factors(self) -> dict[str, str]:
+        """The arms of each run."""
+        return {trial.run: trial.factor for trial in self.trials}
+
 
 def read_grid(path: Path | str) -> Grid:
     """Read a grid.

@@ -2,12 +2,13 @@
 
 ``sweep.csv`` has a row a judged checkpoint, ``runs.csv`` one a run with what it cost and what it
 was made with. Both are written anew under a lock, in the order of the grid, so an interrupted
-sweep ends with the file that an uninterrupted one writes.
+sweep ends with the file that an uninterrupted one writes. A grid may grow: old runs then belong to
+its new arms.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +23,13 @@ class SweepTable:
 
     Args:
         folder: of the sweep.
-        order: names of all runs, as in the grid.
+        factors: the arms of each run, in the order of the grid.
     """
 
-    def __init__(self, folder: Path, order: Sequence[str]) -> None:
+    def __init__(self, folder: Path, factors: Mapping[str, str]) -> None:
         self.rows_path, self.runs_path = folder / "sweep.csv", folder / "runs.csv"
-        self.order = {run: place for place, run in enumerate(order)}
+        self.factors = factors
+        self.order = {run: place for place, run in enumerate(factors)}
 
     def done(self) -> set[str]:
         """Names of the runs whose rows are there."""
@@ -56,6 +58,8 @@ class SweepTable:
         table = table.sort_values(
             by, key=lambda c: c.map(self.order) if c.name == "run" else c, kind="stable"
         )
+        if "factor" in table:
+            table["factor"] = table["run"].map(self.factors).fillna(table["factor"])
         with atomic_file(path) as temporary:
             table.to_csv(temporary, index=False)
 
