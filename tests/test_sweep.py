@@ -211,6 +211,23 @@ def test_a_run_in_other_hands_is_left_alone(path, tmp_path):
     assert not (tmp_path / "sweep.csv").exists()
 
 
+def test_workers_do_not_outlive_a_killed_sweep():
+    script = """
+import multiprocessing, time
+from concurrent.futures import ProcessPoolExecutor
+from dasheng_lib.sweep.engine import start_worker
+context = multiprocessing.get_context("spawn")
+with ProcessPoolExecutor(1, context, start_worker, (1,)) as pool:
+    pool.submit(print, "working", flush=True).result()
+    pool.submit(time.sleep, 600).result()
+"""
+    sweep = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
+    assert sweep.stdout.readline() == "working\n"
+    sweep.kill()
+    rest, _ = sweep.communicate(timeout=100)  # the output ends when the worker, too, is gone
+    assert rest == ""
+
+
 def test_rows_of_a_run_are_written_once_and_in_the_order_of_the_grid(tmp_path):
     written = SweepTable(tmp_path, dict.fromkeys("abc", "seed"))
     for run in ("c", "a", "c", "b"):

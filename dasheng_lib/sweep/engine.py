@@ -15,6 +15,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import torch
@@ -95,7 +96,7 @@ def work_in_parallel(
     os.environ["OMP_NUM_THREADS"] = str(threads)  # the workers' numpy and torch read it once
     context = multiprocessing.get_context("spawn")
     with (
-        ProcessPoolExecutor(workers, context, torch.set_num_threads, (threads,)) as pool,
+        ProcessPoolExecutor(workers, context, start_worker, (threads,)) as pool,
         tqdm(total=len(left), desc=f"sweep, {workers} processes") as bar,
     ):
         coming = {pool.submit(_one, path, folder, run, tidy): run for run in left}
@@ -140,6 +141,18 @@ def work_on_cluster(
 
 def _job(path: Path, folder: Path, only: Sequence[str] | None) -> list[str]:
     return work(read_grid(path), folder, only, progress=False)
+
+
+def start_worker(threads: int) -> None:
+    """Make this one of several processes: it does not outlive the one that started it."""
+    torch.set_num_threads(threads)
+    starter = multiprocessing.parent_process()
+
+    def follow() -> None:
+        starter.join()
+        os._exit(1)  # whatever it is at: all files are whole, and the next worker goes on
+
+    Thread(target=follow, daemon=True).start()
 
 
 def _one(path: Path, folder: Path, run: str, tidy: bool) -> float:
