@@ -70,8 +70,9 @@ def test_a_benchmark_beside_its_rival(name, options, tmp_path, capsys):
     importlib.import_module(name).main(argv)
     assert "this library" in capsys.readouterr().out
     kept = pd.read_csv(tmp_path / "kept.csv")
-    assert (kept["seconds"] > 0).all() and kept["who"].nunique() == 2
-    assert (kept.loc[kept["who"] != "this library", "times_rival"] == 1).all()
+    assert (kept["seconds"] > 0).all()
+    rivals = kept["who"].isin(["plain PyTorch", "scikit-learn"])
+    assert rivals.any() and (kept.loc[rivals, "times_rival"] == 1).all()
     if name == "knn":
         assert (kept["same"] == 1).all()
     else:
