@@ -242,6 +242,8 @@ def test_a_run_belongs_to_the_arms_of_the_grid_as_it_is_now(tmp_path):
         row = {"run": run, "step": 0, "factor": arms[run]}
         SweepTable(tmp_path, arms).add([row], {"run": run, "end": "x"})
     assert list(pd.read_csv(tmp_path / "sweep.csv")["factor"]) == ["base+mask", "mask"]
+    again = SweepTable(tmp_path, {"a": "base", "b": "width"}).rows()
+    assert list(again["factor"]) == ["base", "width"]
 
 
 def test_a_diverged_run_has_the_rows_it_came_to(path, tmp_path, monkeypatch):

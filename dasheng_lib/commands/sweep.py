@@ -121,7 +121,7 @@ def _record(args: argparse.Namespace, table) -> None:
     made = runs.pop("provenance").map(json.loads)
     write_results(
         args.record,
-        pd.read_csv(table.rows_path),
+        table.rows(),
         command=shlex.join(["dasheng", *sys.argv[1:]]),
         grid=args.grid.read_text(),
         corpora=dict(zip(runs["corpus"], runs["corpus_digest"], strict=True)),

@@ -35,6 +35,10 @@ class SweepTable:
         """Names of the runs whose rows are there."""
         return set(_read(self.runs_path).get("run", ()))
 
+    def rows(self) -> pd.DataFrame:
+        """All rows, with the arms of the grid as it is now."""
+        return self._with_arms(_read(self.rows_path))
+
     def add(self, rows: list[dict[str, Any]], facts: dict[str, Any]) -> None:
         """Add a finished run: the rows of its checkpoints, then its own.
 
@@ -58,10 +62,13 @@ class SweepTable:
         table = table.sort_values(
             by, key=lambda c: c.map(self.order) if c.name == "run" else c, kind="stable"
         )
-        if "factor" in table:
-            table["factor"] = table["run"].map(self.factors).fillna(table["factor"])
         with atomic_file(path) as temporary:
-            table.to_csv(temporary, index=False)
+            self._with_arms(table).to_csv(temporary, index=False)
+
+    def _with_arms(self, table: pd.DataFrame) -> pd.DataFrame:
+        if "factor" not in table:
+            return table
+        return table.assign(factor=table["run"].map(self.factors).fillna(table["factor"]))
 
 
 def _read(path: Path) -> pd.DataFrame:
