@@ -36,7 +36,7 @@ PRODUCTS = "the products alone"
 def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     add_timing_arguments(parser, repeats=3)
-    parser.add_argument("--encoder", help="take ESC-10 and this encoder, such as logmel")
+    parser.add_argument("--encoder", nargs="+", help="take ESC-10 and these, such as logmel")
     parser.add_argument("--spread", type=float, nargs="+", default=[4.0, 2.0], help="(4 2)")
     parser.add_argument("--dim", type=int, default=192, help="of drawn features (192)")
     parser.add_argument("--rows", type=int, default=80, help="drawn in each of 5 folds (80)")
@@ -50,7 +50,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     if args.to_the_end:
         schedule = replace(schedule, best_possible=math.inf)
     if args.encoder:
-        tasks = {f"ESC-10, {args.encoder}": esc10(args.encoder)}
+        tasks = {f"ESC-10, {encoder}": esc10(encoder) for encoder in args.encoder}
     else:
         tasks = {f"drawn, spread {spread:g}": drawn(spread, args) for spread in args.spread}
     tables = []
