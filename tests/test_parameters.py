@@ -72,6 +72,13 @@ def test_an_int_passes_for_a_float_and_none_where_it_is_allowed():
     check_parameters(notebook("# Parameters\nratio = 1\nresume = None"), ratio=between(0, 1))
 
 
+@pytest.mark.parametrize("word", ["true", "false"])
+def test_papermills_words_for_yes_and_no_are_understood(word):
+    names = notebook(f"# Parameters\nquick = {word!r}")
+    check_parameters(names)
+    assert names["quick"] is (word == "true")
+
+
 def test_a_check_of_a_name_that_is_not_a_parameter_is_a_bug_of_the_chapter():
     with pytest.raises(TypeError, match="lacks"):
         check_parameters(notebook(), width=at_least(1))

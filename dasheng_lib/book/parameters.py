@@ -12,7 +12,7 @@ import difflib
 import math
 import types
 import typing
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, MutableMapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,8 +59,11 @@ def one_of(*values: Any) -> Check:
     return Check("one of " + ", ".join(map(repr, values)), values=values)
 
 
-def check_parameters(namespace: Mapping[str, Any], **checks: Check) -> None:
+def check_parameters(namespace: MutableMapping[str, Any], **checks: Check) -> None:
     """Check the parameters of the notebook that calls this; its first line after the cell.
+
+    papermill's command line knows True and False alone, and hands ``-p rerun true`` over as a
+    word; here it becomes what was meant.
 
     Args:
         namespace: the notebook's ``globals()``. Declared is what the parameters cell annotated;
@@ -77,6 +80,8 @@ def check_parameters(namespace: Mapping[str, Any], **checks: Check) -> None:
         if name not in declared:
             raise ParameterError(unknown_name(name, declared, "this chapter"))
     for name, annotation in declared.items():
+        if annotation is bool and namespace[name] in ("true", "false"):
+            namespace[name] = namespace[name] == "true"
         check_type(name, namespace[name], annotation)
     for name, check in checks.items():
         if name not in declared:
