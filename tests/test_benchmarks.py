@@ -71,8 +71,10 @@ def test_a_benchmark_beside_its_rival(name, options, tmp_path, capsys):
     assert "this library" in capsys.readouterr().out
     kept = pd.read_csv(tmp_path / "kept.csv")
     assert (kept["seconds"] > 0).all()
+    who = {"hear_grid": {"plain PyTorch", "the products alone"}, "knn": {"scikit-learn"}}[name]
+    assert set(kept["who"]) == {"this library", *who}
     rivals = kept["who"].isin(["plain PyTorch", "scikit-learn"])
-    assert rivals.any() and (kept.loc[rivals, "times_rival"] == 1).all()
+    assert (kept.loc[rivals, "times_rival"] == 1).all()
     if name == "knn":
         assert (kept["same"] == 1).all()
     else:

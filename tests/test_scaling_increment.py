@@ -144,6 +144,15 @@ def test_a_floor_wants_seeds(table):
         retrain_floor(last[last["factor"] != "base"])
 
 
+def test_what_the_table_has_no_column_for_is_no_seed():
+    """Mixing is in the name of a setting alone, and tells apart what is alike in all else."""
+    rng = np.random.default_rng(3)
+    table = seeded(rng, 2, 3)
+    mixed = seeded(rng, 2, 1, sd=2.0).assign(setting="mix-0.5")
+    found = retrain_floor(pd.concat([table.assign(setting="base"), mixed]))
+    assert found == retrain_floor(table)
+
+
 def test_early_is_a_share_of_each_runs_own_steps(table):
     rows = early_and_last(table, 1 / 7, ["rankme", "loss"])
     assert len(rows) == 52 and list(rows) == ["run", "factor", "step", "rankme", "loss", "last"]

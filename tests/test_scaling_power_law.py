@@ -1,5 +1,7 @@
 """The power law of a sweep: known laws recovered, and words that the data bear out."""
 
+import io
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -95,6 +97,14 @@ def test_tasks_are_resampled_too(table):
     assert tasks.b.high - tasks.b.low > 2 * (runs.b.high - runs.b.low)
     with pytest.raises(ValueError, match="mean over domains"):
         fit_power_law(table, tasks={"linear:fsdd": "speech"}, **FEW)
+
+
+def test_a_record_of_six_digits_is_the_mean_of_its_tasks_and_no_other_is(table):
+    read = pd.read_csv(io.StringIO(table.to_csv(index=False, float_format="%.6g")))
+    assert fit_power_law(read, tasks=TASKS, **FEW).runs == table["run"].nunique()
+    read.loc[0, "quality"] *= 1.0001
+    with pytest.raises(ValueError, match="mean over domains"):
+        fit_power_law(read, tasks=TASKS, **FEW)
 
 
 def test_every_task_has_an_exponent_of_its_own(table):

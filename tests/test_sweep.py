@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
@@ -59,6 +60,11 @@ def assert_alike(rows, expected):
     exact = [column for column in expected if "corrected" not in column]
     pd.testing.assert_frame_equal(rows[exact], expected[exact], rtol=1e-4)
     assert list(rows.columns) == list(expected.columns)
+
+
+def named(**factors):
+    """Trials of which only names and arms matter."""
+    return [SimpleNamespace(run=run, setting=run, factor=arm) for run, arm in factors.items()]
 
 
 def grid_of(tmp_path, text):
@@ -229,7 +235,7 @@ with ProcessPoolExecutor(1, context, start_worker, (1,)) as pool:
 
 
 def test_rows_of_a_run_are_written_once_and_in_the_order_of_the_grid(tmp_path):
-    written = SweepTable(tmp_path, dict.fromkeys("abc", "seed"))
+    written = SweepTable(tmp_path, named(a="seed", b="seed", c="seed"))
     for run in ("c", "a", "c", "b"):
         written.add([{"run": run, "step": s, "x": 1.5} for s in (0, 5)], {"run": run, "end": "x"})
     rows = pd.read_csv(tmp_path / "sweep.csv")
@@ -239,11 +245,34 @@ def test_rows_of_a_run_are_written_once_and_in_the_order_of_the_grid(tmp_path):
 
 def test_a_run_belongs_to_the_arms_of_the_grid_as_it_is_now(tmp_path):
     for arms, run in (({"a": "base", "b": "width"}, "a"), ({"a": "base+mask", "b": "mask"}, "b")):
-        row = {"run": run, "step": 0, "factor": arms[run]}
-        SweepTable(tmp_path, arms).add([row], {"run": run, "end": "x"})
+        SweepTable(tmp_path, named(**arms)).add([{"run": run, "step": 0}], {"run": run, "end": "x"})
     assert list(pd.read_csv(tmp_path / "sweep.csv")["factor"]) == ["base+mask", "mask"]
-    again = SweepTable(tmp_path, {"a": "base", "b": "width"}).rows()
-    assert list(again["factor"]) == ["base", "width"]
+    again = SweepTable(tmp_path, named(a="base", b="width"))
+    assert list(again.rows()["factor"]) == ["base", "width"]
+    fewer = SweepTable(tmp_path, named(b="width", c="width"))
+    assert list(fewer.rows()["run"]) == list(fewer.runs()["run"]) == ["b"]
+    fewer.add([{"run": "c", "step": 0}], {"run": "c", "end": "x"})
+    assert len(fewer.rows()) == 2 and len(SweepTable(tmp_path, again.trials).rows()) == 2
+
+
+def test_a_setting_is_a_run_but_for_its_seed(tmp_path):
+    """Also where the table has no column for what differs, as for mixing."""
+    grid = grid_of(
+        tmp_path,
+        """
+base: {preset: 24x1x2, steps: 10}
+arms:
+  seed: {seed: [0, 1]}
+  mix: {mix: [0.0, 0.5], seed: [0, 2]}
+""",
+    )
+    assert {t.run: (t.setting, t.factor) for t in grid.trials} == {
+        "base": ("base", "base+seed+mix"),  # a default that is spelt out is no other run
+        "seed-1": ("base", "seed"),
+        "mix-0.0.seed-2": ("base", "mix"),
+        "mix-0.5.seed-0": ("mix-0.5", "mix"),
+        "mix-0.5.seed-2": ("mix-0.5", "mix"),
+    }
 
 
 def test_a_diverged_run_has_the_rows_it_came_to(path, tmp_path, monkeypatch):

@@ -5,12 +5,10 @@ from __future__ import annotations
 import argparse
 import json
 import shlex
-import shutil
 import sys
 from pathlib import Path
 
-import pandas as pd
-
+from dasheng_lib.cache import atomic_file
 from dasheng_lib.errors import UserError
 
 EPILOG = """\
@@ -68,7 +66,7 @@ def run(args: argparse.Namespace) -> int:
         raise UserError(f"--workers is at least 1, not {args.workers}.")
     if args.out is None and not args.dry_run:
         raise UserError("Name a folder for the sweep with --out, or ask with --dry-run.")
-    table = args.out and SweepTable(args.out, grid.factors)
+    table = args.out and SweepTable(args.out, grid.trials)
     left = [t for t in grid.trials if t.run in names and not (table and t.run in table.done())]
     if args.dry_run:
         print(_said(left, len(names), args.workers))
@@ -117,8 +115,8 @@ def _options(pairs: list[str]) -> dict[str, object]:
 def _record(args: argparse.Namespace, table) -> None:
     from dasheng_lib.results import write_results
 
-    runs = pd.read_csv(table.runs_path)
-    made = runs.pop("provenance").map(json.loads)
+    runs = table.runs()
+    made = runs["provenance"].map(json.loads)
     write_results(
         args.record,
         table.rows(),
@@ -130,5 +128,6 @@ def _record(args: argparse.Namespace, table) -> None:
         seconds=round(float(runs[["train_seconds", "judge_seconds"]].sum().sum())),
         device=", ".join(sorted(set(runs["device"]))),
     )
-    shutil.copy(table.runs_path, args.record.with_name(f"{args.record.name}_runs.csv"))
+    with atomic_file(args.record.with_name(f"{args.record.name}_runs.csv")) as temporary:
+        runs.to_csv(temporary, index=False)
     print(f"kept as {args.record}.csv")

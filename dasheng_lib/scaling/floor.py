@@ -12,9 +12,9 @@ from scipy import stats
 from dasheng_lib.errors import UserError
 from dasheng_lib.scaling.rows import usable
 
-# What makes two runs the same but for their seed.
-SETTINGS = ("family", "params", "width", "depth", "mask_ratio", "data_hours", "clip_seconds")
-SETTINGS += ("batch", "lr", "steps", "step")
+# What makes two runs the same but for their seed: in the table of a sweep the first says it all.
+SETTINGS = ("setting", "family", "params", "width", "depth", "mask_ratio", "data_hours")
+SETTINGS += ("clip_seconds", "batch", "lr", "steps", "step")
 
 
 @dataclass(frozen=True)

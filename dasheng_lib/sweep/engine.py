@@ -62,7 +62,7 @@ def work(
     Returns:
         Names of runs that other processes were busy with, and that are not in the table.
     """
-    table = SweepTable(folder, grid.factors)
+    table = SweepTable(folder, grid.trials)
     trials = [trial for trial in grid.trials if only is None or trial.run in only]
     judge, busy = None, []
     for trial in tqdm(trials, "sweep", disable=not progress):
@@ -90,7 +90,7 @@ def work_in_parallel(
         UserError: a process was killed, or a run failed in a way that its user can mend.
     """
     grid = read_grid(path)
-    done = SweepTable(folder, grid.factors).done()
+    done = SweepTable(folder, grid.trials).done()
     left = [t.run for t in grid.trials if t.run not in done and (only is None or t.run in only)]
     threads = max(1, (os.cpu_count() or 1) // workers)
     os.environ["OMP_NUM_THREADS"] = str(threads)  # the workers' numpy and torch read it once

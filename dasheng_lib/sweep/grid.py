@@ -37,6 +37,7 @@ class Trial:
 
     Attributes:
         run: its name, made of what it changes about the base point.
+        setting: the same without the seed: runs that share it differ in nothing else.
         factor: the arms that it belongs to, joined by ``+``. The base point is called ``base``,
             and belongs besides to those arms whose lists hold it.
         config: of the pretraining.
@@ -46,6 +47,7 @@ class Trial:
     """
 
     run: str
+    setting: str
     factor: str
     config: RunConfig
     corpus: str
@@ -62,11 +64,6 @@ class Grid:
 
     trials: tuple[Trial, ...]
     protocol: Protocol
-
-    @property
-    def factors(self) -> dict[str, str]:
-        """The arms of each run."""
-        return {trial.run: trial.factor for trial in self.trials}
 
 
 def read_grid(path: Path | str) -> Grid:
@@ -112,19 +109,28 @@ def _trials(
     shares: tuple[float, ...],
     protocol: Protocol,
 ) -> tuple[Trial, ...]:
-    found: dict[str, Trial] = {}
+    found: dict[tuple, Trial] = {}
+    settings_of: dict[tuple, str] = {}
     for arm, changes in [("base", {}), *_changes(arms)]:
         changes = {name: value for name, value in changes.items() if base.get(name) != value}
         settings = {**base, **changes}
         if "family" in changes:
             settings = {k: v for k, v in settings.items() if k in changes or k not in OF_THE_TASK}
         trial = _trial(arm, settings, changes, shares, protocol)
-        seen = found.get(trial.run)
-        if seen and arm not in seen.factor.split("+"):
-            found[trial.run] = replace(seen, factor=f"{seen.factor}+{arm}")
-        elif not seen:
-            found[trial.run] = trial
+        # By what a run is, not by its name: a default that is spelt out is no other run.
+        known = found.get(_what(trial))
+        if known is None:
+            setting = settings_of.setdefault(_what(trial, seed=0), trial.setting)
+            found[_what(trial)] = replace(trial, setting=setting)
+        elif arm not in known.factor.split("+"):
+            found[_what(trial)] = replace(known, factor=f"{known.factor}+{arm}")
     return tuple(found.values())
+
+
+def _what(trial: Trial, **train: Any) -> tuple[RunConfig, str, float]:
+    """All that determines a run, with something of its training replaced."""
+    config = trial.config
+    return replace(config, train=replace(config.train, **train)), trial.corpus, trial.data
 
 
 def _changes(arms: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -161,8 +167,13 @@ def _trial(
     data = float(settings.get("data", 1.0))
     if not 0 < data <= 1:
         raise ValueError(f"data is a share of the corpus, above 0 and at most 1, not {data}")
-    name = ".".join(f"{key}-{value}" for key, value in sorted(changes.items())) or "base"
-    return Trial(name, arm, config, settings.get("corpus", "pocket"), data)
+    others = {key: value for key, value in changes.items() if key != "seed"}
+    corpus = settings.get("corpus", "pocket")
+    return Trial(_name(changes), _name(others), arm, config, corpus, data)
+
+
+def _name(changes: Mapping[str, Any]) -> str:
+    return ".".join(f"{key}-{value}" for key, value in sorted(changes.items())) or "base"
 
 
 def _frozen(value: Any) -> Any:

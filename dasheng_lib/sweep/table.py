@@ -2,13 +2,14 @@
 
 ``sweep.csv`` has a row a judged checkpoint, ``runs.csv`` one a run with what it cost and what it
 was made with. Both are written anew under a lock, in the order of the grid, so an interrupted
-sweep ends with the file that an uninterrupted one writes. A grid may grow: old runs then belong to
-its new arms.
+sweep ends with the file that an uninterrupted one writes. A grid may change: which arms a row
+belongs to is written as the grid has it now, and what it no longer has is left out of
+:meth:`SweepTable.rows`, but not lost.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import pandas as pd
 
 from dasheng_lib.cache import atomic_file, locked
 from dasheng_lib.errors import UserError
+from dasheng_lib.sweep.grid import Trial
 
 
 class SweepTable:
@@ -23,21 +25,25 @@ class SweepTable:
 
     Args:
         folder: of the sweep.
-        factors: the arms of each run, in the order of the grid.
+        trials: of the grid, in its order.
     """
 
-    def __init__(self, folder: Path, factors: Mapping[str, str]) -> None:
+    def __init__(self, folder: Path, trials: Sequence[Trial]) -> None:
         self.rows_path, self.runs_path = folder / "sweep.csv", folder / "runs.csv"
-        self.factors = factors
-        self.order = {run: place for place, run in enumerate(factors)}
+        self.trials = trials
+        self.order = {trial.run: place for place, trial in enumerate(trials)}
 
     def done(self) -> set[str]:
         """Names of the runs whose rows are there."""
         return set(_read(self.runs_path).get("run", ()))
 
     def rows(self) -> pd.DataFrame:
-        """All rows, with the arms of the grid as it is now."""
-        return self._with_arms(_read(self.rows_path))
+        """A row a checkpoint of the grid's runs that are there."""
+        return self._labelled(self._of_the_grid(_read(self.rows_path)))
+
+    def runs(self) -> pd.DataFrame:
+        """A row a run of the grid that is there."""
+        return self._of_the_grid(_read(self.runs_path))
 
     def add(self, rows: list[dict[str, Any]], facts: dict[str, Any]) -> None:
         """Add a finished run: the rows of its checkpoints, then its own.
@@ -52,23 +58,31 @@ class SweepTable:
             old = _read(self.rows_path)
             if not old.empty:
                 old = old[old["run"] != facts["run"]]
-            self._write(self.rows_path, old, rows, ["run", "step"])
-            self._write(self.runs_path, _read(self.runs_path), [facts], ["run"])
+            _write(self.rows_path, self._labelled(self._joined(old, rows, ["run", "step"])))
+            _write(self.runs_path, self._joined(_read(self.runs_path), [facts], ["run"]))
 
-    def _write(
-        self, path: Path, old: pd.DataFrame, rows: list[dict[str, Any]], by: list[str]
-    ) -> None:
+    def _joined(self, old: pd.DataFrame, rows: list[dict[str, Any]], by: list[str]) -> pd.DataFrame:
         table = pd.concat([old, pd.DataFrame(rows)], ignore_index=True)
-        table = table.sort_values(
+        return table.sort_values(
             by, key=lambda c: c.map(self.order) if c.name == "run" else c, kind="stable"
         )
-        with atomic_file(path) as temporary:
-            self._with_arms(table).to_csv(temporary, index=False)
 
-    def _with_arms(self, table: pd.DataFrame) -> pd.DataFrame:
-        if "factor" not in table:
-            return table
-        return table.assign(factor=table["run"].map(self.factors).fillna(table["factor"]))
+    def _of_the_grid(self, table: pd.DataFrame) -> pd.DataFrame:
+        return table[table["run"].isin(self.order)] if len(table) else table
+
+    def _labelled(self, table: pd.DataFrame) -> pd.DataFrame:
+        """With the columns ``setting`` and ``factor`` behind the run's name."""
+        labels = pd.DataFrame(
+            {trial.run: (trial.setting, trial.factor) for trial in self.trials},
+            index=["setting", "factor"],
+        ).T
+        others = table.drop(columns=["run", *labels], errors="ignore")
+        return table[["run"]].join(labels, on="run").join(others)
+
+
+def _write(path: Path, table: pd.DataFrame) -> None:
+    with atomic_file(path) as temporary:
+        table.to_csv(temporary, index=False)
 
 
 def _read(path: Path) -> pd.DataFrame:

@@ -99,7 +99,6 @@ def settings(trial: Trial, run: Run, corpus: Corpus) -> dict[str, Any]:
     return {
         "run": trial.run,
         "family": config.family,
-        "factor": trial.factor,
         "params": sum(p.numel() for p in encoder.parameters()),
         "width": encoder.dim,
         "depth": size.depth,
