@@ -40,6 +40,17 @@ def test_a_known_law_is_found(found):
     assert forms["aicc"].isna().all()  # six rows a run are not independent
 
 
+def test_the_band_is_narrowest_in_the_middle_and_holds_the_law(found, table):
+    x = np.geomspace(table["rankme"].min(), table["rankme"].max(), 9)
+    low, high = found.band(x)
+    true = 0.2 * x**0.25
+    assert (low < true).all() and (true < high).all()
+    width = np.log(high / low)
+    assert width.argmin() in (3, 4, 5) and width[[0, -1]].min() > 1.2 * width.min()
+    at_one = found.band(np.ones(1))
+    np.testing.assert_allclose(np.concatenate(at_one), [found.a.low, found.a.high])
+
+
 def test_a_row_a_run_has_an_aicc(table):
     found = fit_power_law(last_checkpoints(table), delta=np.inf, **FEW)
     assert found.rows == found.runs == 52

@@ -13,14 +13,18 @@ import torch
 
 from dasheng_lib.cli import main
 from dasheng_lib.errors import UserError
+from dasheng_lib.results import read_results
 from dasheng_lib.run_config import family_defaults
+from dasheng_lib.scaling.bootstrap import quality
 from dasheng_lib.sweep.engine import chosen, work, work_in_parallel, work_on_cluster
 from dasheng_lib.sweep.grid import read_grid
 from dasheng_lib.sweep.judge import few_labels
 from dasheng_lib.sweep.table import SweepTable
-from dasheng_lib.sweep.trial import work as spent_by
+from dasheng_lib.sweep.trial import spent_by
+from dasheng_lib.tasks import suite
 
 SWEEPS = Path(__file__).parents[1] / "data_manifests" / "sweeps"
+DOMAINS = {t.name: t.domain for name in ("pocket", "fsdd", "esc10") for t in suite(name, True)}
 SMALL = """
 base: {preset: 12x1x2, corpus: synthetic, steps: 4, batch: 4, clip_seconds: 0.3}
 arms:
@@ -152,6 +156,29 @@ def test_the_recorded_grid_is_as_large_as_it_must_be():
         for size in ("192x4x3", "96x4x3")
     }
     assert min(map(len, ratios.values())) >= 7
+
+
+def test_the_recorded_sweep_is_its_grids():
+    text = (SWEEPS / "desk.yml").read_text()
+    trials = {trial.run: trial for trial in read_grid(SWEEPS / "desk.yml").trials}
+    recorded = read_results("sweep")
+    assert recorded.attrs["grid"] == text  # a grid that changed wants its runs
+    first = recorded.groupby("run", sort=False).first()
+    assert list(first.index) == list(trials)
+    assert [(t.setting, t.factor) for t in trials.values()] == list(
+        first[["setting", "factor"]].itertuples(index=False, name=None)
+    )
+    for (run, step), row in recorded.set_index(["run", "step"]).iterrows():
+        trial, train = trials[run], trials[run].config.train
+        told = {"lr": train.lr, "steps": train.steps, "seed": train.seed}
+        told |= {"batch": trial.config.batch, "mask_ratio": trial.config.mask_ratio}
+        assert row[list(told)].to_dict() == told
+        spent = spent_by(trial, step)
+        assert row[list(spent)].to_dict() == pytest.approx(spent, rel=1e-5)
+    for judge, column in {"linear": "quality", "knn": "knn_quality", "few": "few_quality"}.items():
+        tasks = {f"{judge}:{task}": domain for task, domain in DOMAINS.items()}
+        means = quality(recorded, tasks)
+        assert recorded[column].to_numpy() == pytest.approx(means, rel=2e-5)
 
 
 def test_every_row_says_what_it_is_and_how_good(whole):

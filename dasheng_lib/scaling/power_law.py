@@ -34,7 +34,7 @@ class PowerLaw:
         verdict: by the rules of :func:`dasheng_lib.scaling.verdict.judge`.
         scale, delta, level, draws: how it was fitted.
         compare_delta: at which forms were compared.
-        b_draws: the bootstrap's exponents, for pictures.
+        a_draws, b_draws: what the bootstrap drew, for pictures.
     """
 
     x: str
@@ -53,7 +53,15 @@ class PowerLaw:
     compare_delta: float
     level: float
     draws: int
+    a_draws: Array = field(repr=False)
     b_draws: Array = field(repr=False)
+
+    def band(self, x: Array) -> tuple[Array, Array]:
+        """Ends of the curve's interval at each ``x``, from the draws of ``a`` and ``b``."""
+        curves = self.a_draws[:, None] * np.asarray(x, float) ** self.b_draws[:, None]
+        how = {"spent": 2, "level": self.level}
+        ends = [bootstrap.interval(np.nan, drawn, self.runs, **how) for drawn in curves.T]
+        return np.array([end.low for end in ends]), np.array([end.high for end in ends])
 
     def table(self) -> pd.DataFrame:
         """The forms side by side, a row each."""
@@ -154,6 +162,7 @@ def fit_power_law(
         verdict=judge(span, runs, b, better_than, slopes, rules),
         level=level,
         draws=draws,
+        a_draws=resampled.parameters_BP[:, 0],
         b_draws=resampled.parameters_BP[:, 1],
         **how,
     )

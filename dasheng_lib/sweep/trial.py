@@ -59,7 +59,7 @@ def run_trial(
     for step in run.steps:
         row = _judged(run, step, folder / f"judged-{step}.json", judge)
         seconds += row.pop("judge_seconds")
-        rows.append({**settings(trial, run, corpus), "step": step, **work(trial, step), **row})
+        rows.append({**settings(trial, run, corpus), "step": step, **spent_by(trial, step), **row})
         rows[-1]["state"] = state(rows, trial)
     facts = {
         "run": trial.run,
@@ -112,7 +112,7 @@ def settings(trial: Trial, run: Run, corpus: Corpus) -> dict[str, Any]:
     }
 
 
-def work(trial: Trial, step: int) -> dict[str, float]:
+def spent_by(trial: Trial, step: int) -> dict[str, float]:
     """Hours of audio heard and operations spent by a step, over all stages of the run."""
     config = trial.config
     clips = [config.batch * max(min(step, last) - first, 0) for first, last in config.stages]
