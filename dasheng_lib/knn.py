@@ -17,6 +17,7 @@ from dasheng_lib.tensors import view
 Metric = Literal["cosine", "euclidean"]
 Weights = Literal["uniform", "softmax"]
 TEST_ROWS, TRAIN_ROWS = 2048, 8192  # compared at once: 64 MiB of similarities in float32
+GROUP = 64
 
 
 def knn_accuracy(
@@ -127,7 +128,7 @@ def _votes(
     # Euclidean rows are centred, since a common mean would cost digits and changes no distance.
     mean_D = train_ND.mean(0, dtype=torch.float32) if metric == "euclidean" else None
     for part_MD in test_MD.split(TEST_ROWS):
-        value_Mk, index_Mk = _nearest(_ready(part_MD, mean_D), train_ND, mean_D, k)
+        value_Mk, index_Mk = _nearest(_ready(part_MD, mean_D, test=True), train_ND, mean_D, k)
         if weights == "softmax":
             yield torch.softmax(value_Mk / temperature, 1), index_Mk
         else:
@@ -138,30 +139,52 @@ def _nearest(
     test_MD: Tensor, train_ND: Tensor, mean_D: Tensor | None, k: int
 ) -> tuple[Tensor, Tensor]:
     """Similarities and row numbers of the k nearest, both [M, k], block after block."""
-    best = torch.empty(len(test_MD), 0), torch.empty(len(test_MD), 0, dtype=torch.int64)
+    M = len(test_MD)
+    best = torch.empty(M, 0), torch.empty(M, 0, dtype=torch.int64)
+    room = torch.empty(M * min(TRAIN_ROWS, len(train_ND)))  # once: fresh pages cost a tenth
     for first in range(0, len(train_ND), TRAIN_ROWS):
         block_ND = _ready(train_ND[first : first + TRAIN_ROWS], mean_D)
-        near_MN = test_MD @ block_ND.T
-        if mean_D is not None:
-            # |a - b|^2 = |b|^2 - 2 ab + const: the nearest has the largest ab - |b|^2 / 2.
-            near_MN -= block_ND.square().sum(1) / 2
-        top = near_MN.topk(min(k, len(block_ND)), dim=1)
-        value = torch.cat([best[0], top.values], 1)
-        index = torch.cat([best[1], top.indices + first], 1)
+        near_MN = room[: M * len(block_ND)].view(M, -1)
+        # NumPy's product: OpenBLAS takes three quarters of MKL's time on AMD.
+        np.matmul(test_MD.numpy(), block_ND.numpy().T, out=near_MN.numpy())
+        largest, place = _largest(near_MN, min(k, len(block_ND)))
+        value = torch.cat([best[0], largest], 1)
+        index = torch.cat([best[1], place + first], 1)
         value, order = value.topk(min(k, value.shape[1]), dim=1)
         best = value, index.gather(1, order)
     return best
 
 
-def _ready(rows: Tensor, mean_D: Tensor | None) -> Tensor:
-    rows = rows.float()
-    return torch.nn.functional.normalize(rows, dim=1) if mean_D is None else rows - mean_D
+def _largest(x_MN: Tensor, k: int) -> tuple[Tensor, Tensor]:
+    """As ``topk``, and faster for few of many: they are in the k groups of the largest maxima."""
+    M, N = x_MN.shape
+    if N % GROUP or 4 * k * GROUP > N:
+        return tuple(x_MN.topk(k, 1))
+    x_MGn = x_MN.view(M, -1, GROUP)
+    group_Mk = x_MGn.amax(2).topk(k, 1).indices
+    value_Mk, place_Mk = x_MGn[torch.arange(M)[:, None], group_Mk].flatten(1).topk(k, 1)
+    return value_Mk, group_Mk.gather(1, place_Mk // GROUP) * GROUP + place_Mk % GROUP
+
+
+def _ready(rows: Tensor, mean_D: Tensor | None, test: bool = False) -> Tensor:
+    """Rows of which the nearest have the largest product."""
+    if mean_D is None:
+        return torch.nn.functional.normalize(rows.float(), dim=1)
+    rows = rows.float() - mean_D
+    # |a - b|^2 = |b|^2 - 2 ab + const: the nearest has the largest ab - |b|^2 / 2.
+    last_N1 = torch.ones(len(rows), 1) if test else rows.square().sum(1, keepdim=True) / -2
+    return torch.cat([rows, last_N1], 1)
 
 
 def _rows(rows: Tensor | np.ndarray, name: str) -> Tensor:
     rows = view(rows).detach()
     if rows.ndim != 2 or not len(rows):
         raise ValueError(f"{name} rows are a matrix with at least one row, got {list(rows.shape)}")
-    if not all(part.float().isfinite().all() for part in rows.split(TRAIN_ROWS)):
+    if not all(_finite(part.float()) for part in rows.split(TRAIN_ROWS)):
         raise ValueError(f"a {name} row is not finite")
     return rows
+
+
+def _finite(part: Tensor) -> bool:
+    # A sum shows every NaN and infinity, five times faster; only it may overflow by itself.
+    return bool(part.sum().isfinite() or part.isfinite().all())

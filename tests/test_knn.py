@@ -20,8 +20,9 @@ def blobs(n, classes=5, D=12, seed=0, spread=1.5):
 
 @pytest.mark.parametrize("metric", ["cosine", "euclidean"])
 @pytest.mark.parametrize("k", [1, 4, 10])
-def test_same_predictions_as_scikit_learn(metric, k):
-    (X, y), (test, _) = blobs(400), blobs(150, seed=1)
+@pytest.mark.parametrize("n", [400, 64 * 50])
+def test_same_predictions_as_scikit_learn(metric, k, n):
+    (X, y), (test, _) = blobs(n), blobs(150, seed=1)
     peer = KNeighborsClassifier(k, metric=metric, algorithm="brute").fit(X, y)
     np.testing.assert_array_equal(knn_predict(X, y, test, k, metric), peer.predict(test))
 
@@ -32,6 +33,27 @@ def test_chunks_change_nothing(monkeypatch):
     monkeypatch.setattr(knn_module, "TEST_ROWS", 7)
     monkeypatch.setattr(knn_module, "TRAIN_ROWS", 8)  # fewer than the 10 that vote
     np.testing.assert_array_equal(knn_predict(X, y, test), whole)
+
+
+@pytest.mark.parametrize("levels", [1, 3, 5000])
+def test_the_largest_of_groups_are_the_largest(levels):
+    x = torch.from_numpy(np.random.default_rng(0).integers(levels, size=(9, 64 * 80))).float()
+    x[0, 64:70] = levels  # several in one group
+    values, places = knn_module._largest(x, 10)
+    assert torch.equal(values, x.topk(10, 1).values)
+    assert torch.equal(x.gather(1, places), values)
+    assert all(len(row.unique()) == 10 for row in places)
+
+
+def test_a_value_that_is_not_finite_is_found_and_a_sum_that_overflows_is_not_one():
+    (X, y), (test, _) = blobs(300), blobs(10, seed=1)
+    assert knn_module._finite(torch.full((300, 12), 3e38))
+    for bad in (np.nan, np.inf, -np.inf):
+        rows = X.copy()
+        rows[123, 4] = bad
+        rows[200, 4] = np.inf  # of two signs they add up to NaN
+        with pytest.raises(ValueError, match="not finite"):
+            knn_predict(rows, y, test)
 
 
 def test_a_large_common_mean_costs_no_neighbours():
