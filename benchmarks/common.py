@@ -28,7 +28,7 @@ from dasheng_lib.errors import UserError
 from dasheng_lib.frozen import PRECISIONS
 from dasheng_lib.model import PRESETS, Encoder
 from dasheng_lib.provenance import version
-from dasheng_lib.results import write_results
+from dasheng_lib.results import recordable, write_results
 from dasheng_lib.upstream import from_upstream
 
 OURS = "this library"
@@ -81,7 +81,9 @@ def add_timing_arguments(parser: argparse.ArgumentParser, repeats: int) -> None:
         help="count processor time in one thread: for a machine that others use too",
     )
     parser.add_argument("--seed", type=int, default=0, help="of weights, audio and order (0)")
-    parser.add_argument("--record", type=Path, help="keep the table as FILE.csv and FILE.json")
+    parser.add_argument(
+        "--record", type=recordable, help="keep the table as FILE.csv and FILE.json"
+    )
 
 
 def prepare(args: argparse.Namespace) -> None:

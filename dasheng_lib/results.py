@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+from argparse import ArgumentTypeError
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,19 @@ def read_results(name: str, folder: Path = FOLDER) -> pd.DataFrame:
     table = pd.read_csv(path)
     table.attrs.update(json.loads(path.with_suffix(".json").read_text()))
     return table
+
+
+def recordable(name: str) -> Path:
+    """What ``--record`` names, for argparse: a fault shows before hours of work, not after.
+
+    Raises:
+        ArgumentTypeError: nothing can be written there.
+    """
+    path = Path(name)
+    folder = next(place for place in path.absolute().parents if os.path.lexists(place))
+    if not folder.is_dir() or not os.access(folder, os.W_OK):
+        raise ArgumentTypeError(f"{name} cannot be written, since {folder} is no place for files")
+    return path
 
 
 def write_results(path: Path, table: pd.DataFrame, command: str, **facts: Any) -> None:

@@ -163,6 +163,18 @@ def test_the_command(tmp_path, capsys):
     assert "esc50" in capsys.readouterr().err
 
 
+def test_faults_of_the_command_show_before_any_work(tmp_path, capfd):
+    folder, twin = (make_task(tmp_path / place, clips=6) for place in ("a", "b"))
+    assert folder.name == twin.name
+    both = ["evaluate", "hear", "--task", str(folder), "--task", str(twin)]
+    assert main(both) == 2
+    assert f"2 of the tasks are in folders named {folder.name}" in capfd.readouterr().err
+    (tmp_path / "file").write_text("")
+    for command in (both, ["pretrain", "--out", "x"], ["sweep", "x.yml"], ["bench", "knn"]):
+        assert main([*command, "--record", str(tmp_path / "file" / "kept")]) == 2
+        assert "is no place for files" in capfd.readouterr().err
+
+
 class Asked(Exception):
     """What reached the MLPs."""
 
@@ -324,7 +336,7 @@ def test_faults_show_before_any_training(tmp_path, monkeypatch, capsys, options,
     wide.__file__ = __file__
     monkeypatch.setitem(sys.modules, "fake_hear", wide)
     first = make_task(tmp_path / "first", clips=3)
-    events = make_task(tmp_path / "events", embedding="event", clips=1)
+    events = make_task(tmp_path / "events", embedding="event", clips=1, name="events")
     options = [str(events) if option == "EVENTS" else option for option in options]
     command = ["evaluate", "hear", "--task", str(first), "--encoder", "logmel", *options]
     assert main(command) == 2

@@ -11,6 +11,7 @@ from pathlib import Path
 import pandas as pd
 
 from dasheng_lib.commands.pretrain import add_run_arguments, run_config
+from dasheng_lib.results import recordable
 
 EPILOG = """\
 examples:
@@ -40,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-k", type=int, default=10, help="neighbours of k-NN (10)")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0], help="seeds (0)")
     parser.add_argument(
-        "--record", type=Path, help="keep the table as FILE.csv, with its origin as FILE.json"
+        "--record", type=recordable, help="keep the table as FILE.csv, with its origin as FILE.json"
     )
     pocket = parser.add_argument_group("pocket")
     pocket.add_argument("--corpus", default="pocket", help="pocket, pocket-full or synthetic")

@@ -6,6 +6,7 @@ import argparse
 import shlex
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 
 import pandas as pd
@@ -26,6 +27,7 @@ def run_hear(args: argparse.Namespace) -> int:
     began = time.perf_counter()
     encoders = [load_encoder(name) for name in args.encoder or ["logmel"]]
     places = folders(args.task, args.place)
+    check_names(places)
     rates = {encoder.sample_rate for encoder in encoders}
     duplicates = "keep" if args.keep_duplicates else "refuse"
     tasks = {rate: [read_hear_task(place, rate, duplicates) for place in places] for rate in rates}
@@ -89,6 +91,20 @@ def folders(names: list[str], place: Path | None) -> list[Path]:
             "`dasheng corpus list hear` names them."
         )
     return found
+
+
+def check_names(places: list[Path]) -> None:
+    """Two folders of one name would share their rows.
+
+    Raises:
+        UserError: there are two.
+    """
+    for name, count in Counter(place.absolute().name for place in places).items():
+        if count > 1:
+            raise UserError(
+                f"{count} of the tasks are in folders named {name}, and their rows could not be "
+                "told apart: evaluate them one by one, or rename a folder."
+            )
 
 
 def _is_path(name: str) -> bool:

@@ -12,7 +12,7 @@ from dasheng_lib.distributed import STRATEGIES
 from dasheng_lib.errors import UserError
 from dasheng_lib.model import PRESETS
 from dasheng_lib.objectives import FAMILIES
-from dasheng_lib.results import write_results
+from dasheng_lib.results import recordable, write_results
 from dasheng_lib.run_config import RECIPES, RunConfig, family_defaults
 from dasheng_lib.train import TrainConfig
 
@@ -84,7 +84,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_run_arguments(run)
     run.add_argument("--seed", type=int, default=0, help="of weights, crops and masks (0)")
     parser.add_argument(
-        "--record", type=Path, help="keep the curve as FILE.csv, with its origin as FILE.json"
+        "--record", type=recordable, help="keep the curve as FILE.csv, with its origin as FILE.json"
     )
     how = parser.add_argument_group("how it is computed")
     how.add_argument(

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from dasheng_lib.cache import atomic_file
 from dasheng_lib.errors import UserError
+from dasheng_lib.results import recordable
 
 EPILOG = """\
 A grid is a YAML file: a base point and arms that leave it, see data_manifests/sweeps.
@@ -47,7 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="keep weights and embeddings of all judged steps",
     )
     parser.add_argument(
-        "--record", type=Path, help="keep the table as FILE.csv, with its origin as FILE.json"
+        "--record", type=recordable, help="keep the table as FILE.csv, with its origin as FILE.json"
     )
     parser.add_argument("--jobs", type=int, help="submit this many jobs through submitit instead")
     parser.add_argument(
