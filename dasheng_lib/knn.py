@@ -17,7 +17,10 @@ from dasheng_lib.tensors import view
 Metric = Literal["cosine", "euclidean"]
 Weights = Literal["uniform", "softmax"]
 TEST_ROWS, TRAIN_ROWS = 2048, 8192  # compared at once: 64 MiB of similarities in float32
-GROUP = 64
+# From here on NumPy's product, whose OpenBLAS takes three quarters of the time of PyTorch's MKL on
+# AMD; its threads wait by spinning, which makes small products slow on busy cores.
+LARGE = 1 << 22
+GROUP = 64  # similarities of which the largest is looked at first
 
 
 def knn_accuracy(
@@ -145,8 +148,10 @@ def _nearest(
     for first in range(0, len(train_ND), TRAIN_ROWS):
         block_ND = _ready(train_ND[first : first + TRAIN_ROWS], mean_D)
         near_MN = room[: M * len(block_ND)].view(M, -1)
-        # NumPy's product: OpenBLAS takes three quarters of MKL's time on AMD.
-        np.matmul(test_MD.numpy(), block_ND.numpy().T, out=near_MN.numpy())
+        if near_MN.numel() < LARGE:
+            torch.mm(test_MD, block_ND.T, out=near_MN)
+        else:
+            np.matmul(test_MD.numpy(), block_ND.numpy().T, out=near_MN.numpy())
         largest, place = _largest(near_MN, min(k, len(block_ND)))
         value = torch.cat([best[0], largest], 1)
         index = torch.cat([best[1], place + first], 1)

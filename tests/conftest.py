@@ -1,6 +1,7 @@
 """Shared by all tests: a cache of their own and few threads."""
 
 import os
+import signal
 
 os.environ.setdefault("OMP_NUM_THREADS", "2")
 # NumPy's threads wait by spinning: on busy cores small products then take seconds.
@@ -11,6 +12,9 @@ from shard_files import faulty_shards, shards  # noqa: F401
 from smoke_book import smoke_book  # noqa: F401
 
 from dasheng_lib.corpora.synthetic import synthetic_corpus
+
+# A shell's background jobs are born deaf to SIGINT, and so are their children; some tests send it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -349,7 +349,7 @@ def test_a_later_embedding_that_fails_fails_before_any_training(tmp_path, monkey
     module = fake(get_scene_embeddings=lambda a, m: m(a).mean(1) / (0 if a.shape[1] == 7000 else 1))
     module.__file__ = __file__
     monkeypatch.setitem(sys.modules, "fake_hear", module)
-    tasks = [make_task(tmp_path / "a", clips=3), make_task(tmp_path / "b", seconds=0.4375, clips=3)]
+    tasks = [make_task(tmp_path, clips=3), make_task(tmp_path, name="b", seconds=0.4375, clips=3)]
     command = ["evaluate", "hear", "--encoder", "logmel", "--encoder", "hear:fake_hear"]
     assert main([*command, *(part for task in tasks for part in ("--task", str(task)))]) == 2
     assert "not finite for" in capsys.readouterr().err

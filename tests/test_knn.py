@@ -20,8 +20,9 @@ def blobs(n, classes=5, D=12, seed=0, spread=1.5):
 
 @pytest.mark.parametrize("metric", ["cosine", "euclidean"])
 @pytest.mark.parametrize("k", [1, 4, 10])
-@pytest.mark.parametrize("n", [400, 64 * 50])
-def test_same_predictions_as_scikit_learn(metric, k, n):
+@pytest.mark.parametrize(("n", "large"), [(400, 1 << 22), (64 * 50, 1)])
+def test_same_predictions_as_scikit_learn(metric, k, n, large, monkeypatch):
+    monkeypatch.setattr(knn_module, "LARGE", large)
     (X, y), (test, _) = blobs(n), blobs(150, seed=1)
     peer = KNeighborsClassifier(k, metric=metric, algorithm="brute").fit(X, y)
     np.testing.assert_array_equal(knn_predict(X, y, test, k, metric), peer.predict(test))
