@@ -1,10 +1,13 @@
-"""ARCH's head by its schedule; the other probes are tested where they are used."""
+"""ARCH's head by its schedule, threads of the linear probe; the rest is tested where it is used."""
 
 import numpy as np
 import pytest
 import torch
+from sklearn.linear_model import LogisticRegression
+from threadpoolctl import threadpool_info, threadpool_limits
 
-from dasheng_lib.classifiers import arch
+from dasheng_lib import classifiers
+from dasheng_lib.classifiers import arch, logistic
 
 
 @pytest.fixture
@@ -43,3 +46,26 @@ def test_archs_head_learns_and_is_the_same_for_the_same_seed(multilabel):
     assert np.mean(scores.argmax(1) == truth.argmax(1)) > 0.9
     assert np.array_equal(scores, arch(multilabel, epochs=800)(x, y, test))
     assert not np.array_equal(scores, arch(multilabel, seed=1, epochs=800)(x, y, test))
+
+
+def test_a_linear_probe_does_not_depend_on_the_number_of_cores(monkeypatch):
+    rng = np.random.default_rng(0)
+    rows, labels = rng.normal(size=(300, 40)), np.eye(3)[rng.integers(3, size=300)]
+    seen = []
+
+    def fit(self, x, y):
+        seen.extend(pool["num_threads"] for pool in blas())
+        return real(self, x, y)
+
+    def blas():
+        return [pool for pool in threadpool_info() if pool["user_api"] == "blas"]
+
+    real = LogisticRegression.fit
+    monkeypatch.setattr(LogisticRegression, "fit", fit)
+    with threadpool_limits(2, user_api="blas"):
+        logistic()(rows, labels, rows)
+        assert set(seen) == {1} and {pool["num_threads"] for pool in blas()} == {2}
+        monkeypatch.setattr(classifiers, "ALONE", 0)
+        seen.clear()
+        logistic()(rows, labels, rows)
+        assert set(seen) == {2}
