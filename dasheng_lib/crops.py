@@ -61,6 +61,7 @@ class Crops:
         self.corpus, self.batch_size, self.seed, self.short = corpus, batch, seed, short
         self.speed, self.mix = speed, mix
         self.samples = round(seconds * corpus.sample_rate)
+        self._longest = int(self.samples * speed) + 2  # samples of a clip that a crop can need
         lengths = corpus.clips["samples"].to_numpy()
         domains = corpus.clips["domain"].to_numpy()
         if even == "seconds":
@@ -122,7 +123,7 @@ class Crops:
         rng = np.random.default_rng(key)
         clip = self._clip[crop]
         start = self._part[crop] * self.samples + rng.integers(self._slack[clip] + 1)
-        wave, filled = self.corpus.wave(clip)[start:], 0
+        wave, filled = self.corpus.wave(clip, start, start + self._longest), 0
         fillers = self._fillers[self._domain[clip]]
         while True:
             wave = self._played(wave, self.samples - filled, rng)
@@ -130,7 +131,7 @@ class Crops:
             filled += max(len(wave), 1)
             if filled >= self.samples or self.short == "pad" or not len(fillers):
                 return
-            wave = self.corpus.wave(rng.choice(fillers))
+            wave = self.corpus.wave(rng.choice(fillers), 0, self._longest)
 
     def _played(self, wave: np.ndarray, samples: int, rng: np.random.Generator) -> np.ndarray:
         if self.speed == 1.0 or not len(wave):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -33,11 +34,22 @@ class Corpus:
     store: np.ndarray
     sample_rate: int = 16000
 
-    def wave(self, i: int) -> np.ndarray:
-        """Samples of clip ``i``: float32 [samples], times the clip's ``gain`` if it has one."""
-        start = int(self.clips["offset"].iat[i])
-        wave = self.store[start : start + int(self.clips["samples"].iat[i])]
-        return wave * np.float32(self.clips["gain"].iat[i]) if "gain" in self.clips else wave
+    def wave(self, i: int, start: int = 0, stop: int | None = None) -> np.ndarray:
+        """Samples of clip ``i``, or those from ``start`` to before ``stop``: float32 [samples].
+
+        They are multiplied by the clip's ``gain`` if it has one.
+        """
+        offset, samples, gain = (column[i] for column in self._places)
+        stop = samples if stop is None else min(stop, samples)
+        wave = self.store[offset + start : offset + stop]
+        return wave if gain is None else wave * gain
+
+    @cached_property
+    def _places(self) -> tuple[list[int], list[int], list[np.float32 | None]]:
+        """Offset, samples and gain of each clip: plain lists, which are quick to index."""
+        clips = self.clips
+        gains = list(clips["gain"].to_numpy(np.float32)) if "gain" in clips else [None] * len(clips)
+        return clips["offset"].tolist(), clips["samples"].tolist(), gains
 
     def __len__(self) -> int:
         return len(self.clips)
