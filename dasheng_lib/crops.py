@@ -12,6 +12,7 @@ import numpy as np
 
 from dasheng_lib.audio import played
 from dasheng_lib.corpora.corpus import Corpus
+from dasheng_lib.corpora.split import exam_clips
 
 
 class Crops:
@@ -138,6 +139,41 @@ class Crops:
             return wave[:samples]
         limit = np.log(self.speed)
         return played(wave, float(np.exp(rng.uniform(-limit, limit))), samples)
+
+
+class Exam:
+    """Held-out crops of a fixed set of clips, in batches of one domain each.
+
+    ``len(exam)`` batches are the same number of each domain, so that the mean over them gives
+    every domain the same weight, however much of it was held out. Within a domain clips come
+    from its groups in turn, one crop of each clip.
+
+    Args:
+        corpus: what was held out.
+        seconds: length of a crop.
+        batch: crops in a batch.
+        crops: at least so many in all.
+        short: see :class:`Crops`.
+    """
+
+    def __init__(
+        self, corpus: Corpus, seconds: float, batch: int, crops: int, short: str = "fill"
+    ) -> None:
+        self.name, self.digest = corpus.name, corpus.digest
+        rounds = -(-crops // (batch * corpus.clips["domain"].nunique()))
+        parts = exam_clips(corpus, rounds * batch)
+        self._domains = [
+            Crops(part, seconds, batch, short=short, even="clips") for part in parts.values()
+        ]
+        self._rounds = rounds
+
+    def __len__(self) -> int:
+        return self._rounds * len(self._domains)
+
+    def batch(self, step: int, rows: slice | None = None) -> np.ndarray:
+        """Float32 [rows, N]: these rows of a batch, of one domain."""
+        turn, domain = divmod(step, len(self._domains))
+        return self._domains[domain].batch(turn, rows)
 
 
 def mixed(wave: np.ndarray, other: np.ndarray, weight: float) -> np.ndarray:

@@ -7,7 +7,7 @@ d decoder width.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import torch
@@ -19,6 +19,7 @@ from dasheng_lib.model import (
     PATCH,
     Block,
     Encoder,
+    encoder_config,
     patches,
     through,
     token_count,
@@ -66,8 +67,16 @@ DECODERS = {
 
 
 def decoder_config(size: str) -> MAEConfig:
-    """The decoder that goes with an encoder size; sizes without a name have that of nano."""
-    return DECODERS.get(size, DECODERS["nano"])
+    """The decoder that goes with an encoder size.
+
+    Sizes without a name have that of nano, or one as wide as the encoder if that is narrower: a
+    decoder that is wider than its encoder could do the encoder's work.
+    """
+    usual, width = DECODERS.get(size, DECODERS["nano"]), encoder_config(size).dim
+    if width >= usual.decoder_dim:
+        return usual
+    heads = max(h for h in range(1, usual.decoder_heads + 1) if width % h == 0)
+    return replace(usual, decoder_dim=width, decoder_heads=heads)
 
 
 @dataclass(frozen=True)

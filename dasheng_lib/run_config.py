@@ -32,7 +32,7 @@ class RunConfig:
         streams: places in shards that are read at once, see
             :class:`dasheng_lib.shards.ShardCrops`; a multiple of the processes is best.
         hold_out: share of the audio that is never trained on, but validated on.
-        epoch: steps between two validations; 0 validates at the end only.
+        epoch: steps between two validations; 0 validates before the first and after the last.
         keep: steps whose weights are kept besides the first and the last; by default halvings of
             the last step, down to about a fiftieth of it.
         train: see :class:`dasheng_lib.train.TrainConfig`; its seed also seeds weights and crops.
@@ -116,8 +116,8 @@ class RunConfig:
         return tuple(sorted({0, *between, steps}))
 
     def validates_at(self, step: int) -> bool:
-        """Whether a validation follows this step (the last always has one)."""
-        return step == self.train.steps or (self.epoch > 0 and step % self.epoch == 0)
+        """Whether a validation follows this step; the last has one, and 0, the untrained model."""
+        return step in (0, self.train.steps) or (self.epoch > 0 and step % self.epoch == 0)
 
 
 # 100 epochs of 15,000 batches, three of them warm-up; 8-bit AdamW without clipping.

@@ -165,7 +165,7 @@ class RunFolder:
         if self.checkpoint.exists():
             state = torch.load(self.checkpoint, map_location="cpu", weights_only=True)
         for name in ("log.csv", "validation.csv"):
-            _cut_back(self.path / name, state["step"] if state else 0)
+            _cut_back(self.path / name, state["step"] if state else -1)
         return state
 
     def log(self, record: Record) -> None:

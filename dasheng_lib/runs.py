@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -18,7 +19,7 @@ from tqdm.auto import tqdm
 from dasheng_lib.cache import artefact
 from dasheng_lib.corpora.corpus import Corpus
 from dasheng_lib.corpora.split import hold_out
-from dasheng_lib.crops import Crops
+from dasheng_lib.crops import Crops, Exam
 from dasheng_lib.distributed import (
     Strategy,
     World,
@@ -37,7 +38,7 @@ from dasheng_lib.run_folder import Run, RunFolder
 from dasheng_lib.run_models import new_model
 from dasheng_lib.train import Record, make_optimizer, pretrain
 
-VERSION = 2  # raise it when the same configuration would give another run
+VERSION = 3  # raise it when the same configuration would give another run
 CALIBRATION_BATCHES = 8
 VALIDATION_CROPS = 512
 
@@ -101,21 +102,22 @@ def pretrained(corpus: Corpus, config: RunConfig, progress: bool = True) -> Run:
     )
 
 
-def batches_of(corpus: Corpus, config: RunConfig) -> tuple[Crops, Crops | None]:
+def batches_of(corpus: Corpus, config: RunConfig) -> tuple[Crops, Exam | None]:
     """What to train on and what to validate on: the crops of a corpus, and of what is held out.
 
     Raises:
-        UserError: nothing fits into the share that is held out.
+        UserError: every domain is a single group, so that nothing can be held out.
     """
     if not config.hold_out:
         return crops_of(corpus, config), None
     rest, held = hold_out(corpus, config.hold_out)
     if not len(held):
         raise UserError(
-            f"No group of {corpus.name} is as short as {config.hold_out:g} of it: hold out more."
+            f"Every domain of {corpus.name} is a single group, and whole groups are held out: "
+            "train with a hold_out of 0, or on more groups."
         )
-    exam = replace(config, speed=1.0, mix=0.0, train=replace(config.train, seed=0))
-    return crops_of(rest, config), crops_of(held, exam)
+    exam = Exam(held, config.clip_seconds, config.batch, VALIDATION_CROPS, config.short)
+    return crops_of(rest, config), exam
 
 
 def crops_of(corpus: Corpus, config: RunConfig) -> Crops:
@@ -167,12 +169,14 @@ def pretrain_into(
         for record, stage in _steps(files, data, config, world, execution, start, state):
             model, step = stage.model, record.step
             record = replace(record, seconds=record.seconds + before)
-            bar.set_postfix(loss=f"{record.loss:.3f}", refresh=False)
-            bar.update()
-            if world.first:
-                files.log(record)
+            if step:
+                bar.set_postfix(loss=f"{record.loss:.3f}", refresh=False)
+                bar.update()
+                if world.first:
+                    files.log(record)
             if exam and config.validates_at(step):
-                speed = hours * (step - since[0]) / (record.seconds - since[1]) * 3600
+                taken = record.seconds - since[1]
+                speed = hours * (step - since[0]) / taken * 3600 if step else 0.0
                 since = (step, record.seconds)
                 facts = {"step": step, "hours": hours * step, "speed": speed}
                 with torch.autocast(world.device.type, torch.bfloat16, half):
@@ -180,7 +184,7 @@ def pretrain_into(
                 said = world.first and files.validated(found, config.train.steps, stage.first)
                 if said:
                     tqdm.write(f"step {step}: {said}", file=sys.stderr)
-            if step in config.snapshots or step % execution.checkpoint_every == 0:
+            if step and (step in config.snapshots or step % execution.checkpoint_every == 0):
                 weights, moments = whole_state(model, stage.optimizer)
                 bad = gather_objects(getattr(data, "skipped", {}))
                 if world.first:
@@ -215,6 +219,8 @@ def _steps(
 ) -> Iterator[tuple[Record, _Stage]]:
     """The steps of all stages behind ``start``, numbered through; seconds are of this process.
 
+    A run that begins is first handed out as it is before its first step, with a record of step 0.
+
     Args:
         state: what the first process has kept of step ``start``.
     """
@@ -236,6 +242,8 @@ def _steps(
         if start > first:
             restore_state(model, optimizer, kept["weights"], kept["optimizer"], world)
         stage, before = _Stage(model, parallel, optimizer, first), seconds
+        if start == first == 0:
+            yield Record(0, math.nan, 0.0, math.nan, 0.0), stage
         for record in pretrain(
             model,
             lambda step, first=first: data.batch(first + step, rows),
@@ -268,4 +276,5 @@ def _exam(held: Batches | None, config: RunConfig, rows: slice) -> list[np.ndarr
     """This process's rows of the crops that every validation uses."""
     if held is None:
         return []
-    return [held.batch(step, rows) for step in range(-(-VALIDATION_CROPS // config.batch))]
+    batches = len(held) if isinstance(held, Exam) else -(-VALIDATION_CROPS // config.batch)
+    return [held.batch(step, rows) for step in range(batches)]

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Collection
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 
 from dasheng_lib.cache import digest
 from dasheng_lib.corpora.corpus import Corpus
@@ -14,22 +16,57 @@ from dasheng_lib.corpora.corpus import Corpus
 def hold_out(corpus: Corpus, share: float) -> tuple[Corpus, Corpus]:
     """What is left, and what is held out; labels are in neither.
 
-    Whole groups (talkers, kits, packages) are held out, in an order that only their names
-    determine, as long as they fit into ``share`` of the corpus's length.
+    Whole groups (talkers, kits, packages) are held out, of each domain at least two, at least
+    ``share`` of its groups and at least ``share`` of its length; groups are taken in an order
+    that only their names determine. One longer than a quarter of its domain is taken only where
+    there are no others, and the last group of a domain is never taken.
 
     Args:
-        share: at least 0 and below 1.
+        share: at least 0 and below 1; 0 holds nothing out.
     """
-    groups = corpus.clips["group"].astype(str)
-    lengths = corpus.clips["samples"].groupby(groups).sum()
-    room = share * lengths.sum()
-    held = set()
-    for group in sorted(lengths.index, key=lambda g: hashlib.sha256(g.encode()).digest()):
-        if lengths[group] <= room:
-            held.add(group)
-            room -= lengths[group]
-    mask = groups.isin(held).to_numpy()
+    held: set[str] = set()
+    for domain in sorted(corpus.clips["domain"].unique()) if share else ():
+        clips = corpus.clips[corpus.clips["domain"] == domain]
+        held |= _groups_to_hold_out(clips.groupby("group")["samples"].sum(), share)
+    mask = corpus.clips["group"].isin(held).to_numpy()
     return _part(corpus, ~mask), _part(corpus, mask)
+
+
+def without(corpus: Corpus, groups: Collection[str]) -> Corpus:
+    """The clips of all other groups; labels are left out unless nothing is."""
+    return _part(corpus, ~corpus.clips["group"].isin(groups).to_numpy())
+
+
+def _groups_to_hold_out(lengths: pd.Series, share: float) -> set[str]:
+    """Of the groups of one domain, with their lengths; see :func:`hold_out`."""
+    long = lengths > lengths.sum() / 4
+    by_name = sorted(lengths.index, key=lambda group: hashlib.sha256(group.encode()).digest())
+    order = [g for g in by_name if not long[g]] + list(lengths[long].sort_values().index)
+    held: list[str] = []
+    for group in order[:-1]:
+        enough = lengths[held].sum() >= share * lengths.sum()
+        if enough and len(held) >= max(2, share * len(lengths)):
+            break
+        held.append(group)
+    return set(held)
+
+
+def exam_clips(corpus: Corpus, count: int) -> dict[str, Corpus]:
+    """``count`` clips of each domain, the groups of a domain in turn.
+
+    A domain with fewer clips gives some more than once. Clips come in an order that only their
+    content determines, so the same corpus gives the same exam.
+
+    Returns:
+        A corpus a domain, in alphabetical order, without labels.
+    """
+    exam = {}
+    for domain, clips in corpus.clips.groupby("domain"):
+        ordered = clips.sort_values("sha256", kind="stable")
+        turns = ordered.groupby("group").cumcount()
+        rows = ordered.index[np.lexsort((ordered["group"], turns))]
+        exam[str(domain)] = _part(corpus, np.resize(rows, count))
+    return exam
 
 
 def portion(corpus: Corpus, share: float) -> Corpus:
@@ -62,9 +99,10 @@ def shortened(corpus: Corpus, seconds: float) -> Corpus:
     )
 
 
-def _part(corpus: Corpus, mask: np.ndarray) -> Corpus:
-    rows = np.flatnonzero(mask)
-    if len(rows) == len(corpus):
+def _part(corpus: Corpus, rows: np.ndarray) -> Corpus:
+    """The corpus of these rows, numbers or a mask; without labels unless it is the whole."""
+    rows = np.flatnonzero(rows) if rows.dtype == bool else rows
+    if np.array_equal(rows, np.arange(len(corpus))):
         return corpus
     return replace(
         corpus,
