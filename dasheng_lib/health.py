@@ -7,7 +7,8 @@ left its first twentieth behind; anything else is said by :func:`warning` and :f
 column          what                                                 normal
 =============== ==================================================== =====================
 explained       1 - pretext loss / pretext loss of knowing nothing   0.02 to 0.97, rising
-rankme_centred  directions that clips differ in                      3 or more
+rankme_centred  directions that clips differ in                      a sixth of those of the
+                                                                     untrained encoder, 3 or more
 accuracy        share of hidden places that are answered right       above ``majority``
 majority        the same for an answer that does not look            (for comparison)
 perplexity      effective number of codes among the targets          (depends on ``use``)
@@ -33,6 +34,7 @@ from dasheng_lib.objectives import Objective
 from dasheng_lib.rank import RankMe
 from dasheng_lib.train import mask_noise
 
+COLLAPSED = 1 / 6  # of the untrained encoder's directions: runs with fewer probe far below it
 MASK_SEED = 0x0A5DE  # the same masks for every run, step and seed
 
 
@@ -124,22 +126,36 @@ def warning(history: pd.DataFrame, steps: int, first: int = 0) -> str:
     """
     if history["step"].iloc[-1] - first < steps / 20:
         return ""
-    return next((said for _, said in findings(history[history["step"] > first])), "")
+    return next((said for _, said in findings(history, first)), "")
 
 
-def verdict(history: pd.DataFrame) -> str:
-    """What became of a run, by its validations: one word for a table.
+def verdict(history: pd.DataFrame, first: int = 0) -> str:
+    """What became of a run, by its validations: a word or two for a table.
 
-    ``"healthy"``, ``"collapsed"`` (the task or the embedding has become trivial), ``"untaught"``
-    (no better than knowing nothing) or ``"unstable"`` (it was clearly better before).
+    ``"healthy"``, ``"collapsed"`` (the task or the embedding has become trivial), ``"not
+    learning"`` (no better than knowing nothing) or ``"unstable"`` (it was clearly better before).
+
+    Args:
+        history, first: as in :func:`warning`.
     """
-    return next((kind for kind, _ in findings(history)), "healthy")
+    return next((kind for kind, _ in findings(history, first)), "healthy")
 
 
-def findings(history: pd.DataFrame) -> list[tuple[str, str]]:
-    """What is not normal in the last row, worst first: verdict and sentence."""
+def findings(history: pd.DataFrame, first: int = 0) -> list[tuple[str, str]]:
+    """What is not normal in the last row, worst first: verdict and sentence.
+
+    Args:
+        history: with a row of step 0, the untrained encoder, if its directions are to be
+            compared with.
+        first: what is not after this step is not compared, step 0 apart.
+    """
+    untrained = history.loc[history["step"] == 0, "rankme_centred"]
+    fewest = max(3.0, COLLAPSED * untrained.iloc[0]) if len(untrained) else 3.0
+    history = history[history["step"] > first]
     last, best = history.iloc[-1], history["explained"].max()
     explained, rank = last["explained"], last["rankme_centred"]
+    # A task that is not learned because the embedding fell together on the way has collapsed.
+    dull = "collapsed" if history["rankme_centred"].min() < fewest else "not learning"
     # Not every family reports all of these, and nothing is above or below NaN.
     accuracy, majority, perplexity, use, answers = (
         last.get(name, np.nan) for name in ("accuracy", "majority", "perplexity", "use", "answers")
@@ -163,17 +179,22 @@ def findings(history: pd.DataFrame) -> list[tuple[str, str]]:
         ),
         (
             explained < 0.02 and not accuracy > 1.1 * majority,
-            "untaught",
+            dull,
             "nothing is learned: less than 2 % of what there is to predict is explained; "
             "look at the audio, or try another learning rate",
         ),
         (
             accuracy <= majority,
-            "untaught",
+            dull,
             f"nothing is learned: {accuracy:.1%} of the answers are right, and {majority:.1%} "
             "would be without looking; train for longer, or try another learning rate",
         ),
-        (rank < 3, "collapsed", f"collapse: all clips lie along {rank:.1f} directions; {slower}"),
+        (
+            rank < fewest,
+            "collapsed",
+            f"collapse: all clips lie along {rank:.1f} directions, where {fewest:.0f} is little; "
+            f"{slower}",
+        ),
         (
             answers < 0.02,
             "collapsed",

@@ -214,7 +214,7 @@ def judged(found: Validation) -> str:
 def test_wav2vec2_with_one_code_left_is_collapsed(synthetic):
     model = calibrated("wav2vec2", synthetic)
     before = examined(model, synthetic)
-    assert before.health["use"] > 0.3 and judged(before) == "untaught"
+    assert before.health["use"] > 0.3 and judged(before) == "not learning"
     with torch.no_grad():
         model.quantiser.choose.weight.zero_()
         model.quantiser.choose.bias[::64] = 1.0
@@ -246,7 +246,7 @@ def test_hubert_with_few_clusters_is_collapsed(synthetic):
     assert found.health["perplexity"] <= 3 and judged(found) == "collapsed"
 
 
-def test_hubert_that_answers_the_commonest_cluster_is_untaught(synthetic):
+def test_hubert_that_answers_the_commonest_cluster_is_not_learning(synthetic):
     model = calibrated("hubert", synthetic)
     with torch.no_grad():
         model.project.weight.zero_()
@@ -255,7 +255,7 @@ def test_hubert_that_answers_the_commonest_cluster_is_untaught(synthetic):
     assert health["accuracy"] == health["majority"]
     assert health["answers"] == pytest.approx(0.01)
     row = {"step": 100, "loss": 4.0, "explained": 0.1, "rankme_centred": 20.0, **health}
-    assert verdict(pd.DataFrame([row])) == "untaught"
+    assert verdict(pd.DataFrame([row])) == "not learning"
     assert "without looking" in warning(pd.DataFrame([row]), steps=100)
 
 
@@ -292,9 +292,9 @@ HEALTHY = {
         ({"use": 0.03}, "collapsed"),
         ({"explained": 0.99}, "collapsed"),
         ({"explained": 0.99, "accuracy": 0.05}, "collapsed"),  # the worst comes first
-        ({"accuracy": 0.1}, "untaught"),
-        ({"explained": 0.01, "accuracy": 0.105}, "untaught"),
-        ({"explained": 0.01, "accuracy": np.nan, "majority": np.nan}, "untaught"),
+        ({"accuracy": 0.1}, "not learning"),
+        ({"explained": 0.01, "accuracy": 0.105}, "not learning"),
+        ({"explained": 0.01, "accuracy": np.nan, "majority": np.nan}, "not learning"),
         ({"explained": 0.21}, "healthy"),
         ({"answers": 0.01}, "collapsed"),
         ({"rankme_centred": 2.0}, "collapsed"),
@@ -307,10 +307,27 @@ def test_a_verdict_is_one_word(change, kind):
     assert bool(warning(history, steps=200)) == (kind != "healthy")
 
 
+@pytest.mark.parametrize("rank, kind", [(15.0, "healthy"), (13.0, "collapsed"), (2.0, "collapsed")])
+def test_few_directions_are_few_beside_the_untrained_encoder(rank, kind):
+    start = {**HEALTHY, "step": 0, "explained": -0.1, "rankme_centred": 84.0}
+    last = {**HEALTHY, "rankme_centred": rank}
+    assert verdict(pd.DataFrame([start, last])) == kind
+    assert verdict(pd.DataFrame([last])) == ("healthy" if rank > 3 else "collapsed")
+
+
+def test_a_task_is_collapsed_if_the_embedding_fell_together_on_the_way():
+    start = {**HEALTHY, "step": 0, "rankme_centred": 84.0}
+    flat = {**HEALTHY, "step": 50, "rankme_centred": 4.0}
+    last = {**HEALTHY, "explained": 0.01, "accuracy": 0.05}
+    assert verdict(pd.DataFrame([start, flat, last])) == "collapsed"
+    assert verdict(pd.DataFrame([start, last])) == "not learning"
+    assert verdict(pd.DataFrame([start, flat, HEALTHY])) == "healthy"  # it has recovered
+
+
 def test_a_contrastive_task_may_begin_slowly():
     slow = {**HEALTHY, "explained": 0.01}
     assert verdict(pd.DataFrame([slow])) == "healthy"
-    assert verdict(pd.DataFrame([{**slow, "accuracy": 0.105}])) == "untaught"
+    assert verdict(pd.DataFrame([{**slow, "accuracy": 0.105}])) == "not learning"
 
 
 def test_a_new_task_is_not_compared_with_the_one_before_it():
@@ -326,7 +343,7 @@ def test_health_is_a_column_each_and_the_same_whoever_adds_it_up(whole, syntheti
     said = {"told", "chance", "painted"} if family == "ssast" else {"accuracy", "majority"}
     assert {"explained", "rankme_centred"} | said <= set(table.columns)
     assert ("use" in table) == (family != "ssast")
-    assert whole[family].verdict in ("healthy", "untaught", "collapsed")
+    assert whole[family].verdict in ("healthy", "not learning", "collapsed")
     model = calibrated(family, synthetic).eval()
     wave = torch.from_numpy(Crops(synthetic, 1.0, 8).batch(0))
     noise = model.draw(8, 16_000, torch.Generator().manual_seed(0), 1.0)
