@@ -18,6 +18,7 @@ from dasheng_lib.measures.spectra import (
     unbiased_participation_ratio,
     variance_rank,
 )
+from dasheng_lib.rank import rankme
 
 SPECTRAL = ["rankme", "rankme_centred", "variance_rank", "participation_ratio", "nesum"]
 SPECTRAL += ["stable_rank"]
@@ -58,14 +59,29 @@ def test_neither_scale_nor_rotation_nor_order_matters(drawn):
     Q = np.linalg.qr(rng.normal(size=(24, 24)))[0]
     order = rng.permutation(600)
     halved = {name for name in plain if name.endswith("corrected")}
+    turned = measure(Z @ Q, views_NqD=views @ Q)
+    # Every dimension has its own scale taken out, so this one alone knows which they are.
+    assert turned.pop("rankme_standardised") != pytest.approx(plain["rankme_standardised"], rel=0.1)
     for found, but in (
         (measure(1e3 * Z, views_NqD=1e3 * views), halved),
-        (measure(Z @ Q, views_NqD=views @ Q), halved),
+        (turned, halved),
         (measure(Z[order], views_NqD=views[::-1].copy()), DRAWS),
     ):
-        for name, value in plain.items():
+        for name, value in ((name, plain[name]) for name in found):
             # Other numbers make other halves.
             assert found[name] == pytest.approx(value, rel=0.05 if name in but else 1e-4), name
+
+
+def test_standardised_rank_is_that_of_standardised_rows(drawn):
+    Z = drawn[0] * np.geomspace(1, 1e4, 24) + 5.0
+    standard = (Z - Z.mean(0)) / Z.std(0)
+    told = measure(Z, ["rankme_standardised", "rankme_centred"])
+    assert told["rankme_standardised"] == pytest.approx(rankme(standard), rel=1e-6)
+    assert told["rankme_centred"] < 0.3 * told["rankme_standardised"]
+    constant = np.hstack([Z, np.full((600, 3), 2.0)])
+    assert measure(constant, ["rankme_standardised"]) == pytest.approx(
+        measure(Z, ["rankme_standardised"])
+    )
 
 
 def test_one_seed_gives_the_same_numbers_twice(drawn):

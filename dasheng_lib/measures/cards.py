@@ -11,6 +11,7 @@ from dasheng_lib.measures.clusters import kmeans_inertia, self_clustering, unifo
 from dasheng_lib.measures.dimension import two_nn
 from dasheng_lib.measures.lidar import lidar
 from dasheng_lib.measures.sample import Sample
+from dasheng_lib.moments import moments_of
 
 Better = Literal["higher", "lower", "near 1", "neither"]
 
@@ -89,6 +90,17 @@ CARDS = (
         "0 to D",
         "Those of both.",
         lambda s: s.ranks.corrected(centred=True),
+    ),
+    Measure(
+        "rankme_standardised",
+        "RankMe, standardised",
+        CENTRED.replace("bar", "tilde"),
+        "as RankMe, of Z with every dimension centred and divided by its deviation",
+        "higher",
+        "0 to min(N - 1, D)",
+        "Sees what a linear probe on standardised features sees: no scale of a dimension counts. "
+        "A dimension of pure noise counts as much as any other.",
+        lambda s: spectra.standardised_rank(moments_of(s.Z_ND).scatter_DD.numpy()),
     ),
     Measure(
         "rankme_per_dimension",

@@ -25,6 +25,25 @@ def variance_rank(variances_D: np.ndarray) -> float:
     return effective_rank(torch.from_numpy(np.array(variances_D, np.float64)))
 
 
+def standardised_rank(scatter_DD: np.ndarray) -> float:
+    """RankMe of centred rows whose every dimension is divided by its deviation, in [1, D].
+
+    A linear probe that standardises its features sees no scale of a dimension, and neither does
+    this. Dimensions that do not vary are left out.
+
+    Args:
+        scatter_DD: products of the centred rows, summed over rows, in any unit.
+    """
+    spread_D = np.sqrt(np.diag(scatter_DD))
+    varies = spread_D > 0
+    if not varies.any():
+        return 0.0
+    scaled = scatter_DD[np.ix_(varies, varies)] / np.outer(spread_D[varies], spread_D[varies])
+    values = np.linalg.eigvalsh(scaled)
+    noise = values[-1] * len(values) * np.finfo(np.float64).eps
+    return effective_rank(torch.from_numpy(np.sqrt(np.where(values > noise, values, 0.0))))
+
+
 def participation_ratio(variances_D: np.ndarray) -> float:
     """(sum of variances)^2 / sum of their squares, in [1, D].
 
