@@ -144,3 +144,13 @@ def majority(train_ND: np.ndarray, train_y: np.ndarray, test_MD: np.ndarray) -> 
     """The most frequent training class, whatever the features."""
     classes, counts = np.unique(train_y, return_counts=True)
     return np.full(len(test_MD), classes[counts.argmax()], dtype=classes.dtype)
+
+
+def chance(rows: pd.DataFrame) -> float:
+    """What knowing nothing gets on a task: the majority's accuracy, or 1 / classes if that is more.
+
+    Args:
+        rows: as in :func:`evaluate`.
+    """
+    score = evaluate(np.zeros((rows["clip"].max() + 1, 1)), rows, majority)
+    return max(score.accuracy, 1 / len(np.unique(score.labels)))

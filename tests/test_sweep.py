@@ -4,6 +4,8 @@ import os
 import signal
 import subprocess
 import sys
+from copy import deepcopy
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -12,13 +14,26 @@ import pytest
 import torch
 
 from dasheng_lib.cli import main
+from dasheng_lib.corpora.prepared import prepare
+from dasheng_lib.encoders.dasheng import DashengEncoder
+from dasheng_lib.encoders.layers import every_layer
+from dasheng_lib.encoders.waveform import features_of
 from dasheng_lib.errors import UserError
+from dasheng_lib.probes import chance
 from dasheng_lib.results import read_results
 from dasheng_lib.run_config import family_defaults
+from dasheng_lib.run_models import new_model
 from dasheng_lib.scaling.bootstrap import quality
 from dasheng_lib.sweep.engine import chosen, work, work_in_parallel, work_on_cluster
 from dasheng_lib.sweep.grid import read_grid
-from dasheng_lib.sweep.judge import few_labels
+from dasheng_lib.sweep.judge import (
+    VIEW_SECONDS,
+    VIEWS,
+    few_labels,
+    in_pieces,
+    qualities,
+    views_of,
+)
 from dasheng_lib.sweep.table import SweepTable
 from dasheng_lib.sweep.trial import spent_by
 from dasheng_lib.tasks import suite
@@ -29,9 +44,9 @@ SMALL = """
 base: {preset: 12x1x2, corpus: synthetic, steps: 4, batch: 4, clip_seconds: 0.3}
 arms:
   mask: {mask_ratio: [0.25]}
-  width: {preset: [8x1x2]}
+  width: {preset: [8x2x2]}
 judged_at: [0.5, 1]
-protocol: {corpora: [synthetic], tasks: [syn_vowel, syn_event], seconds: 0.5, few: 2}
+protocol: {corpora: [synthetic], tasks: [syn_vowel, syn_event], seconds: 0.5, few: 2, layers: true}
 """
 
 
@@ -186,13 +201,18 @@ def test_every_row_says_what_it_is_and_how_good(whole):
     assert rows.groupby("run", sort=False)["step"].apply(list).to_dict() == {
         "base": [0, 2, 4],
         "mask_ratio-0.25": [0, 2, 4],
-        "preset-8x1x2": [0, 2, 4],
+        "preset-8x2x2": [0, 2, 4],
     }
     # Of twelve dimensions there is no tail to fit a slope to.
     health = {"accuracy", "majority", "perplexity", "use", "answers"}
-    assert set(rows.columns[rows.isna().any()]) <= {"alpha_req", *health}
+    layers = {column for column in rows if column.startswith("layer1:")}  # of the deeper run
+    assert set(rows.columns[rows.isna().any()]) <= {"alpha_req", *health, *layers}
+    deeper = rows[rows["run"] == "preset-8x2x2"]
+    assert deeper[["layer1:rankme", "layer1:rankme_centred"]].notna().all(axis=None)
+    probed = deeper.set_index("step")[["layer1:quality_heard", "layer1:knn_quality_heard"]].notna()
+    assert probed.all(axis=1).to_dict() == {0: True, 2: False, 4: True}
     assert (rows["rankme"] <= rows["width"]).all() and (rows["rankme"] >= 1).all()
-    scores = rows.filter(regex="quality|linear:|knn:|few:")
+    scores = rows.filter(regex="^(quality|knn_|few_|linear:|knn:|few:)(?!.*above_chance)")
     assert scores.to_numpy().min() >= 0 and scores.to_numpy().max() <= 1
     parts = rows[["quality_speech", "quality_environment"]].mean(axis=1)
     assert rows["quality"].to_numpy() == pytest.approx(parts.to_numpy())
@@ -319,33 +339,92 @@ def test_a_diverged_run_has_the_rows_it_came_to(path, tmp_path, monkeypatch):
     assert list(pd.read_csv(tmp_path / "runs.csv")["end"]) == ["diverged"]
 
 
-def test_the_probe_with_few_labels_sees_few():
-    import numpy as np
+def test_the_probe_with_few_labels_is_given_few_and_scored_on_them():
+    labels = pd.DataFrame(
+        {
+            "clip": range(100),
+            "label": ["a"] * 60 + ["b"] * 38 + ["c"] * 2,
+            "fold": list("xyzw") * 25,
+        }
+    )
+    few = few_labels(labels, 3, seed=1)
+    assert few["label"].value_counts().to_dict() == {"a": 3, "b": 3, "c": 2}
+    pd.testing.assert_frame_equal(few, labels.loc[few.index])
+    pd.testing.assert_frame_equal(few, few_labels(labels, 3, seed=1))
+    assert not few.equals(few_labels(labels, 3, seed=2))
 
-    rng = np.random.default_rng(0)
-    labels = np.repeat(["a", "b"], 50)
-    features = rng.standard_normal((100, 4)) + 3 * (labels == "b")[:, None]
-    right = few_labels(2)(features, labels, features) == labels
-    assert right.mean() > 0.7
-    seen = []
-    import dasheng_lib.sweep.judge as judge
 
-    def spy(train_ND, onehot_NC, test_MD):
-        seen.append(onehot_NC.sum(0))
-        return np.zeros((len(test_MD), onehot_NC.shape[1]))
+def test_means_of_scores_are_of_domains_first_and_above_chance_at_their_own_scale():
+    rows = [
+        ("linear", "a", "speech", True, 0.6, 0.2),
+        ("linear", "b", "speech", True, 0.4, 0.1),
+        ("linear", "c", "music", True, 0.9, 0.5),
+        ("linear", "d", "speech", False, 0.3, 0.3),
+        ("knn", "a", "speech", True, 0.2, 0.2),
+    ]
+    columns = ["probe", "task", "domain", "heard", "accuracy", "chance"]
+    found = qualities(pd.DataFrame(rows, columns=columns))
+    assert found["quality_heard"] == pytest.approx((0.5 + 0.9) / 2)
+    assert found["quality"] == pytest.approx(((0.6 + 0.4 + 0.3) / 3 + 0.9) / 2)
+    assert found["quality_unheard"] == found["quality_speech"] - 0.4 / 3 == pytest.approx(0.3)
+    above = ((0.5 + 1 / 3) / 2 + 0.8) / 2
+    assert found["quality_heard_above_chance"] == pytest.approx(above)
+    assert found["quality_unheard_above_chance"] == found["knn_quality_above_chance"] == 0
+    assert "knn_quality_unheard" not in found
 
-    original = judge.classifiers.logistic
-    try:
-        judge.classifiers.logistic = lambda: spy
-        few_labels(3)(features, labels, features)
-    finally:
-        judge.classifiers.logistic = original
-    assert list(seen[0]) == [3, 3]
+
+def test_chance_is_the_majoritys_accuracy_or_one_over_the_classes():
+    rows = pd.DataFrame({"clip": range(12), "label": list("aaab" * 3), "fold": list("xyz") * 4})
+    assert chance(rows) == 0.75
+    apart = pd.DataFrame({"clip": range(8), "label": list("aaabbbab"), "fold": list("xxxyyyxy")})
+    assert chance(apart) == 0.5  # the commonest of each training part is the other class
+
+
+def test_views_lie_within_their_clips(synthetic):
+    whole = prepare(synthetic)
+    views = views_of(whole)
+    assert len(views) % VIEWS == 0
+    places = whole.clips.set_index("sha256")
+    for sha, own in views.clips.groupby("sha256"):
+        clip = places.loc[sha]
+        assert len(own) == VIEWS and own["offset"].iloc[0] == clip["offset"]
+        assert own["offset"].is_monotonic_increasing
+        assert (own["offset"] + own["samples"]).max() <= clip["offset"] + clip["samples"]
+        if clip["samples"] >= 2 * VIEW_SECONDS * 16_000:
+            assert (own["offset"] + own["samples"]).iloc[-1] == clip["offset"] + clip["samples"]
+
+
+def test_in_pieces_no_token_meets_another_piece_or_a_later_position():
+    encoder = in_pieces(DashengEncoder.untrained("24x2x2"), 0.48)
+    whole = in_pieces(DashengEncoder.untrained("24x2x2"), 10.0)
+    wave = torch.randn(1, 16_000, generator=torch.Generator().manual_seed(0))
+    first = encoder.frames(wave)[:, :12]
+    changed = torch.cat([wave[:, :9000], torch.zeros(1, 7000)], 1)
+    assert torch.allclose(encoder.frames(changed)[:, :12], first, atol=1e-5)
+    assert not torch.allclose(whole.frames(changed)[:, :12], whole.frames(wave)[:, :12], atol=1e-2)
+
+
+@pytest.mark.parametrize("family", ["dasheng", "hubert"])
+def test_the_last_of_all_layers_is_the_encoder_itself(family):
+    model = new_model(replace(family_defaults(family), preset="24x3x2")).eval()
+    wave = torch.randn(2, 8000, generator=torch.Generator().manual_seed(0))
+    lengths = torch.tensor([8000, 5000])
+    alone = features_of(model, "alone").clips(wave, lengths)
+    all_layers = every_layer(features_of(deepcopy(model), "all"))
+    Z = all_layers.clips(wave, lengths)
+    assert all_layers.dim == Z.shape[1] == 72
+    assert torch.allclose(Z[:, -24:], alone, atol=1e-6)
+    assert not torch.allclose(Z[:, :24], Z[:, 24:48], atol=1e-2)
+    if family == "dasheng":  # what the second block gives is what an encoder of two blocks has
+        shallow = deepcopy(model.encoder)
+        shallow.blocks, shallow.norm = shallow.blocks[:2], torch.nn.Identity()
+        second = DashengEncoder(shallow, "two").clips(wave, lengths)
+        assert torch.allclose(Z[:, 24:48], second, atol=1e-5)
 
 
 def test_patterns_choose_runs(path):
     grid = read_grid(path)
-    assert chosen(grid, None) == ["base", "mask_ratio-0.25", "preset-8x1x2"]
+    assert chosen(grid, None) == ["base", "mask_ratio-0.25", "preset-8x2x2"]
     assert chosen(grid, ["mask*", "base"]) == ["base", "mask_ratio-0.25"]
     with pytest.raises(UserError, match="base"):
         chosen(grid, ["width*"])

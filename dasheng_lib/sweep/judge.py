@@ -1,4 +1,7 @@
-"""One fixed protocol for every checkpoint of a sweep: ranks, probes, and a loss that compares."""
+"""One fixed protocol for every checkpoint of a sweep: ranks, probes, and a loss that compares.
+
+Shapes: N clips, q views of a clip, L layers, D width.
+"""
 
 from __future__ import annotations
 
@@ -6,31 +9,37 @@ import zlib
 from collections.abc import Callable
 from copy import copy
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from dasheng_lib import classifiers, probes
-from dasheng_lib.cache import atomic_file
+from dasheng_lib import probes
+from dasheng_lib.cache import atomic_file, digest
 from dasheng_lib.corpora import load_corpus
 from dasheng_lib.corpora.corpus import Corpus
 from dasheng_lib.corpora.prepared import prepare
 from dasheng_lib.corpora.split import hold_out, shortened
-from dasheng_lib.crops import Crops
+from dasheng_lib.crops import Exam
 from dasheng_lib.distributed import World
 from dasheng_lib.embed import compute_embeddings
+from dasheng_lib.encoders.dasheng import DashengEncoder
+from dasheng_lib.encoders.layers import every_layer
 from dasheng_lib.encoders.protocol import AudioEncoder
+from dasheng_lib.features import SAMPLE_RATE
 from dasheng_lib.health import validate
 from dasheng_lib.mae import MaskedAutoencoder
-from dasheng_lib.measures import MEASURES, measure
+from dasheng_lib.measures import measure
+from dasheng_lib.model import token_count
 from dasheng_lib.objectives import Objective
 from dasheng_lib.tasks import Task, suite
 
-LOSS_CROPS = 128
+EXAM_BATCH, EXAM_CROPS = 32, 384
+VIEWS, VIEW_SECONDS, VIEWED = 4, 0.48, 1000  # of LiDAR: views a clip, their length, most clips
 HEALTH = ("accuracy", "majority", "perplexity", "use", "answers")
-# All but LiDAR, which wants several views of a clip.
-MEASURED = tuple(name for name in MEASURES if not MEASURES[name].needs_views)
+OF_LAYERS = ("quality_heard", "quality_unheard", "knn_quality_heard", "knn_quality_unheard")
+RANKS = ("rankme", "rankme_centred", "rankme_standardised")
 
 
 @dataclass(frozen=True)
@@ -38,14 +47,18 @@ class Protocol:
     """What every checkpoint is asked.
 
     Attributes:
-        corpora: whose headline tasks are probed; all clips of the first are the rows of the
-            ranks.
-        tasks: names of those that are probed, by default all of them.
+        corpora: whose tasks are probed. Runs train on the audio of the first, or on more: its
+            tasks are *heard*, those of the others *unheard*. All its clips are the rows of the
+            ranks, and what is held out of it is the exam of the losses.
+        tasks: names of those that are probed, by default all that count in domain averages.
         seconds: each clip's first, so that clip length cannot matter.
         k: neighbours of k-NN by cosine.
-        few: labelled clips of each class for the probe with few labels.
-        mask_ratio: share hidden where losses of different runs are compared.
-        hold_out: share of the audio that no run trains on; those losses are of it.
+        few: labelled clips of each class for the probe with few labels, which sees no others.
+        mask_ratio, exam_seconds: share hidden, and length of the crops, where losses of
+            different runs are compared.
+        hold_out: share of the audio that no run trains on, see
+            :func:`dasheng_lib.corpora.split.hold_out`; those losses are of it.
+        layers: also rank every layer, and probe it at the first and last step.
         judged_at: shares of a run's steps, besides 0. The paper asks at 50, 100, 200 and 300
             of 700 thousand steps.
     """
@@ -56,95 +69,203 @@ class Protocol:
     k: int = 10
     few: int = 8
     mask_ratio: float = 0.75
+    exam_seconds: float = 2.0
     hold_out: float = 0.03
+    layers: bool = False
     judged_at: tuple[float, ...] = (1 / 28, 1 / 14, 1 / 7, 2 / 7, 3 / 7, 1)
 
 
 class Judge:
-    """A protocol with its audio at hand: ``judge(encoder, model)`` is a row of the table."""
+    """A protocol with its audio at hand: ``judge(encoder, model, ...)`` is a row of the table."""
 
     def __init__(self, protocol: Protocol, load: Callable[[str], Corpus] = load_corpus) -> None:
         self.protocol = protocol
         whole = [prepare(load(name)) for name in protocol.corpora]
         self.corpora = [shortened(corpus, protocol.seconds) for corpus in whole]
-        _, held = hold_out(whole[0], protocol.hold_out)
-        crops = Crops(held, protocol.seconds, 32)
-        self.exam = [crops.batch(step) for step in range(LOSS_CROPS // 32)]
+        self.views = views_of(whole[0])
+        _, self.held = hold_out(whole[0], protocol.hold_out)
+        self.exam = cache(self._exam)
 
     def __call__(
-        self, encoder: AudioEncoder, model: Objective, keep: Path | None = None
+        self,
+        encoder: AudioEncoder,
+        model: Objective,
+        clip_seconds: float,
+        keep: Path | None = None,
+        layers: bool = False,
     ) -> dict[str, float]:
         """Ranks, scores and losses of one checkpoint.
 
         Args:
+            encoder: given up.
+            clip_seconds: length of the crops that it was trained on. A Dasheng encoder is given
+                longer clips in pieces of it, so that no position is used that was not trained.
             keep: file (.npy) for the embeddings that the ranks are of.
+            layers: probe every layer too.
 
         Returns:
-            each of ``MEASURED`` under its name; a column ``PROBE:TASK`` for each probe (linear,
-            knn, few) and headline task, accuracies in [0, 1]; ``quality`` (mean over domains of
-            the linear probe's mean over their tasks), ``quality_DOMAIN``, and the same of the
-            other probes as ``knn_quality`` and so on;
+            each measure that needs no labels under its name, RankMe of other corpora's clips as
+            ``rankme:CORPUS``; a column ``PROBE:TASK`` for each probe (linear, knn, few) and task,
+            accuracies in [0, 1]; means of them, see :func:`qualities`;
             ``loss`` under the common masks (NaN for other families); ``own_loss``, ``explained``
-            and the columns ``HEALTH`` of the run's own task, see :mod:`dasheng_lib.health`.
+            and the columns ``HEALTH`` of the run's own task, see :mod:`dasheng_lib.health`. Of
+            layer n, counted from 1, ``layerN:rankme`` and so on.
         """
-        features = [
+        D = encoder.dim
+        encoder = every_layer(in_pieces(encoder, clip_seconds))
+        by_corpus = [
             compute_embeddings(encoder, corpus, np.arange(len(corpus)), progress=False)
             for corpus in self.corpora
         ]
+        last = [Z_NL[:, -D:] for Z_NL in by_corpus]
         if keep:
             with atomic_file(keep) as temporary, temporary.open("wb") as file:
-                np.save(file, features[0])
-        return {
-            **measure(features[0], MEASURED),
-            **self._scores(features),
-            **self._losses(model),
+                np.save(file, last[0])
+        rows = np.arange(len(self.views))
+        views_V = compute_embeddings(encoder, self.views, rows, progress=False)[:, -D:]
+        found = {
+            **measure(last[0], views_NqD=views_V.reshape(-1, VIEWS, D)),
+            **{
+                f"{name}:{corpus.name}": value
+                for corpus, Z_ND in zip(self.corpora[1:], last[1:], strict=True)
+                for name, value in measure(Z_ND, RANKS).items()
+            },
+            **self._scores(last, ("linear", "knn", "few"), each_task=True),
+            **self._losses(model, clip_seconds),
         }
-
-    def _scores(self, features: list[np.ndarray]) -> dict[str, float]:
-        rows = []
-        for corpus, Z_ND in zip(self.corpora, features, strict=True):
-            for task in suite(corpus.name, headline=True):
-                if self.protocol.tasks and task.name not in self.protocol.tasks:
-                    continue
-                labels = corpus.task(task.name)
-                for name, predict in self._probes(task).items():
-                    score = probes.evaluate(Z_ND, labels, predict)
-                    rows.append((name, task.domain, f"{name}:{task.name}", score.accuracy))
-        table = pd.DataFrame(rows, columns=["probe", "domain", "column", "accuracy"])
-        domains = table.groupby(["probe", "domain"])["accuracy"].mean().unstack("domain")
-        found = dict(zip(table["column"], table["accuracy"], strict=True))
-        for probe in domains.index:
-            prefix = "" if probe == "linear" else f"{probe}_"
-            found[f"{prefix}quality"] = float(domains.loc[probe].mean())
-            for domain in domains.columns:
-                found[f"{prefix}quality_{domain}"] = float(domains.loc[probe, domain])
+        if self.protocol.layers:
+            for number in range(1, encoder.dim // D):
+                own = [Z_NL[:, (number - 1) * D : number * D] for Z_NL in by_corpus]
+                told = measure(own[0], RANKS)
+                if layers:
+                    scores = self._scores(own, ("linear", "knn"))
+                    told |= {name: scores[name] for name in OF_LAYERS if name in scores}
+                found |= {f"layer{number}:{name}": value for name, value in told.items()}
         return found
 
-    def _probes(self, task: Task) -> dict[str, probes.Predict]:
-        return {
-            "linear": probes.linear(),
-            "knn": probes.knn(self.protocol.k),
-            "few": few_labels(self.protocol.few, seed=zlib.crc32(task.name.encode())),
-        }
+    def tasks(self) -> list[tuple[int, Task]]:
+        """The tasks that are probed, with the number of their corpus."""
+        asked = self.protocol.tasks
+        return [
+            (number, task)
+            for number, corpus in enumerate(self.corpora)
+            for task in suite(corpus.name, headline=not asked)
+            if not asked or task.name in asked
+        ]
 
-    def _losses(self, model: Objective) -> dict[str, float]:
+    def _scores(
+        self, features: list[np.ndarray], asked: tuple[str, ...], each_task: bool = False
+    ) -> dict[str, float]:
+        rows = []
+        for number, task in self.tasks():
+            labels = self.corpora[number].task(task.name)
+            few = few_labels(labels, self.protocol.few, zlib.crc32(task.name.encode()))
+            for probe in asked:
+                chosen = few if probe == "few" else labels
+                predict = probes.knn(self.protocol.k) if probe == "knn" else probes.linear()
+                rows.append(
+                    {
+                        "task": task.name,
+                        "domain": task.domain,
+                        "heard": number == 0,
+                        "probe": probe,
+                        "accuracy": probes.evaluate(features[number], chosen, predict).accuracy,
+                        "chance": probes.chance(chosen),
+                    }
+                )
+        table = pd.DataFrame(rows)
+        each = table.itertuples() if each_task else ()
+        return {**{f"{row.probe}:{row.task}": row.accuracy for row in each}, **qualities(table)}
+
+    def _losses(self, model: Objective, clip_seconds: float) -> dict[str, float]:
         facts = {"step": 0, "hours": 0.0, "speed": 0.0}
-        own = validate(model, model, self.exam, World(), **facts)
+        own = validate(model, model, self.exam(clip_seconds), World(), **facts)
         found = {"loss": float("nan"), "own_loss": own.loss, "explained": own.explained}
         if isinstance(model, MaskedAutoencoder):
             common = copy(model)  # shares the weights
             common.config = replace(model.config, mask_ratio=self.protocol.mask_ratio)
-            found["loss"] = validate(common, common, self.exam, World(), **facts).loss
+            exam = self.exam(self.protocol.exam_seconds)
+            found["loss"] = validate(common, common, exam, World(), **facts).loss
         return {**found, **{name: own.health.get(name, float("nan")) for name in HEALTH}}
 
+    def _exam(self, seconds: float) -> list[np.ndarray]:
+        exam = Exam(self.held, seconds, EXAM_BATCH, EXAM_CROPS)
+        return [exam.batch(step) for step in range(len(exam))]
 
-def few_labels(count: int, seed: int = 0) -> probes.Predict:
-    """The linear probe, trained on at most ``count`` clips of each class, drawn with ``seed``."""
-    everything = probes.by_scores(classifiers.logistic())
 
-    def predict(train_ND, train_y, test_MD):
-        order = np.random.default_rng(seed).permutation(len(train_y))
-        chosen = pd.Series(train_y[order]).groupby(train_y[order]).head(count).index.to_numpy()
-        return everything(train_ND[order[chosen]], train_y[order[chosen]], test_MD)
+def qualities(table: pd.DataFrame) -> dict[str, float]:
+    """Means of scores: over domains, of the mean over the tasks of each.
 
-    return predict
+    Args:
+        table: a row a task and probe: ``probe, domain, heard, accuracy, chance``.
+
+    Returns:
+        ``quality`` (of the linear probe) over all tasks, ``quality_heard`` and
+        ``quality_unheard``, ``quality_DOMAIN``; each but the last also ``_above_chance``:
+        (accuracy - chance) / (1 - chance), 0 for knowing nothing and 1 for every answer right.
+        The same of the other probes as ``knn_quality`` and so on.
+    """
+    above = (table["accuracy"] - table["chance"]) / (1 - table["chance"])
+    table, found = table.assign(above_chance=above), {}
+    for probe, scores in table.groupby("probe", sort=False):
+        prefix = "quality" if probe == "linear" else f"{probe}_quality"
+        parts = {
+            "": scores,
+            "_heard": scores[scores["heard"]],
+            "_unheard": scores[~scores["heard"]],
+        }
+        for name, part in parts.items():
+            if len(part):
+                means = part.groupby("domain")[["accuracy", "above_chance"]].mean().mean()
+                found[f"{prefix}{name}"] = float(means["accuracy"])
+                found[f"{prefix}{name}_above_chance"] = float(means["above_chance"])
+        for domain, mean in scores.groupby("domain")["accuracy"].mean().items():
+            found[f"{prefix}_{domain}"] = float(mean)
+    return found
+
+
+def in_pieces(encoder: AudioEncoder, seconds: float) -> AudioEncoder:
+    """A Dasheng encoder that reads clips in pieces of at most ``seconds``; changed in place.
+
+    The encoders that read waveforms have no learned positions and are left as they are.
+    """
+    if isinstance(encoder, DashengEncoder):
+        config = encoder.encoder.config
+        tokens = max(1, token_count(round(seconds * SAMPLE_RATE)))
+        encoder.encoder.config = replace(config, positions=min(tokens, config.positions))
+    return encoder
+
+
+def few_labels(labels: pd.DataFrame, count: int, seed: int = 0) -> pd.DataFrame:
+    """At most ``count`` clips of each class, drawn with ``seed``: all that may be used of a task.
+
+    Args:
+        labels: ``clip, label, fold`` of a task.
+    """
+    drawn = labels.sample(frac=1, random_state=seed)
+    return drawn.groupby("label").head(count).sort_index()
+
+
+def views_of(corpus: Corpus) -> Corpus:
+    """``VIEWS`` crops of each of some clips, one behind the other, from start to end of the clip.
+
+    The clips are those that are as long as two views at least, in an order that only their
+    content determines.
+    """
+    clips, size = corpus.clips, round(VIEW_SECONDS * corpus.sample_rate)
+    long = clips[clips["samples"] >= 2 * size].sort_values("sha256", kind="stable")[:VIEWED]
+    if long.empty:  # of a tiny corpus, whose views are then the clips themselves
+        long = clips.sort_values("sha256", kind="stable")[:VIEWED]
+    views = long.loc[long.index.repeat(VIEWS)]
+    room = (views["samples"] - size).clip(lower=0).to_numpy()
+    starts = room * np.tile(np.arange(VIEWS), len(long)) // (VIEWS - 1)
+    samples = np.minimum(views["samples"], size)
+    views = views.assign(
+        offset=views["offset"] + starts, samples=samples, seconds=samples / corpus.sample_rate
+    )
+    return replace(
+        corpus,
+        digest=digest([corpus.digest, "views", VIEWS, VIEW_SECONDS, VIEWED]),
+        clips=views.reset_index(drop=True),
+        tasks=corpus.tasks.iloc[:0],
+    )

@@ -17,7 +17,7 @@ from dasheng_lib.cache import atomic_file
 from dasheng_lib.corpora import load_corpus
 from dasheng_lib.corpora.corpus import Corpus
 from dasheng_lib.corpora.prepared import prepare
-from dasheng_lib.corpora.split import hold_out, portion
+from dasheng_lib.corpora.split import portion, without
 from dasheng_lib.crops import Crops
 from dasheng_lib.distributed import World
 from dasheng_lib.flops import counted_training_flops, training_flops
@@ -31,10 +31,9 @@ from dasheng_lib.sweep.grid import Trial
 from dasheng_lib.sweep.judge import Judge
 
 
-def audio_of(trial: Trial, load: Callable[[str], Corpus] = load_corpus) -> Corpus:
-    """What a trial trains on: its share of what its protocol does not hold out."""
-    rest, _ = hold_out(prepare(load(trial.corpus)), trial.config.hold_out)
-    return portion(rest, trial.data)
+def audio_of(trial: Trial, held: Corpus, load: Callable[[str], Corpus] = load_corpus) -> Corpus:
+    """What a trial trains on: its share of its corpus, without the groups that are held out."""
+    return portion(without(prepare(load(trial.corpus)), set(held.clips["group"])), trial.data)
 
 
 def run_trial(
@@ -52,12 +51,12 @@ def run_trial(
     Raises:
         UserError: as :func:`dasheng_lib.runs.pretrain_into`.
     """
-    corpus, config = audio_of(trial, load), trial.config
+    corpus, config = audio_of(trial, judge.held, load), trial.config
     crops = crops_of(corpus, config)
     run, end, trained = trained_run(trial, folder, crops, progress)
     rows, seconds = [], 0.0
     for step in run.steps:
-        row = _judged(run, step, folder / f"judged-{step}.json", judge)
+        row = _judged(run, step, folder / f"judged-{step}.json", judge, config.clip_seconds)
         seconds += row.pop("judge_seconds")
         rows.append({**settings(trial, run, corpus), "step": step, **spent_by(trial, step), **row})
         rows[-1]["state"] = state(rows, trial)
@@ -138,15 +137,16 @@ def state(rows: list[dict[str, Any]], trial: Trial) -> str:
     """
     now = rows[-1]["step"]
     first = max(begin for begin, _ in trial.config.stages if begin < max(now, 1))
-    history = pd.DataFrame([row for row in rows if row["step"] > first])
-    return "untrained" if now == 0 else verdict(history.assign(loss=history["own_loss"]))
+    history = pd.DataFrame(rows)
+    return "untrained" if now == 0 else verdict(history.assign(loss=history["own_loss"]), first)
 
 
-def _judged(run: Run, step: int, path: Path, judge: Judge) -> dict[str, float]:
+def _judged(run: Run, step: int, path: Path, judge: Judge, clip_seconds: float) -> dict[str, float]:
     """What the judge said about a step: from the file, or asked now."""
     if not path.exists():
         began = time.perf_counter()
-        found = judge(run.encoder(step), run.model(step), path.with_suffix(".npy"))
+        keep, ends = path.with_suffix(".npy"), step in (0, run.steps[-1])
+        found = judge(run.encoder(step), run.model(step), clip_seconds, keep, layers=ends)
         found["judge_seconds"] = time.perf_counter() - began
         with atomic_file(path) as temporary:
             temporary.write_text(json.dumps(found, indent=1))
