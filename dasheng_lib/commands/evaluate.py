@@ -11,6 +11,7 @@ from pathlib import Path
 import pandas as pd
 
 from dasheng_lib.commands.pretrain import add_run_arguments, run_config
+from dasheng_lib.corpora import OPENSETS
 from dasheng_lib.results import recordable
 
 EPILOG = """\
@@ -45,7 +46,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     pocket = parser.add_argument_group("pocket")
     pocket.add_argument("--corpus", default="pocket", help="pocket, pocket-full or synthetic")
-    pocket.add_argument("--also", nargs="*", default=[], help="further sets: fsdd, esc10")
+    pocket.add_argument(
+        "--also", nargs="*", default=[], help=f"further sets: {', '.join(OPENSETS)}"
+    )
     hear = parser.add_argument_group("hear")
     hear.add_argument(
         "--task",

@@ -82,7 +82,7 @@ def build(manifest: Manifest, sources: Iterable[Source], *, progress: bool = Tru
 
 
 def _write(manifest: Manifest, sources: Iterable[Source], folder: Path, progress: bool) -> None:
-    rows = {sha: row for row, sha in enumerate(manifest.clips["sha256"])}
+    rows = {sha: rows.tolist() for sha, rows in manifest.clips.groupby("sha256").indices.items()}
     facts: dict[int, tuple[int, int, int]] = {}
     offset, sha = 0, hashlib.sha256()
     with (
@@ -95,11 +95,11 @@ def _write(manifest: Manifest, sources: Iterable[Source], folder: Path, progress
             disable=not progress,
         ) as bar,
     ):
-        for row, wave, rate in _decoded(sources, rows):
+        for same, wave, rate in _decoded(sources, rows):  # clips of the same bytes share samples
             data = wave.astype("<f4", copy=False).tobytes()
             file.write(data)
             sha.update(data)
-            facts[row] = (len(wave), offset, rate)
+            facts |= dict.fromkeys(same, (len(wave), offset, rate))
             offset += len(wave)
             bar.update()
     lost = [member for row, member in enumerate(manifest.clips["member"]) if row not in facts]
@@ -131,13 +131,13 @@ def _write(manifest: Manifest, sources: Iterable[Source], folder: Path, progress
 
 
 def _decoded(
-    sources: Iterable[Source], rows: dict[str, int]
-) -> Iterator[tuple[int, np.ndarray, int]]:
-    """(row, samples, original rate) of each wanted source, in the order in which they come.
+    sources: Iterable[Source], rows: dict[str, list[int]]
+) -> Iterator[tuple[list[int], np.ndarray, int]]:
+    """(rows, samples, original rate) of each wanted source, in the order in which they come.
 
     Threads suffice: libsndfile and torch work outside the interpreter's lock.
     """
-    waiting: deque[tuple[int, Future]] = deque()
+    waiting: deque[tuple[list[int], Future]] = deque()
     seen: set[str] = set()
     with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
         try:
@@ -156,7 +156,7 @@ def _decoded(
                 future.cancel()
 
 
-def _result(waiting: deque[tuple[int, Future]]) -> tuple[int, np.ndarray, int]:
-    row, future = waiting.popleft()
+def _result(waiting: deque[tuple[list[int], Future]]) -> tuple[list[int], np.ndarray, int]:
+    rows, future = waiting.popleft()
     wave, rate, _ = future.result()
-    return row, wave, rate
+    return rows, wave, rate

@@ -12,7 +12,7 @@ from dasheng_lib.corpora.cached import check_corpus, folder_of, open_corpus
 from dasheng_lib.corpora.corpus import Corpus
 from dasheng_lib.corpora.debian import is_pinned, local_package
 from dasheng_lib.corpora.manifest import Manifest, pocket_manifest
-from dasheng_lib.corpora.openset import find_openset, openset_files, openset_manifest
+from dasheng_lib.corpora.openset import as_found, find_openset, openset_manifest
 from dasheng_lib.corpora.pocket_load import available, fetch_pocket, load_pocket, package_files
 from dasheng_lib.corpora.pocket_tasks import TASKS
 from dasheng_lib.errors import UserError
@@ -25,6 +25,11 @@ corpora:
   synthetic     computed here, nothing to download
   esc10         environmental sounds, 10 classes, official 5 folds
   fsdd          spoken digits of 6 speakers
+  speech_commands_test
+                10 spoken words, silence and unknown words, 4,890 clips of 1 s: the test
+                set of Speech Commands v0.02, 113 MB to download
+  esc50_4       environmental sounds, 50 classes of 8 clips: fold 4 of ESC-50, 646 MB
+  emovo         Italian acted emotions of 6 speakers; to be fetched with a browser
   hear          the 19 tasks of the HEAR benchmark, one by one: name them with --task
 
 examples:
@@ -39,8 +44,8 @@ examples:
   dasheng corpus check pocket               read everything again and compare the hashes
 
 Packages are neither installed nor unpacked to disk, and root is not needed. Downloads and
-samples lie in the cache folder: $DASHENG_CACHE, else ~/.cache/dasheng. ESC-10, FSDD and HEAR's
-folders and archives are first looked for in $DASHENG_DATA."""
+samples lie in the cache folder: $DASHENG_CACHE, else ~/.cache/dasheng. The folders of sets from
+esc10 to emovo, and HEAR's folders and archives, are first looked for in $DASHENG_DATA."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -111,7 +116,7 @@ def _fetch(names: list[str], args: argparse.Namespace) -> int:
 
 def _list(names: list[str]) -> int:
     if not names:
-        print(f"{'corpus':<13}{'clips':>6}{'hours':>7}  {'here':<12}what")
+        print(f"{'corpus':<22}{'clips':>6}{'hours':>7}  {'here':<12}what")
         for name in CORPORA:
             print(_line(name))
         print(hear_command.line())
@@ -123,11 +128,11 @@ def _list(names: list[str]) -> int:
         manifest = None if name == "synthetic" else _manifest(name)
         clips, tasks = _tables(name, manifest)
         print(_line(name))
-        print(f"\n  {'task':<15}{'clips':>6}{'classes':>9}{'folds':>7}  held out")
+        print(f"\n  {'task':<22}{'clips':>6}{'classes':>9}{'folds':>7}  held out")
         for task, rows in tasks.groupby("task", sort=False):
             classes, folds = rows["label"].nunique(), rows["fold"].nunique()
             held_out = TASKS[task].held_out if task in TASKS else ""
-            print(f"  {task:<15}{len(rows):>6}{classes:>9}{folds:>7}  {held_out}".rstrip())
+            print(f"  {task:<22}{len(rows):>6}{classes:>9}{folds:>7}  {held_out}".rstrip())
         print(f"\n  {'from':<27}{'clips':>6}  licence")
         for (package, licence), rows in clips.groupby(["package", "licence"], sort=False):
             print(f"  {package:<27}{len(rows):>6}  {licence}")
@@ -140,7 +145,7 @@ def _line(name: str) -> str:
     clips, _ = _tables(name, manifest)
     title = manifest.info["title"] if manifest else "Vowels, notes and noises, computed here"
     hours = clips["seconds"].sum() / 3600
-    return f"{name:<13}{len(clips):>6}{hours:>7.1f}  {_state(manifest):<12}{title}"
+    return f"{name:<22}{len(clips):>6}{hours:>7.1f}  {_state(manifest):<12}{title}"
 
 
 def _tables(name: str, manifest: Manifest | None) -> tuple:
@@ -175,14 +180,14 @@ def _check(name: str, tasks: list[str]) -> int:
     if name == "synthetic":
         print("synthetic: computed when it is needed; its test pins every sample")
         return 0
-    manifest = _manifest(name)
-    folder = folder_of(manifest)
+    pinned = manifest = _manifest(name)
     places = _places(manifest)
     faults: list[str] = []
+    if places:
+        manifest, faults = _check_downloads(manifest, places)
+    folder = folder_of(manifest)
     if not places and not folder.is_dir():
         raise UserError(f"Corpus {name} is not here: run `dasheng corpus fetch {name}`.")
-    if places:
-        faults += _check_downloads(manifest, places)
     if folder.is_dir():
         fault = check_corpus(folder)
         faults += [f"{fault}: delete {folder} and run `dasheng corpus fetch {name}`"] * bool(fault)
@@ -191,29 +196,31 @@ def _check(name: str, tasks: list[str]) -> int:
     if not faults:
         where = " and ".join(["what was fetched"] * bool(places) + ["samples"] * folder.is_dir())
         print(f"{name}: {len(manifest.clips)} clips, all as the manifest says ({where})")
+        others = (manifest.clips["sha256"] != pinned.clips["sha256"]).sum()
+        if others:
+            print(f"{name}: {others} of them by name and length, their hashes are not known")
     return int(bool(faults))
 
 
-def _check_downloads(manifest: Manifest, places: dict[str, Path]) -> list[str]:
-    if "packages" in manifest.info:
-        sources = package_files(places)
-        others = [
-            p["package"] for p in manifest.packages() if not is_pinned(places[p["package"]], p)
-        ]
-    else:
-        sources, others = openset_files(manifest, places[manifest.name]), []
-    faults = [f"{package} is of another version than the manifest's" for package in others]
+def _check_downloads(manifest: Manifest, places: dict[str, Path]) -> tuple[Manifest, list[str]]:
+    """The manifest with the hashes of what is there, and what is wrong with it."""
+    faults = []
     try:
-        found = {source.sha256() for source in sources}
+        if "packages" in manifest.info:
+            others = [p for p in manifest.packages() if not is_pinned(places[p["package"]], p)]
+            faults = [f"{p['package']} is of another version than the manifest's" for p in others]
+            found = {source.sha256() for source in package_files(places)}
+        else:
+            manifest, found = as_found(manifest, places[manifest.name])
     except UserError as error:
-        return [*faults, str(error)]
+        return manifest, [*faults, str(error)]
     lost = manifest.clips[~manifest.clips["sha256"].isin(found)]
     faults += [
         f"{row.package}: {row.member} is missing or changed" for row in lost[:3].itertuples()
     ]
     if len(lost) > 3:
         faults.append(f"and {len(lost) - 3} clips more")
-    return faults
+    return manifest, faults
 
 
 def _index(mirror: str | None) -> int:

@@ -47,7 +47,7 @@ def line() -> str:
     sources = hear_sources().values()
     here = sum(find_hear(source.name) is not None for source in sources)
     return (
-        f"{'hear':<13}{'':>6}{'':>7}  {f'{here} of {len(sources)}':<12}{read_yml('hear')['title']}"
+        f"{'hear':<22}{'':>6}{'':>7}  {f'{here} of {len(sources)}':<12}{read_yml('hear')['title']}"
     )
 
 

@@ -28,7 +28,8 @@ class Manifest:
         name: such as ``"pocket"``.
         info: the yml file as it stands.
         clips: one row per clip: ``package, member, sha256, seconds, domain, group, licence``.
-            ``sha256`` decides which bytes are the clip; no two clips share one.
+            ``sha256`` decides which bytes are the clip; clips that share one are one recording
+            under several names.
         tasks: one row per label: ``task, package, member, label, fold``.
     """
 

@@ -1,39 +1,45 @@
-"""ESC-10 and FSDD: open benchmark sets, from a folder, or from their repository's archive.
+"""Open benchmark sets, from a folder, or from the archive that their authors offer.
 
-A clip is known by its hash: of its bytes (ESC-10), or of its samples (FSDD, which comes as wav
-upstream and as flac in smaller copies). Labels and folds are read from the clips' names.
+A clip is known by a hash: of its bytes (ESC-10), or of its samples (FSDD, which comes as wav
+upstream and as flac in smaller copies). Of the sets marked ``hash: name`` the manifest holds the
+hashes of Vorbis copies, since the official files were not at hand: there a clip is the sound of
+its official name, as wav, flac or ogg, with the manifest's hash or else of the manifest's length.
+The digest of the corpus follows the bytes that were found, so that copies and official files are
+two corpora. What clips' names say is in :mod:`dasheng_lib.corpora.openset_names`.
 """
 
 from __future__ import annotations
 
 import gzip
+import io
 import os
-import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 import pandas as pd
+import soundfile
 
 from dasheng_lib.cache import cache_dir
 from dasheng_lib.corpora.cached import build, folder_of, open_corpus
 from dasheng_lib.corpora.corpus import Corpus
-from dasheng_lib.corpora.download import DownloadError, Remote, download
+from dasheng_lib.corpora.download import Remote, download
 from dasheng_lib.corpora.manifest import Manifest, part_that_is_there, read_csv, read_yml
+from dasheng_lib.corpora.openset_names import names_say
 from dasheng_lib.corpora.source import Source
-from dasheng_lib.corpora.unpack import tar_members
+from dasheng_lib.corpora.unpack import tar_members, zip_members
 from dasheng_lib.errors import UserError
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-_ESC10 = re.compile(r"\d{3} - [^/]+/(\d)-(\d+)-[A-Z]\d?\.ogg")
-_FSDD = re.compile(r"recordings/(\d)_([a-z]+)_(\d+)\.wav")
 _SUFFIXES = {".ogg", ".wav", ".flac"}
+_SAME_LENGTH = 0.01  # seconds by which a coder may lengthen a clip
 
 
 def load_openset(name: str, *, fetch: bool = True, progress: bool = True) -> Corpus:
-    """``esc10`` or ``fsdd``; see :func:`dasheng_lib.corpora.load_corpus`.
+    """One of ``OPENSETS``; see :func:`dasheng_lib.corpora.load_corpus`.
 
     Looked for in ``$DASHENG_DATA/NAME``, ``data/NAME`` of the checkout and ``shared/data/NAME``
-    beside it, then downloaded.
+    beside it, under our name or the official folder's, then downloaded.
     """
     manifest = openset_manifest(name)
     corpus = open_corpus(folder_of(manifest))
@@ -46,7 +52,7 @@ def load_openset(name: str, *, fetch: bool = True, progress: bool = True) -> Cor
                 f"Corpus {name} is not in the cache: run `dasheng corpus fetch {name}`."
             )
         place = fetch_openset(manifest)
-    found = {source.sha256() for source in openset_files(manifest, place)}
+    manifest, found = as_found(manifest, place)
     part = part_that_is_there(manifest, found, f"get the set again ({_how(manifest)})")
     return open_corpus(folder_of(part)) or build(
         part, openset_files(manifest, place), progress=progress
@@ -54,31 +60,44 @@ def load_openset(name: str, *, fetch: bool = True, progress: bool = True) -> Cor
 
 
 def openset_manifest(name: str) -> Manifest:
-    """Manifest of ``esc10`` or ``fsdd``: the clips' hashes, labels and folds from their names."""
+    """Manifest of one of ``OPENSETS``: the clips' hashes, labels and folds from their names."""
     info = read_yml(name)
     clips = read_csv(name)
     clips.insert(0, "package", name)
     clips["domain"] = info["domain"]
     clips["licence"] = clips.get("licence", info["licence"])
-    groups, rows = [], []
-    for member in clips["member"]:
-        group, labels = _labels(name, member)
-        groups.append(group)
-        rows += [(task, name, member, label, fold) for task, label, fold in labels]
-    clips["group"] = groups
+    said = [names_say(name, row) for row in clips.itertuples()]
+    clips["group"] = [group for group, _ in said]
+    rows = [
+        (task, name, member, label, fold)
+        for member, (_, labels) in zip(clips["member"], said, strict=True)
+        for task, label, fold in labels
+    ]
     tasks = pd.DataFrame(rows, columns=["task", "package", "member", "label", "fold"])
+    clips = clips.drop(columns=["label", "fold"], errors="ignore")
     return Manifest(name, info, clips, tasks.sort_values("task", kind="stable", ignore_index=True))
 
 
-def _labels(name: str, member: str) -> tuple[str, list[tuple[str, str, str]]]:
-    """Group of a clip, and (task, label, fold) of each task."""
-    if name == "esc10":
-        fold, recording = _ESC10.fullmatch(member).groups()
-        label = member.split("/")[0].split(" - ")[1].lower().replace(" ", "_")
-        return f"esc10/{recording}", [("esc10", label, fold)]
-    digit, speaker, take = _FSDD.fullmatch(member).groups()
-    side = "test" if int(take) < 5 else "train"
-    return f"fsdd/{speaker}", [("fsdd", digit, speaker), ("fsdd-takes", digit, side)]
+def as_found(manifest: Manifest, place: Path) -> tuple[Manifest, set[str]]:
+    """The manifest with the hashes of what lies in ``place``, and the hashes that are there.
+
+    The manifest stays as it is but for sets marked ``hash: name``: a clip that is not the known
+    copy and has its length takes the hash of what was found.
+
+    Raises:
+        UnpackError: the archive is damaged.
+    """
+    sources = openset_files(manifest, place)
+    if manifest.info["hash"] != "name":
+        return manifest, {source.sha256() for source in sources}
+    known = manifest.clips.set_index("member")
+    found = {}
+    for source in sources:
+        sha, clip = source.sha256(), known.loc[source.member]
+        if sha == clip["sha256"] or abs(_seconds(source) - clip["seconds"]) <= _SAME_LENGTH:
+            found[source.member] = sha
+    shas = manifest.clips["member"].map(found).fillna(manifest.clips["sha256"])
+    return replace(manifest, clips=manifest.clips.assign(sha256=shas)), set(found.values())
 
 
 def find_openset(manifest: Manifest) -> Path | None:
@@ -87,49 +106,88 @@ def find_openset(manifest: Manifest) -> Path | None:
     folders = [CHECKOUT / "data", CHECKOUT.parent / "shared" / "data"]
     folders = [Path(data).expanduser(), *folders] if data else folders
     for folder in folders:
-        if (folder / manifest.name).is_dir():
-            return folder / manifest.name
+        for name in (manifest.name, manifest.info.get("folder", manifest.name)):
+            if (folder / name).is_dir():
+                return folder / name
     archive = _archive(manifest)
-    return archive if archive.exists() else None
+    return archive if archive and archive.exists() else None
 
 
 def fetch_openset(manifest: Manifest) -> Path:
-    """The repository's archive at the pinned commit, in the cache.
+    """The set's archive, in the cache; compared with its published hash where there is one.
 
     Raises:
         UserError: it cannot be fetched; says where to put a copy.
     """
-    try:
-        return download(Remote(manifest.info["url"]), _archive(manifest))
-    except DownloadError as error:
-        raise UserError(f"{error} Or {_how(manifest)}.") from error
+    info = manifest.info
+    if "url" not in info:
+        raise UserError(f"{manifest.name} cannot be fetched by a program: {_how(manifest)}.")
+    sha256 = info.get("sha256")
+    size = info["bytes"] if sha256 else None  # else it is roughly so many
+    return download(Remote(info["url"], sha256, size, instead=_how(manifest)), _archive(manifest))
 
 
 def openset_files(manifest: Manifest, place: Path) -> Iterator[Source]:
     """Sounds of a folder, or of a downloaded archive; nothing is unpacked to disk.
 
+    Of a set marked ``hash: name`` only the manifest's clips, each once, under its official name;
+    where a folder has it twice, its wav.
+
     Raises:
         UnpackError: the archive is damaged.
     """
     by_samples = manifest.info["hash"] == "samples"
+    by_name = manifest.info["hash"] == "name"
+    official = {_plain(member): member for member in manifest.clips["member"]}
+
+    def sounds(member: str) -> bool:
+        known = not by_name or _plain(member) in official
+        return known and PurePosixPath(member).suffix.lower() in _SUFFIXES
+
+    def source(member: str, data: bytes) -> Source:
+        return Source(official[_plain(member)] if by_name else member, data, by_samples=by_samples)
+
     if place.is_dir():
-        for path in sorted(place.rglob("*")):
-            if path.suffix.lower() in _SUFFIXES and path.is_file():
-                member = path.relative_to(place).as_posix()
-                yield Source(member, path.read_bytes(), by_samples=by_samples)
-        return
-    with gzip.open(place) as stream:
-        for member, data in tar_members(stream, str(place)):
-            if PurePosixPath(member).suffix.lower() in _SUFFIXES:
-                yield Source(member, data, by_samples=by_samples)
+        files = [(path.relative_to(place).as_posix(), path) for path in place.rglob("*")]
+        files.sort(key=lambda file: (not file[0].lower().endswith(".wav"), file[1]))
+        seen = set()
+        for member, path in files:
+            if sounds(member) and path.is_file() and not (by_name and _plain(member) in seen):
+                seen.add(_plain(member))
+                yield source(member, path.read_bytes())
+    elif place.suffix == ".zip":
+        for member, data in zip_members(place, str(place), sounds):
+            yield source(member, data)
+    else:
+        with gzip.open(place) as stream:
+            for member, data in tar_members(stream, str(place)):
+                if sounds(member):
+                    yield source(member, data)
 
 
-def _archive(manifest: Manifest) -> Path:
-    return cache_dir("downloads", f"{manifest.name}-{manifest.info['commit'][:12]}.tar.gz")
+def _plain(member: str) -> str:
+    """Folder and name without ending."""
+    return "/".join(PurePosixPath(member).with_suffix("").parts[-2:])
+
+
+def _seconds(source: Source) -> float:
+    """Length as the file's head says; NaN for what is no audio file."""
+    try:
+        with soundfile.SoundFile(io.BytesIO(source.payload)) as file:
+            return file.frames / file.samplerate
+    except soundfile.SoundFileError:
+        return float("nan")
+
+
+def _archive(manifest: Manifest) -> Path | None:
+    url, mark = manifest.info.get("url"), manifest.info.get("commit", manifest.info.get("sha256"))
+    ending = ".zip" if str(url).endswith(".zip") else ".tar.gz"
+    return cache_dir("downloads", f"{manifest.name}-{mark[:12]}{ending}") if url else None
 
 
 def _how(manifest: Manifest) -> str:
+    info = manifest.info
     return (
-        f"get {manifest.info['url']}, unpack it as a folder {manifest.name}, and set DASHENG_DATA "
-        "to the folder that holds it"
+        f"get {info.get('url') or info['page']}, unpack it as a folder {manifest.name}, and set "
+        "DASHENG_DATA to the folder that holds it"
     )

@@ -17,7 +17,7 @@ import subprocess
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -63,17 +63,22 @@ def tar_members(
             yield clean, tar.extractfile(member).read()
 
 
-def zip_members(data: bytes, name: str) -> Iterator[tuple[str, bytes]]:
-    """Name and bytes of each file of a zip archive (pk3 is one).
+def zip_members(
+    data: bytes | Path, name: str, wanted: Callable[[str], bool] = lambda name: True
+) -> Iterator[tuple[str, bytes]]:
+    """Name and bytes of each wanted file of a zip archive (pk3 is one), in memory or on disk.
 
     Raises:
         UnpackError: as for :func:`deb_members`.
     """
     total = 0
-    with _damage(name), zipfile.ZipFile(io.BytesIO(data)) as archive:
+    with (
+        _damage(name),
+        zipfile.ZipFile(data if isinstance(data, Path) else io.BytesIO(data)) as archive,
+    ):
         for info in archive.infolist():
             clean = plain_name(info.filename)
-            if info.is_dir() or clean is None:
+            if info.is_dir() or clean is None or not wanted(clean):
                 continue
             with archive.open(info) as member:
                 content = member.read(MEMBER_LIMIT + 1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from dasheng_lib.corpora import OPENSETS
 from dasheng_lib.errors import UserError
 
 
@@ -26,6 +27,14 @@ class Task:
     domain: str
     held_out: str
     headline: bool = True
+
+    @property
+    def unheard(self) -> bool:
+        """Whether its clips are in no corpus that encoders of this library are pretrained on.
+
+        Published encoders may have heard them: AudioSet and ESC-50 both come from public sites.
+        """
+        return self.corpus in OPENSETS
 
 
 POCKET = (
@@ -56,6 +65,20 @@ SUITES = {
     "synthetic": SYNTHETIC,
     "fsdd": (Task("fsdd", "fsdd", "spoken digit (FSDD)", "speech", "talker"),),
     "esc10": (Task("esc10", "esc10", "environmental sound (ESC-10)", "environment", "source"),),
+    "speech_commands_test": (
+        Task(
+            "speech_commands_test",
+            "speech_commands_test",
+            "spoken command (Speech Commands)",
+            "speech",
+            "talker",
+        ),
+    ),
+    # 80 of its 400 clips are in ESC-10 too, under the same ids.
+    "esc50_4": (
+        Task("esc50_4", "esc50_4", "environmental sound (ESC-50)", "environment", "source"),
+    ),
+    "emovo": (Task("emovo", "emovo", "acted emotion, Italian", "speech", "talker"),),
 }
 
 
