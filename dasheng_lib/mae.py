@@ -55,13 +55,15 @@ class MAEConfig:
             raise ValueError(f"mask ratio is above 0 and below 1, not {self.mask_ratio}")
 
 
-# One decoder for each encoder size (Table 3: Dec-25M and Dec-56M; ours for the small sizes).
+# One decoder for each encoder size (Table 3 and the authors' code: Dec-25M and Dec-56M; ours for
+# the small sizes).
 DECODERS = {
     "nano": MAEConfig(128, 2, 4),
     "tiny": MAEConfig(128, 2, 4),
     "small": MAEConfig(256, 4, 8),
     "base": MAEConfig(),
     "0.6B": MAEConfig(),
+    "1536x24x24": MAEConfig(),  # what the authors' training code calls 0.6B
     "1.2B": MAEConfig(768, 8, 24),
 }
 

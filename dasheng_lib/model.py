@@ -68,7 +68,8 @@ class EncoderConfig:
         return replace(self, floor="batch", long_audio="short", padding="reference")
 
 
-# 0.6B as in the published checkpoint; Table 3 of the paper prints 1024 x 32 x 16.
+# 0.6B as in the published checkpoint; Table 3 of the paper prints 1024 x 32 x 16, and the authors'
+# training code builds 1536 x 24 x 24.
 PRESETS = {
     "nano": EncoderConfig(192, 4, 3),
     "tiny": EncoderConfig(192, 12, 3),

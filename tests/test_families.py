@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from scipy.stats import entropy
 from smoke_book import ROOT
 
 from dasheng_lib import runs
@@ -20,12 +21,13 @@ from dasheng_lib.distributed import World
 from dasheng_lib.encoders import load_encoder
 from dasheng_lib.encoders.waveform import WaveformFeatures, features_of
 from dasheng_lib.errors import UserError
-from dasheng_lib.health import Validation, validate, verdict, warning
+from dasheng_lib.health import MASK_SEED, Validation, validate, verdict, warning
+from dasheng_lib.masking import span_mask
 from dasheng_lib.objectives import FAMILIES
 from dasheng_lib.run_config import RunConfig, family_defaults
 from dasheng_lib.run_models import new_model
 from dasheng_lib.runs import Execution, batches_of, pretrain_into
-from dasheng_lib.train import TrainConfig, pretrain
+from dasheng_lib.train import TrainConfig, mask_noise, pretrain
 
 OTHERS = FAMILIES[1:]
 
@@ -195,10 +197,13 @@ def test_files_say_their_family(whole, tmp_path):
 # Health
 
 
+def exam(synthetic):
+    return [Crops(synthetic, 1.0, 16).batch(step) for step in range(2)]
+
+
 def examined(model, synthetic):
-    batches = [Crops(synthetic, 1.0, 16).batch(step) for step in range(2)]
     facts = {"step": 100, "hours": 1.0, "speed": 1.0}
-    return validate(model, model, batches, World(), **facts)
+    return validate(model, model, exam(synthetic), World(), **facts)
 
 
 def calibrated(family, synthetic):
@@ -246,17 +251,42 @@ def test_hubert_with_few_clusters_is_collapsed(synthetic):
     assert found.health["perplexity"] <= 3 and judged(found) == "collapsed"
 
 
-def test_hubert_that_answers_the_commonest_cluster_is_not_learning(synthetic):
+def hidden_labels(model, batches):
+    """Labels at the hidden frames of each examined clip: distances and masks, not a step."""
+    for number, wave in enumerate(map(torch.from_numpy, batches)):
+        noise = mask_noise(model, *wave.shape, MASK_SEED, number)
+        masks = span_mask(noise, model.config.mask_ratio, model.config.span)
+        for rows, mask in zip(model.teacher(wave), masks, strict=True):
+            yield torch.cdist(rows[mask], model.centroids).argmin(1).numpy()
+
+
+def test_hubert_that_always_gives_one_answer_is_not_learning(synthetic):
+    """Whichever answer: what the commonest gets and its surprise are the exam's own labels'."""
     model = calibrated("hubert", synthetic)
-    with torch.no_grad():
-        model.project.weight.zero_()
-        model.project.bias.copy_(model.codes[model.shares.argmax()])
-    health = examined(model, synthetic).health
-    assert health["accuracy"] == health["majority"]
-    assert health["answers"] == pytest.approx(0.01)
-    row = {"step": 100, "loss": 4.0, "explained": 0.1, "rankme_centred": 20.0, **health}
-    assert verdict(pd.DataFrame([row])) == "not learning"
-    assert "without looking" in warning(pd.DataFrame([row]), steps=100)
+    labels = list(hidden_labels(model, exam(synthetic)))
+    counts = np.bincount(np.concatenate(labels), minlength=100)
+    shares = np.mean([np.bincount(y, minlength=100) / len(y) for y in labels], axis=0)
+    calibration = model.labels(torch.from_numpy(Crops(synthetic, 1.0, 16).batch(9)))
+    commonest, elsewhere = counts.argmax(), calibration.flatten().bincount().argmax()
+    assert counts[elsewhere] < counts[commonest]  # or this could not tell the two apart
+    scale = model.codes.norm(dim=1)
+    for answer in (commonest, elsewhere):
+        with torch.no_grad():
+            model.project.weight.zero_()
+            model.project.bias.copy_(model.codes[answer])
+        health = examined(model, synthetic).row()
+        assert health["accuracy"] == pytest.approx(counts[answer] / counts.sum(), rel=1e-12)
+        assert health["majority"] == pytest.approx(counts.max() / counts.sum(), rel=1e-12)
+        assert health["answers"] == pytest.approx(0.01)
+        # Its cosines are those of the codes themselves, so its surprise can be had by hand.
+        score = (model.codes @ model.codes[answer]) / scale / scale[answer] / 0.1
+        surprise = -(score.log_softmax(0).detach().numpy() * shares).sum()
+        explained = 1 - surprise / entropy(shares)
+        assert explained < 0 and health["explained"] == pytest.approx(explained, rel=1e-4)
+        assert verdict(pd.DataFrame([health])) == "not learning"
+        row = {**health, "explained": 0.1, "rankme_centred": 20.0}
+        assert verdict(pd.DataFrame([row])) == "not learning"
+        assert "without looking" in warning(pd.DataFrame([row]), steps=100)
 
 
 def test_an_embedding_of_one_direction_is_collapsed(synthetic):

@@ -38,7 +38,12 @@ def test_where_paper_and_code_disagree_both_have_a_name():
     paper, code = RECIPES["paper:1.2B"], RECIPES["code:1.2B"]
     assert (paper.train.lr, paper.train.weight_decay, paper.batch) == (2e-4, 0.0, 256)
     assert (code.train.lr, code.train.weight_decay, code.batch) == (3e-4, 0.01, 2048)
-    for name in ("paper:base", "code:base", "paper:0.6B"):
+    # 0.6B of the authors' training code is neither the checkpoint nor Table 3: 681 million.
+    size, decoder = encoder_config(RECIPES["code:0.6B"].preset), RECIPES["code:0.6B"].mae
+    assert (size.dim, size.depth, size.heads) == (1536, 24, 24)
+    assert (decoder.decoder_dim, decoder.decoder_depth, decoder.decoder_heads) == (512, 8, 16)
+    assert encoder_config(RECIPES["paper:0.6B"].preset).dim == 1280
+    for name in ("paper:base", "code:base", "paper:0.6B", "code:0.6B"):
         train = RECIPES[name].train
         assert (train.lr, train.weight_decay, train.clip_norm) == (3e-4, 0.01, 0.0)
         assert (train.steps, RECIPES[name].epoch) == (100 * 15_000, 15_000)

@@ -25,7 +25,8 @@ final.safetensors, which other commands take as FAMILY:PATH.
 A recipe sets every option that the command does not; without one, --family says which. The
 paper's and its code's differ:
   paper:base, paper:0.6B, paper:1.2B   batch 256; 1.2B with 2e-4 and no weight decay
-  code:base, code:0.6B, code:1.2B      batch 2048; 3e-4 and weight decay 0.01 throughout
+  code:base, code:0.6B, code:1.2B      batch 2048; 3e-4 and weight decay 0.01 throughout;
+                                       0.6B is 1536 wide and 24 blocks deep, not 1280 and 32
 
 examples:
   dasheng pretrain --preset nano --corpus pocket --steps 1200 --out runs/first

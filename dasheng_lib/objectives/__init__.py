@@ -80,6 +80,8 @@ class Objective(Protocol):
         """Numbers that a loss does not show, from tallies that were added up.
 
         Names mean the same in every family, see :mod:`dasheng_lib.health`.
+        ``explained`` is among them where the loss of knowing nothing is no mean over batches; it
+        then stands for what ``pretext`` and ``nothing`` give.
         """
         ...
 

@@ -102,7 +102,6 @@ class Hubert(nn.Module):
         # Published: uniform in [0, 1), where all cosines begin near 1.
         self.codes = nn.Parameter(torch.randn(config.clusters, CODE_DIM))
         self.register_buffer("centroids", torch.zeros(config.clusters, self.teacher.dim))
-        self.register_buffer("shares", torch.full((config.clusters,), 1 / config.clusters))
 
     @property
     def blocks(self) -> list[nn.Module]:
@@ -120,7 +119,7 @@ class Hubert(nn.Module):
 
     @torch.no_grad()
     def calibrate(self, waves: Iterable[Tensor]) -> None:
-        """Find the clusters in a few batches, and how often each occurs in them.
+        """Find the clusters in a few batches.
 
         Raises:
             UserError: they have fewer frames than there are clusters.
@@ -128,9 +127,6 @@ class Hubert(nn.Module):
         rows_NW = torch.cat([gather_rows(self.teacher(wave_BN).flatten(0, 1)) for wave_BN in waves])
         found = agree(kmeans(rows_NW.float().cpu().numpy(), self.config.clusters))
         self.centroids.copy_(torch.from_numpy(found))
-        label_N = self._nearest(rows_NW.float())
-        count_V = torch.bincount(label_N, minlength=len(found)) + 1
-        self.shares.copy_(count_V / count_V.sum())
 
     def draw(self, B: int, N: int, generator: torch.Generator, progress: float = 1.0) -> Tensor:
         """The noise of the mask, see :func:`dasheng_lib.masking.span_mask`."""
@@ -157,16 +153,20 @@ class Hubert(nn.Module):
         weight_BT = hidden_weights(mask_BT)
         pretext = (weight_BT * surprise_BT).sum()
         answer_BT = score_BTV.argmax(2)
+        share_V = weight_BT.new_zeros(V).index_add(0, label_BT.flatten(), weight_BT.flatten())
+        B = len(mask_BT)
         return HubertOutput(
             loss=pretext + PENALTY * features_BTC.float().square().mean(),
             pretext=pretext,
-            # Of always saying how often each cluster was found at first.
-            nothing=-(weight_BT * self.shares.log()[label_BT]).sum(),
+            # Of always saying how often each cluster occurs in this batch. Over more audio than a
+            # batch that is more, so ``health`` has ``explained`` of all that was examined.
+            nothing=torch.special.entr(share_V).sum(),
             tally={
                 "labels": counts(label_BT, mask_BT, V),
                 "answers": counts(answer_BT, mask_BT, V),
-                "commonest": (label_BT == self.shares.argmax())[mask_BT].sum(),
                 "right": (answer_BT == label_BT)[mask_BT].sum(),
+                "weights": share_V * B,  # of all clips; ``labels`` counts frames
+                "surprise": pretext.detach() * B,
             },
             mask_BT=mask_BT,
             label_BT=label_BT,
@@ -189,11 +189,19 @@ class Hubert(nn.Module):
         return self.encoder(wave_BN).mean(1)
 
     def health(self, tally: dict[str, Tensor]) -> dict[str, float]:
-        """Accuracy at hidden frames, that of the cluster commonest at first, clusters in use."""
+        """Accuracy at hidden frames, that of the commonest cluster among them, clusters in use.
+
+        ``majority`` and ``explained`` are against what is known of the labels of all audio that
+        was added up, and of nothing else: no single answer is right more often, and no fixed shares
+        are surprised less.
+        """
         labels, answers, V = tally["labels"], tally["answers"], self.config.clusters
+        clips = tally["weights"].sum()
+        nothing = clips * torch.special.entr(tally["weights"] / clips).sum()
         return {
+            "explained": float(1 - tally["surprise"] / nothing) if nothing > 0 else 0.0,
             "accuracy": float(tally["right"] / labels.sum()),
-            "majority": float(tally["commonest"] / labels.sum()),
+            "majority": float(labels.max() / labels.sum()),
             "perplexity": float(perplexity(labels)),
             "use": float(perplexity(labels)) / V,
             "answers": float(perplexity(answers)) / V,

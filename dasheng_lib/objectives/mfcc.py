@@ -23,7 +23,10 @@ class MFCC(nn.Module):
     one sees every clip at variance 1, so do these: no target may depend on a level that the network
     cannot know.
 
-    Source: HuBERT, section IV.B (39 dimensions, every 10 ms).
+    Source: HuBERT, section IV.B (39 dimensions, every 10 ms). The authors' are Kaldi's, which have
+    other numbers for the same sound: 23 bands from 20 Hz, a Povey window, each window without its
+    mean and pre-emphasised by 0.97, cepstra liftered by 22. Here the window is Hann's, bands begin
+    at 0 Hz, and nothing is emphasised or liftered. Nor do they standardise the waveform first.
     """
 
     dim = 3 * CEPSTRA
