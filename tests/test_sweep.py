@@ -34,6 +34,7 @@ from dasheng_lib.sweep.judge import (
     qualities,
     views_of,
 )
+from dasheng_lib.sweep.rates import tuned_rates
 from dasheng_lib.sweep.table import SweepTable
 from dasheng_lib.sweep.trial import spent_by
 from dasheng_lib.tasks import suite
@@ -366,7 +367,7 @@ def test_means_of_scores_are_of_domains_first_and_above_chance_at_their_own_scal
     found = qualities(pd.DataFrame(rows, columns=columns))
     assert found["quality_heard"] == pytest.approx((0.5 + 0.9) / 2)
     assert found["quality"] == pytest.approx(((0.6 + 0.4 + 0.3) / 3 + 0.9) / 2)
-    assert found["quality_unheard"] == found["quality_speech"] - 0.4 / 3 == pytest.approx(0.3)
+    assert found["quality_speech"] == pytest.approx(1.3 / 3) and found["quality_unheard"] == 0.3
     above = ((0.5 + 1 / 3) / 2 + 0.8) / 2
     assert found["quality_heard_above_chance"] == pytest.approx(above)
     assert found["quality_unheard_above_chance"] == found["knn_quality_above_chance"] == 0
@@ -376,7 +377,7 @@ def test_means_of_scores_are_of_domains_first_and_above_chance_at_their_own_scal
 def test_chance_is_the_majoritys_accuracy_or_one_over_the_classes():
     rows = pd.DataFrame({"clip": range(12), "label": list("aaab" * 3), "fold": list("xyz") * 4})
     assert chance(rows) == 0.75
-    apart = pd.DataFrame({"clip": range(8), "label": list("aaabbbab"), "fold": list("xxxyyyxy")})
+    apart = pd.DataFrame({"clip": range(6), "label": list("aabbba"), "fold": list("xxxyyy")})
     assert chance(apart) == 0.5  # the commonest of each training part is the other class
 
 
@@ -417,9 +418,29 @@ def test_the_last_of_all_layers_is_the_encoder_itself(family):
     assert not torch.allclose(Z[:, :24], Z[:, 24:48], atol=1e-2)
     if family == "dasheng":  # what the second block gives is what an encoder of two blocks has
         shallow = deepcopy(model.encoder)
-        shallow.blocks, shallow.norm = shallow.blocks[:2], torch.nn.Identity()
-        second = DashengEncoder(shallow, "two").clips(wave, lengths)
-        assert torch.allclose(Z[:, 24:48], second, atol=1e-5)
+        shallow.blocks = shallow.blocks[:2]
+        second = DashengEncoder(shallow, "two")
+        second.encoder.norm = torch.nn.Identity()
+        assert torch.allclose(Z[:, 24:48], second.clips(wave, lengths), atol=1e-5)
+
+
+def test_the_best_rate_explains_most_among_healthy_runs():
+    columns = ["run", "family", "preset", "lr", "step", "explained", "state"]
+    rows = [
+        ("a", "dasheng", "96x4x3", 0.00025, 5, 0.9, "healthy"),  # not its last row
+        ("a", "dasheng", "96x4x3", 0.00025, 10, 0.40, "healthy"),
+        ("b", "dasheng", "96x4x3", 0.0005, 10, 0.45, "healthy"),
+        ("c", "dasheng", "96x4x3", 0.001, 10, 0.50, "collapsed"),
+        ("d", "hubert", "96x4x3", 0.0005, 10, 0.20, "healthy"),
+        ("e", "hubert", "96x4x3", 0.001, 10, 0.30, "healthy"),
+    ]
+    found = tuned_rates(pd.DataFrame(rows, columns=columns))
+    assert found[["family", "lr", "inside"]].values.tolist() == [
+        ["dasheng", 0.0005, True],
+        ["hubert", 0.001, False],
+    ]
+    with pytest.raises(ValueError, match="no healthy run of dasheng 96x4x3"):
+        tuned_rates(pd.DataFrame(rows[3:4], columns=columns))
 
 
 def test_patterns_choose_runs(path):

@@ -167,7 +167,7 @@ class Judge:
                     {
                         "task": task.name,
                         "domain": task.domain,
-                        "heard": number == 0,
+                        "heard": not task.unheard,
                         "probe": probe,
                         "accuracy": probes.evaluate(features[number], chosen, predict).accuracy,
                         "chance": probes.chance(chosen),

@@ -98,6 +98,7 @@ def settings(trial: Trial, run: Run, corpus: Corpus) -> dict[str, Any]:
     return {
         "run": trial.run,
         "family": config.family,
+        "preset": config.preset,
         "params": sum(p.numel() for p in encoder.parameters()),
         "width": encoder.dim,
         "depth": size.depth,
