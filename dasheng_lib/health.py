@@ -104,13 +104,14 @@ def validate(
         ranks.update(gather_rows(model.summaries(wave_BN).float()).cpu())
     model.train()
     loss, pretext, nothing = (mean_over(value).item() for value in (loss, pretext, nothing))
+    health = model.health({name: sum_over(count).cpu() for name, count in tally.items()})
     return Validation(
         loss=loss,
-        explained=1 - pretext / nothing if nothing else 0.0,
+        explained=health.pop("explained", 1 - pretext / nothing if nothing else 0.0),
         rankme=ranks.compute(),
         rankme_centred=ranks.compute(centred=True),
         crops=ranks.count,
-        health=model.health({name: sum_over(count).cpu() for name, count in tally.items()}),
+        health=health,
         **facts,
     )
 
