@@ -61,7 +61,7 @@ def test_neither_scale_nor_rotation_nor_order_matters(drawn):
     halved = {name for name in plain if name.endswith("corrected")}
     turned = measure(Z @ Q, views_NqD=views @ Q)
     # Every dimension has its own scale taken out, so this one alone knows which they are.
-    assert turned.pop("rankme_standardised") != pytest.approx(plain["rankme_standardised"], rel=0.1)
+    assert turned.pop("rankme_standardised") != pytest.approx(plain["rankme_standardised"], rel=1e-3)
     for found, but in (
         (measure(1e3 * Z, views_NqD=1e3 * views), halved),
         (turned, halved),
@@ -77,7 +77,7 @@ def test_standardised_rank_is_that_of_standardised_rows(drawn):
     standard = (Z - Z.mean(0)) / Z.std(0)
     told = measure(Z, ["rankme_standardised", "rankme_centred"])
     assert told["rankme_standardised"] == pytest.approx(rankme(standard), rel=1e-6)
-    assert told["rankme_centred"] < 0.3 * told["rankme_standardised"]
+    assert told["rankme_centred"] < 0.5 * told["rankme_standardised"]
     constant = np.hstack([Z, np.full((600, 3), 2.0)])
     assert measure(constant, ["rankme_standardised"]) == pytest.approx(
         measure(Z, ["rankme_standardised"])
