@@ -61,7 +61,9 @@ def test_neither_scale_nor_rotation_nor_order_matters(drawn):
     halved = {name for name in plain if name.endswith("corrected")}
     turned = measure(Z @ Q, views_NqD=views @ Q)
     # Every dimension has its own scale taken out, so this one alone knows which they are.
-    assert turned.pop("rankme_standardised") != pytest.approx(plain["rankme_standardised"], rel=1e-3)
+    assert turned.pop("rankme_standardised") != pytest.approx(
+        plain["rankme_standardised"], rel=1e-3
+    )
     for found, but in (
         (measure(1e3 * Z, views_NqD=1e3 * views), halved),
         (turned, halved),

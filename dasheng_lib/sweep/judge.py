@@ -51,6 +51,7 @@ class Protocol:
             tasks are *heard*, those of the others *unheard*. All its clips are the rows of the
             ranks, and what is held out of it is the exam of the losses.
         tasks: names of those that are probed, by default all that count in domain averages.
+        aside: those of them that are in no average, since nothing here is told apart by them.
         seconds: each clip's first, so that clip length cannot matter.
         k: neighbours of k-NN by cosine.
         few: labelled clips of each class for the probe with few labels, which sees no others.
@@ -65,6 +66,7 @@ class Protocol:
 
     corpora: tuple[str, ...] = ("pocket", "fsdd", "esc10")
     tasks: tuple[str, ...] = ()
+    aside: tuple[str, ...] = ()
     seconds: float = 2.0
     k: int = 10
     few: int = 8
@@ -130,7 +132,7 @@ class Judge:
                 for corpus, Z_ND in zip(self.corpora[1:], last[1:], strict=True)
                 for name, value in measure(Z_ND, RANKS).items()
             },
-            **self._scores(last, ("linear", "knn", "few"), each_task=True),
+            **self.scores(last, ("linear", "knn", "few"), each_task=True),
             **self._losses(model, clip_seconds),
         }
         if self.protocol.layers:
@@ -138,7 +140,7 @@ class Judge:
                 own = [Z_NL[:, (number - 1) * D : number * D] for Z_NL in by_corpus]
                 told = measure(own[0], RANKS)
                 if layers:
-                    scores = self._scores(own, ("linear", "knn"))
+                    scores = self.scores(own, ("linear", "knn"))
                     told |= {name: scores[name] for name in OF_LAYERS if name in scores}
                 found |= {f"layer{number}:{name}": value for name, value in told.items()}
         return found
@@ -153,9 +155,10 @@ class Judge:
             if not asked or task.name in asked
         ]
 
-    def _scores(
+    def scores(
         self, features: list[np.ndarray], asked: tuple[str, ...], each_task: bool = False
     ) -> dict[str, float]:
+        """Scores of embeddings of the clips of each corpus: means, and those of each task if asked."""
         rows = []
         for number, task in self.tasks():
             labels = self.corpora[number].task(task.name)
@@ -175,7 +178,8 @@ class Judge:
                 )
         table = pd.DataFrame(rows)
         each = table.itertuples() if each_task else ()
-        return {**{f"{row.probe}:{row.task}": row.accuracy for row in each}, **qualities(table)}
+        counted = table[~table["task"].isin(self.protocol.aside)]
+        return {**{f"{row.probe}:{row.task}": row.accuracy for row in each}, **qualities(counted)}
 
     def _losses(self, model: Objective, clip_seconds: float) -> dict[str, float]:
         facts = {"step": 0, "hours": 0.0, "speed": 0.0}
