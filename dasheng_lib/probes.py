@@ -70,7 +70,7 @@ def evaluate(features: dict[int, np.ndarray] | np.ndarray, rows: pd.DataFrame, p
     tested, groups, truths, guesses = [], [], [], []
     for fold in folds:
         train = (rows["fold"] != fold).to_numpy()
-        test = ~train & np.isin(labels, labels[train])
+        test = ~train & rows["label"].isin(labels[train]).to_numpy()
         if not test.any():
             continue
         guesses.append(predict(features[clips[train]], labels[train], features[clips[test]]))
