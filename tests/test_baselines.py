@@ -21,7 +21,8 @@ def lopsided(name):
     corpus = load_corpus(name)
     rows = corpus.tasks[corpus.tasks["task"].isin(TASKS)]
     one, common = rows.groupby("task")["label"].agg(["min", "max"]).T.to_numpy()
-    alone = rows["label"].isin(one) & (rows["fold"] != rows.groupby("task")["fold"].transform("min"))
+    first = rows.groupby("task")["fold"].transform("min")
+    alone = rows["label"].isin(one) & (rows["fold"] != first)
     rare = ~rows["label"].isin([*one, *common]) & (rows.groupby(["task", "label"]).cumcount() > 9)
     return replace(corpus, tasks=rows[~alone & ~rare].reset_index(drop=True))
 
