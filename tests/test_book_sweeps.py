@@ -48,12 +48,12 @@ def test_training_that_gains_is_told_from_training_that_does_not(tmp_path):
     assert "changes the linear probe by +15.0 ± 2.5 points" in up.words
     assert "10.0 points ahead of and 10.0 points ahead of log-mel" in up.words
     assert "there is something learned" in up.words
-    assert up.table.at["k-NN, heard tasks", "runs above log-mel"] == 4
+    assert up.table.at["k-NN, heard tasks", "above log-mel"] == 4
     down = training(*recorded(tmp_path, -0.05))
     assert not down.learns
     assert "by -5.0 ± 2.5 points" in down.words and "behind log-mel" in down.words
     assert "neither support nor refute" in down.words
-    assert down.table.at["linear probe", "runs above untrained"] == 0
+    assert down.table.at["linear probe", "above untrained"] == 0
 
 
 def test_better_than_untrained_alone_is_not_enough(tmp_path):
@@ -62,6 +62,9 @@ def test_better_than_untrained_alone_is_not_enough(tmp_path):
     assert not below_logmel.learns
     assert not training(*recorded(tmp_path, 0.06, seed_noise=0.02)).learns, "within seeds' reach"
     assert training(*recorded(tmp_path, 0.06, seed_noise=0.001)).learns
+    table, free = recorded(tmp_path, 0.15)
+    table.loc[table["step"] == 5, "knn_quality"] = 0.46
+    assert not training(table, free).learns, "both probes have to end above log-mel"
 
 
 def test_tasks_are_heard_or_never_heard(tmp_path):

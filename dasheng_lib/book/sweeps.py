@@ -154,15 +154,15 @@ def training(table: pd.DataFrame, free: pd.DataFrame, family: str = "dasheng") -
                 "trained": 100 * score[base].mean(),
                 "gain": 100 * gain[base].mean(),
                 "±": 100 * gain[base].sem() * stats.t.ppf(0.975, base.sum() - 1),
-                "mean gain of all runs": 100 * gain.mean(),
-                "runs above untrained": int((gain > 0).sum()),
-                "runs above log-mel": int((score > logmel).sum()),
+                "gain, all runs": 100 * gain.mean(),
+                "above untrained": int((gain > 0).sum()),
+                "above log-mel": int((score > logmel).sum()),
                 "by chance": 100 * floor.smallest,
             }
             if measure == average:
                 best = max(logmel, start[measure].mean())
                 ahead.append(score[base].mean() - best > floor.smallest_of_means(base.sum()))
-    found = pd.DataFrame(rows).T
+    found = pd.DataFrame.from_dict(rows, orient="index")
     linear, knn = found.loc["linear probe"], found.loc["k-NN"]
     learns = bool(np.all(ahead))
     because = (
@@ -174,8 +174,8 @@ def training(table: pd.DataFrame, free: pd.DataFrame, family: str = "dasheng") -
     words = (
         f"{because[0].upper()}{because[1:]} (means of {base.sum()} seeds, 95 % intervals). "
         f"Over all {len(last)} runs of {family.capitalize()} the mean change is "
-        f"{linear['mean gain of all runs']:+.1f} and {knn['mean gain of all runs']:+.1f} points; "
-        f"{linear['runs above log-mel']:.0f} and {knn['runs above log-mel']:.0f} of them end "
+        f"{linear['gain, all runs']:+.1f} and {knn['gain, all runs']:+.1f} points; "
+        f"{linear['above log-mel']} and {knn['above log-mel']} of them end "
         "above log-mel. Two runs that differ in their seed alone lie up to "
         f"{linear['by chance']:.1f} and {knn['by chance']:.1f} points apart by chance. "
     )
