@@ -8,14 +8,19 @@ from dasheng_lib.book import verdicts
 from dasheng_lib.book.sweeps import (
     baselines,
     gains,
+    of_both,
+    of_looks,
     read_sweep,
     references,
+    signed,
     tasks_of,
     title,
     training,
+    withdrawn,
 )
 from dasheng_lib.errors import UserError
 from dasheng_lib.results import write_results
+from dasheng_lib.scaling.bootstrap import Estimate
 
 TASKS = ("number", "drum", "event", "fsdd", "esc10")
 # Log-mel, chance, the base point untrained and trained, and another run: seeds move it a little.
@@ -46,7 +51,7 @@ def test_training_that_gains_is_told_from_training_that_does_not(tmp_path):
     up = training(*recorded(tmp_path, 0.15))
     assert up.learns
     assert "changes the linear probe by +15.0 ± 2.5 points" in up.words
-    assert "10.0 points ahead of and 10.0 points ahead of log-mel" in up.words
+    assert "10.0 and 10.0 points ahead of log-mel" in up.words
     assert "there is something learned" in up.words
     assert up.table.at["k-NN, heard tasks", "above log-mel"] == 4
     down = training(*recorded(tmp_path, -0.05))
@@ -64,7 +69,14 @@ def test_better_than_untrained_alone_is_not_enough(tmp_path):
     assert training(*recorded(tmp_path, 0.06, seed_noise=0.001)).learns
     table, free = recorded(tmp_path, 0.15)
     table.loc[table["step"] == 5, "knn_quality"] = 0.46
-    assert not training(table, free).learns, "both probes have to end above log-mel"
+    half = training(table, free)
+    assert not half.learns, "both probes have to end above log-mel"
+    assert "10.0 points ahead of and 4.0 points behind log-mel" in half.because
+    assert "4 of the 4 end above log-mel by the linear probe, 0 of them by k-NN" in half.words
+
+
+def test_a_change_that_prints_as_nothing_has_no_sign():
+    assert [signed(x) for x in (-0.04, 0.04, 0.06, -1.25)] == ["0.0", "0.0", "+0.1", "-1.2"]
 
 
 def test_tasks_are_heard_or_never_heard(tmp_path):
@@ -118,6 +130,49 @@ def test_the_first_sweep_is_what_the_audit_found():
     gain = found.table["gain"]
     assert gain["linear probe"] == pytest.approx(np.mean([1.22, 0.03, -1.34]), abs=0.02)
     assert gain["k-NN"] == pytest.approx(np.mean([-8.18, -5.03, -8.37]), abs=0.02)
+
+
+@pytest.mark.parametrize(
+    "width, depth, data, word",
+    [
+        (1, 0, 1, "supported"),
+        (1, 1, 1, "supported"),
+        (1, 0, 0, "partly"),
+        (0, 0, 1, "partly"),
+        (1, 0, -1, "partly"),
+        (1, -1, 1, "partly"),
+        (-1, 0, 0, "not"),
+        (0, -1, -1, "not"),
+        (0, 0, -1, "not"),
+        (0, 0, 0, "cannot tell"),
+    ],
+)
+def test_a_fall_is_never_lost_behind_a_rise(width, depth, data, word):
+    assert of_both((width, depth), data) == of_both((depth, width), data) == word
+
+
+def test_a_correlation_is_strong_where_its_whole_interval_is():
+    strong, likely, open_ = (
+        Estimate(0.8, 0.65, 0.9),
+        Estimate(0.8, 0.3, 0.9),
+        Estimate(0.5, -0.1, 1),
+    )
+    assert of_looks([strong, strong], beaten=False) == "supported"
+    assert of_looks([strong, likely], beaten=False) == "partly"
+    assert of_looks([strong, strong], beaten=True) == "partly"
+    assert of_looks([open_, open_], beaten=False) == "cannot tell"
+    assert of_looks([strong, Estimate(-0.5, -0.8, -0.1)], beaten=False) == "not"
+
+
+def test_the_loss_is_withdrawn_where_a_domain_is_missing_from_its_audio(tmp_path):
+    table, _ = recorded(tmp_path, 0.1)
+    assert withdrawn(table) == ""
+    table.attrs["exam"] = {"seconds": {"speech": 0.0, "music": 20.0}, "longest_clip": 5.0}
+    assert "25% are one recording" in withdrawn(table) and "there is no speech in" in withdrawn(
+        table
+    )
+    table.attrs["exam"]["seconds"]["speech"] = 9.0
+    assert withdrawn(table) == ""
 
 
 def test_a_verdict_may_say_why():
