@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -71,6 +72,12 @@ def read_sweep(name: str, folder: Path = FOLDER) -> pd.DataFrame:
 def baselines(name: str, folder: Path = FOLDER) -> pd.DataFrame:
     """What cost nothing beside a recorded sweep: rows ``log-mel``, ``majority`` and ``chance``."""
     return with_parts(read_results(f"{name}_baselines", folder).set_index("baseline"))
+
+
+def configs(name: str, folder: Path = FOLDER) -> dict[str, dict]:
+    """What each run of a recorded sweep was made with, by its name."""
+    runs = pd.read_csv(folder / f"{name}_runs.csv")
+    return {run: json.loads(text) for run, text in zip(runs["run"], runs["config"], strict=True)}
 
 
 def with_parts(table: pd.DataFrame) -> pd.DataFrame:
