@@ -57,6 +57,20 @@ def log_axis(ax: Axes, which: str = "x") -> Axes:
     return ax
 
 
+def references(ax: Axes, lines: Mapping[str, float], label: bool = True) -> Axes:
+    """Horizontal lines for scores that cost nothing, such as log-mel, untrained and chance.
+
+    Args:
+        lines: heights by name, on the scale of the axis.
+        label: name them in the legend; of several panels one is enough.
+    """
+    for (name, height), dashes in zip(lines.items(), ("--", "-.", ":"), strict=False):
+        ax.axhline(
+            height, ls=dashes, lw=1.1, color="#555555", label=name if label else None, zorder=0.5
+        )
+    return ax
+
+
 def mel_frequencies() -> np.ndarray:
     """Centre of each mel bin in Hz (HTK scale, 0 to 8 kHz)."""
     top = 2595 * np.log10(1 + SAMPLE_RATE / 2 / 700)

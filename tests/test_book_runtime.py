@@ -14,8 +14,13 @@ from dasheng_lib.book import (
     NOW,
     PUBLISHED,
     RECORDED,
+    captions,
+    change,
+    listed,
     player_html,
     provenance,
+    standing,
+    tally,
     three_columns,
     verdicts,
 )
@@ -51,7 +56,7 @@ def test_a_table_colours_and_explains_just_the_sources_it_has():
     css = page.style.text
     assert PUBLISHED.colour in css and NOW.colour in css and RECORDED.colour not in css
     assert "transcribed from the paper" in page.caption.text
-    assert "larger run" not in page.caption.text
+    assert RECORDED.says not in page.caption.text
     cells = [tag.text for tag in page.select("tbody td")]
     assert cells == ["80.1", "40.2", "1", "72.5", "\u2013", "2"]
     assert three_columns(table, "Table 5").to_html() == styler.to_html()
@@ -97,6 +102,39 @@ def test_a_verdict_has_four_parts_and_one_of_four_answers():
     assert "What would change our mind: a fifth" in shown["text/plain"]
     with pytest.raises(ValueError, match="cannot tell"):
         verdicts.bundle("One law", verdict="maybe", **said)
+
+
+def test_a_sentence_turns_with_its_numbers():
+    assert change(43.0, 50.62) == "rises from 43.0 to 50.6"
+    assert change(83.9, 16.5) == "falls from 83.9 to 16.5"
+    assert change(0.412, 0.409, 2) == "stays at 0.41"
+    assert standing(0.53, 0.42, "lower", 2) == "behind"
+    assert standing(0.40, 0.42, "lower", 2) == "ahead of"
+    assert standing(40.0, 42.0) == "behind"
+    assert standing(0.421, 0.419, "lower", 2) == "level with"
+    with pytest.raises(ValueError, match="lowest"):
+        standing(1, 2, "lowest")
+    assert listed([]) == "none" and listed(["a"]) == "a" and listed("abc") == "a, b and c"
+
+
+def test_a_tally_names_both_signs():
+    gaps = {"FSDD, linear": -1.1, "FSDD, k-NN": -12.1, "ESC-10, linear": -5.0, "ESC-10, k-NN": 9.0}
+    assert tally(gaps) == (
+        "behind in 3 of 4 (FSDD, linear -1.1, FSDD, k-NN -12.1, ESC-10, linear -5.0), "
+        "ahead in 1 (ESC-10, k-NN +9.0)"
+    )
+    assert tally({name: -gap for name, gap in gaps.items()}).startswith("ahead in 3 of 4 (FSDD, l")
+    assert tally({"a": 1.0, "b": float("nan")}) == "ahead in 1 of 1 (a +1.0)"
+    assert tally({"a": 0.04, "b": -0.04}) == "level in 2 of 2 (a, b)"
+    assert tally({}) == "not compared"
+
+
+def test_a_figure_has_a_caption_and_a_description():
+    shown = captions.bundle("It *falls*.", "A line.")
+    assert shown[captions.MIME] == {"caption": "It *falls*.", "alt": "A line."}
+    assert shown["text/plain"] == "It *falls*."
+    with pytest.raises(ValueError, match="caption and a description"):
+        captions.bundle("It falls.", " ")
 
 
 def test_a_player_holds_the_sound_and_says_what_it_is():

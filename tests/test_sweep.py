@@ -161,7 +161,7 @@ def test_a_grid_that_cannot_be_is_named(tmp_path, text, said):
 
 
 def test_the_recorded_grid_is_as_large_as_it_must_be():
-    grid = read_grid(SWEEPS / "desk.yml")
+    grid = read_grid(SWEEPS / "first.yml")
     assert len(grid.trials) >= 40
     arms = {arm for trial in grid.trials for arm in trial.factor.split("+")}
     assert {"mask", "width", "depth", "data", "clip", "steps", "family", "mask-small"} <= arms
@@ -175,9 +175,9 @@ def test_the_recorded_grid_is_as_large_as_it_must_be():
 
 
 def test_the_recorded_sweep_is_its_grids():
-    text = (SWEEPS / "desk.yml").read_text()
-    trials = {trial.run: trial for trial in read_grid(SWEEPS / "desk.yml").trials}
-    recorded = read_results("sweep")
+    text = (SWEEPS / "first.yml").read_text()
+    trials = {trial.run: trial for trial in read_grid(SWEEPS / "first.yml").trials}
+    recorded = read_results("first_sweep")
     assert recorded.attrs["grid"] == text  # a grid that changed wants its runs
     first = recorded.groupby("run", sort=False).first()
     assert list(first.index) == list(trials)

@@ -1,5 +1,6 @@
 """What the chapters call, and (in :mod:`dasheng_lib.book.driver`) what builds the book."""
 
+from dasheng_lib.book.captions import caption
 from dasheng_lib.book.findings import finding
 from dasheng_lib.book.parameters import (
     ParameterError,
@@ -9,6 +10,7 @@ from dasheng_lib.book.parameters import (
     one_of,
 )
 from dasheng_lib.book.player import player, player_html
+from dasheng_lib.book.sentences import change, listed, standing, tally
 from dasheng_lib.book.sources import NOW, PUBLISHED, RECORDED, three_columns
 from dasheng_lib.book.verdicts import verdict
 from dasheng_lib.provenance import provenance
@@ -20,12 +22,17 @@ __all__ = [
     "ParameterError",
     "at_least",
     "between",
+    "caption",
+    "change",
     "check_parameters",
     "finding",
+    "listed",
     "one_of",
     "player",
     "player_html",
     "provenance",
+    "standing",
+    "tally",
     "three_columns",
     "verdict",
 ]

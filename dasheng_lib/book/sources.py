@@ -38,7 +38,7 @@ class Source:
 
 
 PUBLISHED = Source("published", "#0072B2", "#ffffff", "s", "--", "transcribed from the paper")
-RECORDED = Source("recorded", "#E69F00", "#000000", "D", "-.", "our larger run, kept with the book")
+RECORDED = Source("recorded", "#E69F00", "#000000", "D", "-.", "our own run, kept with the book")
 NOW = Source("just now", "#009E73", "#000000", "o", "-", "computed by this build of the book")
 SOURCES = (PUBLISHED, RECORDED, NOW)
 

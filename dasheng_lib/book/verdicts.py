@@ -14,7 +14,9 @@ VERDICTS = {
 }
 
 
-def verdict(title: str, *, claim: str, evidence: str, verdict: str, mind: str) -> None:
+def verdict(
+    title: str, *, claim: str, evidence: str, verdict: str, mind: str, because: str = ""
+) -> None:
     """Show the box that a chapter ends in; the driver lists it on the front page.
 
     Args:
@@ -23,16 +25,19 @@ def verdict(title: str, *, claim: str, evidence: str, verdict: str, mind: str) -
         evidence: ours, with its numbers.
         verdict: ``"supported"``, ``"partly"``, ``"not"`` or ``"cannot tell"``.
         mind: what would change it.
+        because: the reason for the verdict, to stand behind "because".
 
     Raises:
         ValueError: there is no such verdict.
     """
     from IPython.display import display
 
-    display(bundle(title, claim, evidence, verdict, mind), raw=True)
+    display(bundle(title, claim, evidence, verdict, mind, because), raw=True)
 
 
-def bundle(title: str, claim: str, evidence: str, verdict: str, mind: str) -> dict[str, object]:
+def bundle(
+    title: str, claim: str, evidence: str, verdict: str, mind: str, because: str = ""
+) -> dict[str, object]:
     """The verdict in three forms: for the page, for a terminal, for the driver."""
     if verdict not in VERDICTS:
         raise ValueError(f"a verdict is {', '.join(VERDICTS)}, not {verdict!r}")
@@ -41,7 +46,7 @@ def bundle(title: str, claim: str, evidence: str, verdict: str, mind: str) -> di
     parts = {
         "Claim": claim,
         "Our evidence": evidence,
-        "Verdict": f"{said}.",
+        "Verdict": f"{said}{f', because {because}' if because else ''}.",
         "What would change our mind": mind,
     }
     body = "".join(

@@ -6,6 +6,8 @@ import argparse
 import json
 import shlex
 import sys
+import time
+from dataclasses import asdict
 from pathlib import Path
 
 from dasheng_lib.cache import atomic_file
@@ -22,6 +24,7 @@ examples:
   dasheng sweep data_manifests/sweeps/desk.yml --dry-run
   dasheng sweep data_manifests/sweeps/desk.yml --out runs/desk --workers 2
   dasheng sweep data_manifests/sweeps/desk.yml --out runs/desk --only 'base*' 'seed*'
+  dasheng sweep data_manifests/sweeps/first.yml --baselines book/results/first_sweep_baselines
   dasheng sweep data_manifests/sweeps/desk.yml --out runs/desk --jobs 16 \\
       --slurm slurm_partition=gpu gpus_per_node=1 timeout_min=240
 """
@@ -50,6 +53,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--record", type=recordable, help="keep the table as FILE.csv, with its origin as FILE.json"
     )
+    parser.add_argument(
+        "--baselines",
+        type=recordable,
+        metavar="FILE",
+        help="train nothing: score log-mel statistics, the commonest class and chance as the grid "
+        "judges, and keep that as FILE.csv",
+    )
     parser.add_argument("--jobs", type=int, help="submit this many jobs through submitit instead")
     parser.add_argument(
         "--slurm", nargs="*", default=[], metavar="OPTION=VALUE", help="options for submitit"
@@ -65,6 +75,8 @@ def run(args: argparse.Namespace) -> int:
     names = chosen(grid, args.only)
     if args.workers < 1:
         raise UserError(f"--workers is at least 1, not {args.workers}.")
+    if args.baselines:
+        return _baselines(args, grid)
     if args.out is None and not args.dry_run:
         raise UserError("Name a folder for the sweep with --out, or ask with --dry-run.")
     table = args.out and SweepTable(args.out, grid.trials)
@@ -111,6 +123,30 @@ def _options(pairs: list[str]) -> dict[str, object]:
             raise UserError(f"--slurm takes OPTION=VALUE, such as timeout_min=240, not {pair!r}.")
         options[name] = int(value) if value.isdigit() else value
     return options
+
+
+def _baselines(args: argparse.Namespace, grid) -> int:
+    from dasheng_lib.results import write_results
+    from dasheng_lib.sweep.baselines import MEASURES, baselines
+    from dasheng_lib.sweep.judge import Judge
+
+    began = time.perf_counter()
+    judge = Judge(grid.protocol)
+    table, clips, classes = baselines(judge)
+    write_results(
+        args.baselines,
+        table,
+        command=shlex.join(["dasheng", *sys.argv[1:]]),
+        protocol=asdict(grid.protocol),
+        corpora={corpus.name: corpus.digest for corpus in judge.corpora},
+        clips=clips,
+        classes=classes,
+        device="cpu",
+        seconds=round(time.perf_counter() - began),
+    )
+    print((100 * table.set_index("baseline")[list(MEASURES)]).round(1).to_string())
+    print(f"kept as {args.baselines}.csv")
+    return 0
 
 
 def _record(args: argparse.Namespace, table) -> None:

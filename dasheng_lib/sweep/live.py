@@ -9,8 +9,10 @@ import torch
 
 from dasheng_lib.cache import artefact
 from dasheng_lib.corpora import load_corpus
+from dasheng_lib.sweep.baselines import baselines
 from dasheng_lib.sweep.engine import work
 from dasheng_lib.sweep.grid import read_grid
+from dasheng_lib.sweep.judge import Judge
 
 FOLDER = Path(__file__).parents[2] / "data_manifests" / "sweeps"
 VERSION = 4  # raise it when the same grid would give another table
@@ -39,3 +41,12 @@ def live(grid: str, progress: bool = True) -> pd.DataFrame:
         resumable=True,
     )
     return pd.read_csv(folder / "sweep.csv")
+
+
+def live_baselines(grid: str) -> pd.DataFrame:
+    """What costs nothing under the protocol of a grid: see :mod:`dasheng_lib.sweep.baselines`.
+
+    Raises:
+        UserError: there is no such grid.
+    """
+    return baselines(Judge(read_grid(FOLDER / f"{grid}.yml").protocol))[0].set_index("baseline")

@@ -11,6 +11,7 @@ from typing import Any
 import nbformat
 from nbformat.v4 import new_markdown_cell
 
+from dasheng_lib.book.captions import MIME
 from dasheng_lib.book.driver.chapters import Chapter, cell_tags
 from dasheng_lib.book.parameters import type_name
 
@@ -50,12 +51,23 @@ def compose(chapter: Chapter, executed: nbformat.NotebookNode | None) -> nbforma
         if cell.cell_type == "code":
             source = ran.pop(0)
             cell.outputs, cell.execution_count = source.outputs, source.execution_count
+            _caption(cell)
     for index, cell in enumerate(page.cells):
         if "parameters" in cell_tags(cell) and injected:
             page.cells[index + 1 : index + 1] = [_folded(injected[0])]
             break
     page.cells.append(new_markdown_cell(rerun_box(chapter, build_record(executed)), id="rerun"))
     return page
+
+
+def _caption(cell: nbformat.NotebookNode) -> None:
+    """Move what :func:`dasheng_lib.book.caption` said to where the site builder looks for it."""
+    said = [output.data[MIME] for output in cell.outputs if MIME in output.get("data", {})]
+    cell.outputs = [output for output in cell.outputs if MIME not in output.get("data", {})]
+    for words in said:
+        options = cell.metadata.setdefault("mystnb", {})
+        options.setdefault("figure", {})["caption"] = words["caption"]
+        options.setdefault("image", {})["alt"] = words["alt"]
 
 
 def _folded(cell: nbformat.NotebookNode) -> nbformat.NotebookNode:
