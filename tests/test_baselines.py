@@ -9,7 +9,7 @@ import pytest
 from dasheng_lib.cli import main
 from dasheng_lib.corpora import load_corpus
 from dasheng_lib.results import read_results
-from dasheng_lib.sweep.baselines import MEASURES, baselines, half_interval
+from dasheng_lib.sweep.baselines import AVERAGES, baselines, half_interval
 from dasheng_lib.sweep.judge import Judge, Protocol
 from dasheng_lib.tasks import suite
 
@@ -58,7 +58,7 @@ def test_averages_are_means_of_domains_for_every_probe(found):
     _, table, _, _ = found
     domains = {task.name: task.domain for task in suite("synthetic") if task.name in TASKS}
     assert set(domains.values()) == {"speech", "environment"}
-    for average, probe in MEASURES.items():
+    for average, probe in AVERAGES.items():
         mean = np.mean([table[f"{probe}:{task}"] for task in domains], axis=0)
         assert table[average].to_numpy() == pytest.approx(mean)
         assert table[f"{average}_speech"].to_numpy() == pytest.approx(table[f"{probe}:syn_vowel"])

@@ -127,7 +127,7 @@ def _options(pairs: list[str]) -> dict[str, object]:
 
 def _baselines(args: argparse.Namespace, grid) -> int:
     from dasheng_lib.results import write_results
-    from dasheng_lib.sweep.baselines import MEASURES, baselines
+    from dasheng_lib.sweep.baselines import AVERAGES, baselines
     from dasheng_lib.sweep.judge import Judge
 
     began = time.perf_counter()
@@ -144,7 +144,7 @@ def _baselines(args: argparse.Namespace, grid) -> int:
         device="cpu",
         seconds=round(time.perf_counter() - began),
     )
-    print((100 * table.set_index("baseline")[list(MEASURES)]).round(1).to_string())
+    print((100 * table.set_index("baseline")[list(AVERAGES)]).round(1).to_string())
     print(f"kept as {args.baselines}.csv")
     return 0
 

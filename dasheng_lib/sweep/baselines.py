@@ -11,11 +11,11 @@ from dasheng_lib import probes
 from dasheng_lib.embed import compute_embeddings
 from dasheng_lib.encoders.logmel import LogMelStatistics
 from dasheng_lib.measures import measure
-from dasheng_lib.scaling.bootstrap import draw_tasks, quality
-from dasheng_lib.sweep.judge import MEASURED, Judge
-from dasheng_lib.tasks import suite
+from dasheng_lib.scaling.bootstrap import draw_tasks
+from dasheng_lib.sweep.judge import Judge, qualities
+from dasheng_lib.tasks import Task
 
-MEASURES = {"quality": "linear", "knn_quality": "knn", "few_quality": "few"}
+AVERAGES = {"quality": "linear", "knn_quality": "knn", "few_quality": "few"}
 
 
 def baselines(judge: Judge) -> tuple[pd.DataFrame, dict[str, int], dict[str, int]]:
@@ -33,22 +33,25 @@ def baselines(judge: Judge) -> tuple[pd.DataFrame, dict[str, int], dict[str, int
         compute_embeddings(encoder, corpus, np.arange(len(corpus)), progress=False)
         for corpus in judge.corpora
     ]
-    logmel = {"baseline": "log-mel", **measure(features[0], MEASURED), **judge._scores(features)}
-    domains, clips, classes, majority = {}, {}, {}, {}
-    for corpus in judge.corpora:
-        for task in suite(corpus.name, headline=True):
-            if f"linear:{task.name}" not in logmel:
-                continue
-            nothing = np.zeros((len(corpus), 1), np.float32)
-            score = probes.evaluate(nothing, corpus.task(task.name), probes.majority)
-            domains[task.name], majority[task.name] = task.domain, score.accuracy
-            clips[task.name], classes[task.name] = len(score.labels), len(set(score.labels))
-    for average, probe in MEASURES.items():
-        scores = {task: logmel[f"{probe}:{task}"] for task in domains}
-        logmel[f"{average}_half"] = half_interval(scores, domains, clips)
-    chance = {task: 1 / count for task, count in classes.items()}
-    rows = [logmel, _same_for_all("majority", majority, domains)]
-    rows.append(_same_for_all("chance", chance, domains))
+    scores = judge.scores(features, tuple(AVERAGES.values()), each_task=True)
+    ranks = {name: value for name, value in measure(features[0]).items() if np.isfinite(value)}
+    logmel = {"baseline": "log-mel", **ranks, **scores}
+    counted, clips, classes, majority = {}, {}, {}, {}
+    for number, task in judge.tasks():
+        corpus = judge.corpora[number]
+        nothing = np.zeros((len(corpus), 1), np.float32)
+        score = probes.evaluate(nothing, corpus.task(task.name), probes.majority)
+        majority[task.name] = score.accuracy
+        clips[task.name], classes[task.name] = len(score.labels), len(set(score.labels))
+        if task.name not in judge.protocol.aside:
+            counted[task.name] = task
+    domains = {name: task.domain for name, task in counted.items()}
+    for average, probe in AVERAGES.items():
+        alone = {name: logmel[f"{probe}:{name}"] for name in domains}
+        logmel[f"{average}_half"] = half_interval(alone, domains, clips)
+    chance = {name: 1 / count for name, count in classes.items()}
+    rows = [logmel, _same_for_all("majority", majority, counted)]
+    rows.append(_same_for_all("chance", chance, counted))
     return pd.DataFrame(rows), clips, classes
 
 
@@ -65,13 +68,19 @@ def half_interval(
     return float(1.96 * np.sqrt((weight_T**2 * share_T * (1 - share_T) / clips_T).sum()))
 
 
-def _same_for_all(name: str, scores: Mapping[str, float], domains: Mapping[str, str]) -> dict:
+def _same_for_all(name: str, scores: Mapping[str, float], counted: Mapping[str, Task]) -> dict:
     """The row of a baseline that looks at no features: whatever the probe, the same."""
-    table, row = pd.DataFrame([scores]), {"baseline": name}
-    for average, probe in MEASURES.items():
-        row |= {f"{probe}:{task}": score for task, score in scores.items()}
-        row[average] = float(quality(table, domains)[0])
-        for domain in set(domains.values()):
-            own = {task: d for task, d in domains.items() if d == domain}
-            row[f"{average}_{domain}"] = float(quality(table, own)[0])
-    return row
+    table = pd.DataFrame(
+        {
+            "probe": probe,
+            "domain": task.domain,
+            "heard": not task.unheard,
+            "accuracy": scores[task.name],
+            "chance": 0.0,
+        }
+        for probe in AVERAGES.values()
+        for task in counted.values()
+    )
+    means = {k: v for k, v in qualities(table).items() if not k.endswith("above_chance")}
+    each = {f"{p}:{task}": score for p in AVERAGES.values() for task, score in scores.items()}
+    return {"baseline": name, **each, **means}

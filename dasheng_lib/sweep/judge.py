@@ -158,7 +158,7 @@ class Judge:
     def scores(
         self, features: list[np.ndarray], asked: tuple[str, ...], each_task: bool = False
     ) -> dict[str, float]:
-        """Scores of embeddings of the clips of each corpus: means, and those of each task if asked."""
+        """Scores of embeddings of each corpus: means, and those of each task if asked."""
         rows = []
         for number, task in self.tasks():
             labels = self.corpora[number].task(task.name)
