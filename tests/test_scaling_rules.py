@@ -10,7 +10,7 @@ import yaml
 from scipy import stats
 
 from dasheng_lib.errors import UserError
-from dasheng_lib.scaling.answers import answer, judge_sweep, plan
+from dasheng_lib.scaling.answers import answer, judge_sweep, plan, slope_words
 from dasheng_lib.scaling.rules import (
     PATH,
     association_words,
@@ -20,6 +20,7 @@ from dasheng_lib.scaling.rules import (
     read_rules,
 )
 from dasheng_lib.scaling.settings import layout, rows_to_judge, untrained, with_gain
+from dasheng_lib.scaling.slope import slope
 
 RULES = read_rules()
 NONE = "no relation that matters"
@@ -42,7 +43,7 @@ def test_sentences_state_the_thresholds_that_the_code_uses(tmp_path):
     assert "below 9 points" in moved.words["one_curve"]["one curve"]
     # A slope that surely lies between 1 and 2.5: the rules decide.
     said = [
-        association_words(np.array([1.5]), np.array([1e-6]), np.array([p]), True, r)[0]
+        association_words(np.array([1.5]), np.array([1e-6]), np.array([p]), r)[0]
         for r, p in ((RULES, 0.99), (moved, 1e-6))
     ]
     assert said == ["rises", NONE]
@@ -54,17 +55,14 @@ def test_sentences_state_the_thresholds_that_the_code_uses(tmp_path):
 
 
 def test_the_words_of_the_text_are_those_of_the_code_and_all_can_be_said():
-    grid = list(itertools.product((-2.0, 2.0), (1e-4, 0.5), (1e-4, 0.5), (True, False)))
-    association = {
-        association_words(np.array([s]), np.array([p]), np.array([q]), covered, RULES)[0]
-        for s, p, q, covered in grid
-    }
-    pairs = itertools.product((1e-4, 0.5), (1e-4, 0.5))
-    curve = {curve_words(np.array([p]), np.array([q]), RULES)[0] for p, q in pairs}
+    grid = itertools.product((-2.0, 2.0), (1e-4, 0.5, np.nan), (1e-4, 0.5, np.nan))
+    association = set(association_words(*np.array(list(grid)).T, RULES))
+    pairs = itertools.product((1e-4, 0.5, np.nan), (1e-4, 0.5, np.nan))
+    curve = set(curve_words(*np.array(list(pairs)).T, RULES))
     three = np.array(list(itertools.product(association, association, curve)), object).T
-    claims = claim_words(*three)
     said = yaml.safe_load(PATH.read_text())
-    for name, words in (("association", association), ("one_curve", curve), ("claim", set(claims))):
+    found = {"association": association, "one_curve": curve, "claim": set(claim_words(*three))}
+    for name, words in found.items():
         assert words == set(said[name]["words"]) == set(RULES.words[name])
 
 
@@ -82,7 +80,10 @@ def test_the_words_of_the_text_are_those_of_the_code_and_all_can_be_said():
         ("cannot tell", "falls", "cannot tell", "not"),
         ("falls", "rises", "one curve", "not"),
         (NONE, "cannot tell", "one curve", "not"),
-        ("cannot tell", NONE, "several curves", "cannot tell"),
+        ("cannot tell", NONE, "several curves", "not"),
+        ("rises", "cannot tell", "several curves", "cannot tell"),
+        ("cannot tell", "cannot tell", "several curves", "cannot tell"),
+        ("falls", NONE, "one curve", "not"),
     ],
 )
 def test_a_claim_is_what_three_words_say_together(pooled, within, curve, word):
@@ -95,10 +96,17 @@ def test_holms_correction_by_hand():
         np.array([[0.08, 0.5], [0.6, 0.02]])
     )
     assert holm(np.array([np.nan, 0.02])) == pytest.approx([1.0, 0.04])
-    one = association_words(*np.array([[2.0, 2.0], [0.02, 0.9], [1.0, 1.0]]), True, RULES)
-    assert list(one) == ["rises", "cannot tell"]
-    two = association_words(*np.array([[2.0, 2.0], [0.03, 0.9], [1.0, 1.0]]), True, RULES)
-    assert list(two) == ["cannot tell", "cannot tell"]  # alone it would be sure
+
+
+def test_measures_that_are_judged_together_are_corrected_and_an_arm_alone_is_not():
+    x = np.linspace(3, 6, 30)
+    y = 40 * np.random.default_rng(0).normal(
+        size=(40, 30)
+    )  # some slopes are sure alone, none of forty
+    s = slope(x, y)
+    assert (s.p <= 0.05).any() and not (holm(s.p) <= 0.05).any()
+    assert set(slope_words(s, RULES)) == {"cannot tell"}
+    assert set(slope_words(s, RULES, alone=True)) > {"cannot tell"}
 
 
 ARMS = {"mask": (8, 0.5), "width": (8, 2.0), "depth": (6, 1.0), "rate": (8, 2.5), "data": (6, 0.8)}
@@ -176,6 +184,24 @@ def test_an_arm_that_falls_is_told_apart():
     assert found["one curve"] == "several curves"
 
 
+def test_arms_are_asked_together_at_levels_of_their_own():
+    table = sweep(power, seeds=1, luck=1.2)
+    small = table["factor"] == "data"
+    table.loc[small, "factor"] = "mask-small"
+    table.loc[small, "quality"] -= 0.1
+    found = judge_sweep(table, ["quality"]).set_index("scope")
+    both = found.loc["masking at equal capacity"]
+    arms = found.loc[["mask", "mask-small"]]
+    assert both["settings"] == 15 and arms["value"].min() < both["value"] < arms["value"].max()
+    rows = table[table["factor"].isin(["base", "mask", "mask-small"])]
+    # The base point is of both arms, and its level halfway.
+    small = rows["factor"].map({"base": 0.5, "mask": 0.0, "mask-small": 1.0})
+    design = np.column_stack([np.log2(rows["rankme"]), small, np.ones(len(rows))])
+    fitted = np.linalg.lstsq(design, 100 * rows["quality"], rcond=None)[0]
+    assert both["value"] == pytest.approx(fitted[0])
+    assert "masking at equal capacity" not in words(sweep(power))
+
+
 def test_ranks_that_leave_a_third_of_their_range_empty_cannot_tell():
     table = sweep(power)
     rate = table["factor"].isin(["rate", "width", "depth"])
@@ -246,7 +272,7 @@ def test_no_relation_is_seldom_taken_for_one():
     for _ in range(trials):
         y_MN = rng.normal(0, sd_N, (4, len(x_N)))
         flat = answer(x_N, y_MN, planned, rules).words
-        moved = answer(x_N, y_MN + planned.arms_NA @ np.array([9, 0, -9, 5, 2]), planned, rules)
+        moved = answer(x_N, y_MN + planned.levels_NA @ np.array([9, 0, -9, 5, 2]), planned, rules)
         said = (flat["pooled"], moved.words["within arms"], flat["one curve"])
         wrong += [np.isin(w, ["rises", "falls", "several curves"]).any() for w in said]
     assert (wrong[:2] <= stats.binom.ppf(0.999, trials, RULES.alpha)).all(), wrong

@@ -33,9 +33,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs=2,
         type=float,
         metavar=("DOUBLINGS", "POINTS"),
-        help="say instead how many seeds one arm needs whose rank spans so many doublings, if "
+        help="say instead how many seeds an arm needs whose rank spans so many doublings, if "
         "quality rises by so many points for each",
     )
+    parser.add_argument("--arms", type=int, default=1, help="such arms asked together (1)")
     parser.add_argument(
         "--record", type=recordable, help="keep the table as FILE.csv, with its origin as FILE.json"
     )
@@ -85,6 +86,7 @@ def _arms(noise, rules, args: argparse.Namespace):
 
     tables = []
     for measure, *luck in zip(noise.measures, noise.seed, noise.setting, strict=True):
-        how = {"rules": rules, "seed": args.seed, "measures": len(noise.measures)}
+        how = {"rules": rules, "seed": args.seed, "arms": args.arms}
+        how["measures"] = len(noise.measures) if args.arms > 1 else 1  # an arm alone has no Holm
         tables.append(arms_needed(*args.arm, *luck, **how).assign(measure=measure))
     return pd.concat(tables, ignore_index=True)

@@ -18,6 +18,7 @@ from dasheng_lib.scaling.rules import (
     association_words,
     claim_words,
     curve_words,
+    holm,
     read_rules,
 )
 from dasheng_lib.scaling.settings import Layout, Settings, rows_to_judge, untrained
@@ -29,20 +30,33 @@ LEVELS, SLOPES = 2, 3  # settings that an arm must have for a level, and for a s
 
 
 @dataclass(frozen=True, eq=False)
+class SlopeTest:
+    """Which settings are asked for a slope, and how.
+
+    Attributes:
+        rows: the settings.
+        fixed_NK: what else is fitted: a constant, or the shares of arms.
+        order_BN: permutations of the rows; None for an arm by itself.
+    """
+
+    rows: np.ndarray
+    fixed_NK: Array
+    order_BN: np.ndarray | None
+
+
+@dataclass(frozen=True, eq=False)
 class Plan:
     """What the answers need of a design and can be made once for many simulated sweeps.
 
     Attributes:
-        arms_NA: shares of the arms of two settings or more.
+        levels_NA: shares of the arms of two settings or more.
         slopes_NA: of three or more.
-        orders: permutations among all settings, and within arms, ``[B, N]`` each.
-        judged: arms that are judged by themselves, with their settings.
+        tests: of slopes, by scope.
     """
 
-    arms_NA: Array
+    levels_NA: Array
     slopes_NA: Array
-    orders: tuple[np.ndarray, np.ndarray]
-    judged: dict[str, np.ndarray]
+    tests: dict[str, SlopeTest]
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,46 +66,56 @@ class Answers:
     slopes: dict[str, Slope]
     curve: OneCurve
     words: dict[str, Array]
-    covered: bool
 
 
 def plan(design: Layout, rules: Rules, seed: int = 0) -> Plan:
     """Prepare the answers for settings laid out so."""
     rng = np.random.default_rng(seed)
-    everywhere = np.zeros(len(design.names), int)
-    return Plan(
-        arms_NA=design.shares(LEVELS),
-        slopes_NA=design.shares(SLOPES),
-        orders=tuple(
-            permutations(block, rules.permutations, rng) for block in (everywhere, design.block_N)
-        ),
-        judged={
-            arm: np.flatnonzero(own)
-            for arm, own in zip(design.arms, design.in_NA.T, strict=True)
-            if own.sum() >= rules.arm_settings
-        },
-    )
+    every = np.arange(len(design.names))
+    levels_NA = design.shares(LEVELS)
+
+    def test(rows: np.ndarray, fixed_NK: Array, block_N: np.ndarray) -> SlopeTest:
+        return SlopeTest(rows, fixed_NK, permutations(block_N, rules.permutations, rng))
+
+    tests = {
+        POOLED: test(every, np.ones((len(every), 1)), np.zeros(len(every), int)),
+        WITHIN: test(every, levels_NA, design.block_N),
+    }
+    own = {arm: np.flatnonzero(of) for arm, of in zip(design.arms, design.in_NA.T, strict=True)}
+    for name, arms in rules.together.items():
+        if all(arm in own for arm in arms):
+            shares_NA = design.in_NA[:, [design.arms.index(arm) for arm in arms]].astype(float)
+            rows = np.flatnonzero(shares_NA.any(1))
+            shares_NA = shares_NA[rows] / shares_NA[rows].sum(1, keepdims=True)
+            tests[name] = test(rows, shares_NA, design.block_N[rows])
+    for arm, rows in own.items():
+        if len(rows) >= rules.arm_settings:
+            tests[arm] = SlopeTest(rows, np.ones((len(rows), 1)), None)
+    return Plan(levels_NA, design.shares(SLOPES), tests)
 
 
 def answer(x_N: Array, y_MN: Array, planned: Plan, rules: Rules) -> Answers:
     """Judge settings: log2 of rank, and measures in points."""
-    pooled, shuffled = planned.orders
-    slopes = {
-        POOLED: slope(x_N, y_MN, order_BN=pooled),
-        WITHIN: slope(x_N, y_MN, planned.arms_NA, order_BN=shuffled),
-    }
-    slopes |= {arm: slope(x_N[rows], y_MN[:, rows]) for arm, rows in planned.judged.items()}
-    covered = min(thirds(x_N)) >= rules.each_third
-    words = {
-        scope: association_words(
-            s.value, s.p, s.p_less_than(rules.matters), covered or scope != POOLED, rules
-        )
-        for scope, s in slopes.items()
-    }
-    curve = one_curve(x_N, y_MN, planned.arms_NA, planned.slopes_NA)
-    words[CURVE] = curve_words(curve.p, curve.p_closer_than(rules.spread), rules)
+    slopes, words = {}, {}
+    for scope, test in planned.tests.items():
+        rows = test.rows
+        s = slopes[scope] = slope(x_N[rows], y_MN[:, rows], test.fixed_NK, test.order_BN)
+        alone = test.order_BN is None
+        words[scope] = slope_words(s, rules, alone)
+    if min(thirds(x_N)) < rules.each_third:
+        words[POOLED] = np.full(len(y_MN), "cannot tell", object)
+    curve = one_curve(x_N, y_MN, planned.levels_NA, planned.slopes_NA)
+    words[CURVE] = curve_words(holm(curve.p), holm(curve.p_closer_than(rules.spread)), rules)
     words[CLAIM] = claim_words(words[POOLED], words[WITHIN], words[CURVE])
-    return Answers(slopes, curve, words, covered)
+    return Answers(slopes, curve, words)
+
+
+def slope_words(s: Slope, rules: Rules, alone: bool = False) -> Array:
+    """The word of each measure's slope; Holm's correction is not for an arm ``alone``."""
+    p, p_none = s.p, s.p_less_than(rules.matters)
+    if not alone:
+        p, p_none = holm(p), holm(p_none)
+    return association_words(s.value, p, p_none, rules)
 
 
 def thirds(x_N: Array) -> tuple[int, int, int]:
@@ -118,12 +142,12 @@ def judge_sweep(
 
     Returns:
         A row a measure and scope: ``measure, scope, word, sentence``. Scopes are "pooled",
-        "within arms", each arm that is judged by itself, "untrained" (the same question of the
-        sweep's untrained encoders, part of no claim), "one curve" and "claim". ``value, low,
-        high`` are points for each doubling of rank with an interval of 95 %; for "one curve" the
-        arms' spread in points with one of 90 %. ``rise`` is the value over the settings' own
-        range of rank; ``p``, before Holm's correction; ``p_margin``, that it is no smaller than
-        the margin; ``settings, runs``.
+        "within arms", arms that are asked together, each arm by itself, "untrained" (the same
+        question of the sweep's untrained encoders, part of no claim), "one curve" and "claim".
+        ``value, low, high`` are points for each doubling of rank with an interval of 95 %; for
+        "one curve" the arms' spread in points with one of 90 %. ``rise`` is the value over the
+        settings' own range of rank; ``p`` and ``p_margin``, that it is no smaller than the
+        margin, are before Holm's correction; ``settings, runs``.
 
     Raises:
         UserError: a column is absent, or nothing is left of it.
@@ -133,22 +157,21 @@ def judge_sweep(
     planned = plan(settings.layout, rules, seed)
     found = answer(settings.x_N, settings.y_MN, planned, rules)
     out = [
-        _lines(scope, settings, planned.judged.get(scope), found.slopes[scope], words, rules)
+        _lines(scope, settings, planned.tests[scope].rows, found.slopes[scope], words, rules)
         for scope, words in found.words.items()
         if scope in found.slopes
     ]
     if (table["step"] == 0).any():
         start = Settings.of(untrained(table, x, measures), measures, x)
         s = slope(start.x_N, start.y_MN)
-        words = association_words(s.value, s.p, s.p_less_than(rules.matters), True, rules)
         if start.y_MN.any():  # their gain is 0 by definition
-            out.append(_lines(UNTRAINED, start, None, s, words, rules))
+            out.append(_lines(UNTRAINED, start, slice(None), s, slope_words(s, rules), rules))
     curve = found.curve
     low, high = curve.spread_interval()
     numbers = {"value": curve.spread, "low": low, "high": high, "p": curve.p}
     numbers["p_margin"] = curve.p_closer_than(rules.spread)
-    out.append(_framed(CURVE, settings, None, found.words[CURVE], rules).assign(**numbers))
-    out.append(_framed(CLAIM, settings, None, found.words[CLAIM], rules))
+    out.append(_framed(CURVE, settings, slice(None), found.words[CURVE], rules).assign(**numbers))
+    out.append(_framed(CLAIM, settings, slice(None), found.words[CLAIM], rules))
     return pd.concat(out, ignore_index=True)
 
 
@@ -156,22 +179,21 @@ def _lines(
     scope: str, settings: Settings, rows, s: Slope, words: Array, rules: Rules
 ) -> pd.DataFrame:
     low, high = s.interval()
-    x_N = settings.x_N if rows is None else settings.x_N[rows]
     return _framed(scope, settings, rows, words, rules).assign(
         value=s.value,
         low=low,
         high=high,
-        rise=s.value * np.ptp(x_N),
+        rise=s.value * np.ptp(settings.x_N[rows]),
         p=s.p,
         p_margin=s.p_less_than(rules.matters),
     )
 
 
 def _framed(
-    scope: str, settings: Settings, rows: np.ndarray | None, words: Array, rules: Rules
+    scope: str, settings: Settings, rows: np.ndarray | slice, words: Array, rules: Rules
 ) -> pd.DataFrame:
     sentences = rules.words[question_of(scope)]
-    seeds_N = settings.layout.seeds_N if rows is None else settings.layout.seeds_N[rows]
+    seeds_N = settings.layout.seeds_N[rows]
     return pd.DataFrame(
         {
             "measure": settings.measures,

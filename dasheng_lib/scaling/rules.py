@@ -5,7 +5,7 @@ Shapes: ``[..., M]``, M measures that are judged together.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,6 +30,7 @@ class Rules:
         each_third: settings in each third of the range of log rank.
         arm_settings: of an arm that is judged by itself.
         permutations: of a test.
+        together: names of arms that are asked as one.
         words: of each question.
     """
 
@@ -39,6 +40,7 @@ class Rules:
     each_third: int
     arm_settings: int
     permutations: int
+    together: Mapping[str, Sequence[str]]
     words: Mapping[str, Mapping[str, str]]
 
 
@@ -55,7 +57,7 @@ def read_rules(path: Path = PATH) -> Rules:
             question: {w: text.format(**thresholds) for w, text in said[question]["words"].items()}
             for question in QUESTIONS
         }
-        return Rules(**thresholds, words=words)
+        return Rules(**thresholds, together=said["together"], words=words)
     except FileNotFoundError:
         raise UserError(f"There are no rules at {path}: clone the repository to judge.") from None
     except (KeyError, TypeError) as error:
@@ -76,38 +78,40 @@ def holm(p: Array) -> Array:
     return out
 
 
-def association_words(slope: Array, p: Array, p_none: Array, covered: bool, rules: Rules) -> Array:
+def association_words(slope: Array, p: Array, p_none: Array, rules: Rules) -> Array:
     """A word for each measure, ``[..., M]``.
 
     Args:
         slope: points for each doubling of rank.
-        p: that quality has no relation to rank.
-        p_none: that the slope reaches ``matters``, either way.
-        covered: each third of the range has settings enough.
+        p: that quality has no relation to rank, corrected for many measures.
+        p_none: that the slope reaches ``matters``, either way, corrected.
     """
-    none, sure = holm(p_none) <= rules.alpha, holm(p) <= rules.alpha
     word = np.where(slope > 0, "rises", "falls").astype(object)
-    word = np.where(none, "no relation that matters", np.where(sure, word, "cannot tell"))
-    return word if covered else np.full_like(word, "cannot tell")
+    word[~(p <= rules.alpha)] = "cannot tell"
+    word[p_none <= rules.alpha] = "no relation that matters"
+    return word
 
 
 def curve_words(p: Array, p_close: Array, rules: Rules) -> Array:
     """A word for each measure, ``[..., M]``.
 
     Args:
-        p: that arms do not differ in level or slope.
-        p_close: that their spread reaches ``spread``.
+        p: that arms do not differ in level or slope, corrected for many measures.
+        p_close: that their spread reaches ``spread``, corrected.
     """
-    differ = np.where(holm(p) <= rules.alpha, "several curves", "cannot tell").astype(object)
-    return np.where(holm(p_close) <= rules.alpha, "one curve", differ)
+    word = np.where(p <= rules.alpha, "several curves", "cannot tell").astype(object)
+    word[p_close <= rules.alpha] = "one curve"
+    return word
 
 
 def claim_words(pooled: Array, within: Array, curve: Array) -> Array:
     """What three words say together, ``[..., M]``."""
     none = "no relation that matters"
-    rises = (pooled == "rises") | (within == "rises")
-    one = (pooled == "rises") & (within == "rises") & (curve == "one curve")
-    word = np.where(one, "supported", "cannot tell").astype(object)
-    word[rises & ((within == none) | (curve == "several curves"))] = "partly"
+    one, several = curve == "one curve", curve == "several curves"
+    word = np.full(pooled.shape, "cannot tell", object)
+    word[(pooled == "rises") & (within == "rises") & one] = "supported"
+    # A rise between arms alone may be the luck of a few levels: several curves want one within.
+    word[((within == "rises") & several) | ((pooled == "rises") & (within == none))] = "partly"
+    word[(within == none) & (pooled != "rises")] = "not"
     word[np.isin(pooled, ["falls", none]) | (within == "falls")] = "not"
     return word

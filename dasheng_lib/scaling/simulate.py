@@ -62,6 +62,7 @@ TRUTHS: Mapping[str, Law] = {
     "falls in arms by 3, rises pooled": falling_within(3.0),
     "power law, b = 0.1, arms off by 3": own_levels(0.1, 3.0),
     "no relation": logarithm(0.0),
+    "no relation, arms off by 3": own_levels(0.0, 3.0),
 }
 
 
@@ -98,7 +99,7 @@ def power(
         rng = np.random.default_rng((seed, place))
         found = []
         for _ in range(sweeps):
-            y_MN = law(x_N, planned.arms_NA, rng) + _luck(laid, run_R, noise, rng)
+            y_MN = law(x_N, planned.levels_NA, rng) + _luck(laid, run_R, noise, rng)
             noisy_N = laid.means(x_R + rng.normal(0, noise.rank, (1, len(x_R))))[0]
             found.append(answer(noisy_N, y_MN, planned, rules))
         tables.append(_counted(found, noise.measures, rules).assign(truth=name, sweeps=sweeps))
