@@ -39,6 +39,8 @@ def test_sentences_state_the_thresholds_that_the_code_uses(tmp_path):
     )
     moved = read_rules(other)
     assert (moved.matters, moved.spread) == (2.5, 9)
+    assert "of 4 settings or more" in moved.how["association"]
+    assert "{" not in "".join([*moved.how.values(), *moved.words["association"].values()])
     assert "+2.5 points" in moved.words["association"][NONE]
     assert "below 9 points" in moved.words["one_curve"]["one curve"]
     # A slope that surely lies between 1 and 2.5: the rules decide.

@@ -32,6 +32,7 @@ class Rules:
         permutations: of a test.
         together: names of arms that are asked as one.
         words: of each question.
+        how: of each question, and of the form, how it is asked, for people.
     """
 
     alpha: float
@@ -42,6 +43,7 @@ class Rules:
     permutations: int
     together: Mapping[str, Sequence[str]]
     words: Mapping[str, Mapping[str, str]]
+    how: Mapping[str, str]
 
 
 def read_rules(path: Path = PATH) -> Rules:
@@ -57,7 +59,11 @@ def read_rules(path: Path = PATH) -> Rules:
             question: {w: text.format(**thresholds) for w, text in said[question]["words"].items()}
             for question in QUESTIONS
         }
-        return Rules(**thresholds, together=said["together"], words=words)
+        how = {
+            question: f"{said[question]['asks']} {said[question]['how']}".format(**thresholds)
+            for question in (*QUESTIONS, "form")
+        }
+        return Rules(**thresholds, together=said["together"], words=words, how=how)
     except FileNotFoundError:
         raise UserError(f"There are no rules at {path}: clone the repository to judge.") from None
     except (KeyError, TypeError) as error:
