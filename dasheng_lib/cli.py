@@ -22,6 +22,7 @@ VERBS = {
         "dasheng_lib.commands.hear_check",
         "say whether a module follows the HEAR API",
     ),
+    "power": ("dasheng_lib.commands.power", "simulate what a sweep could tell before it is run"),
     "pretrain": (
         "dasheng_lib.commands.pretrain",
         "pretrain an encoder, or go on where a run stopped",

@@ -10,7 +10,6 @@ from sweep_rows import TASKS, sweep
 from dasheng_lib.errors import UserError
 from dasheng_lib.scaling import fit_power_law
 from dasheng_lib.scaling.bootstrap import Estimate
-from dasheng_lib.scaling.by_task import exponents
 from dasheng_lib.scaling.rows import arms, in_arms, last_checkpoints, spell_out_base, usable
 from dasheng_lib.scaling.verdict import Rules, judge
 
@@ -116,17 +115,6 @@ def test_a_record_of_six_digits_is_the_mean_of_its_tasks_and_no_other_is(table):
     read.loc[0, "quality"] *= 1.0001
     with pytest.raises(ValueError, match="mean over domains"):
         fit_power_law(read, tasks=TASKS, **FEW)
-
-
-def test_every_task_has_an_exponent_of_its_own(table):
-    reverse = table.assign(**{"linear:drum": 2 * table["rankme"] ** -0.3})
-    found = exponents(last_checkpoints(reverse), [*TASKS, "quality_speech"], draws=300)
-    assert found.loc["linear:drum", "b"] == pytest.approx(-0.3)
-    others = found.drop("linear:drum")
-    assert (others["low"] < others["b"]).all() and (others["b"] < others["high"]).all()
-    assert others["b"].to_numpy() == pytest.approx(0.25, abs=0.03) and (found["runs"] == 52).all()
-    whole = fit_power_law(last_checkpoints(table), y="quality_speech", draws=300)
-    assert found.loc["quality_speech", "b"] == pytest.approx(whole.b.value)
 
 
 def test_a_seed_gives_the_same_numbers(table):

@@ -1,0 +1,92 @@
+"""``dasheng power``: what a sweep could tell, by simulation, before it is run."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import sys
+from pathlib import Path
+
+from dasheng_lib.errors import UserError
+from dasheng_lib.results import recordable
+
+EPILOG = """\
+DESIGN is a CSV file with a row a setting (setting, factor, rank, seeds, of), NOISE one with a row a
+measure (measure, seed_sd, setting_sd, rank_sd, shared); data_manifests/sweeps has one of each, and
+the rules by which the simulated sweeps are judged.
+
+examples:
+  dasheng power data_manifests/sweeps/desk_design.csv --noise data_manifests/sweeps/desk_noise.csv
+  dasheng power --noise data_manifests/sweeps/desk_noise.csv --arm 1.5 3
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.epilog = EPILOG
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("design", nargs="?", type=Path, help="CSV file")
+    parser.add_argument("--noise", type=Path, required=True, help="CSV file")
+    parser.add_argument("--sweeps", type=int, default=1000, help="simulated for each truth (1000)")
+    parser.add_argument("--seed", type=int, default=0, help="(0)")
+    parser.add_argument(
+        "--arm",
+        nargs=2,
+        type=float,
+        metavar=("DOUBLINGS", "POINTS"),
+        help="say instead how many seeds an arm needs whose rank spans so many doublings, if "
+        "quality rises by so many points for each",
+    )
+    parser.add_argument("--arms", type=int, default=1, help="such arms asked together (1)")
+    parser.add_argument(
+        "--record", type=recordable, help="keep the table as FILE.csv, with its origin as FILE.json"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    from dasheng_lib.scaling.design import read_design, read_noise
+    from dasheng_lib.scaling.rules import PATH, read_rules
+    from dasheng_lib.scaling.simulate import power
+
+    if (args.design is None) == (args.arm is None):
+        raise UserError("Name a design, or ask for one arm with --arm.")
+    if args.sweeps < 1:
+        raise UserError(f"--sweeps is at least 1, not {args.sweeps}.")
+    noise, rules = read_noise(args.noise), read_rules()
+    if args.arm:
+        table = _arms(noise, rules, args)
+        print(table.to_string(index=False, float_format="{:.0f}".format))
+        said = {}
+    else:
+        design = read_design(args.design)
+        table = power(design, noise, rules=rules, sweeps=args.sweeps, seed=args.seed)
+        said = {"design": args.design.read_text(), "runs": int(design["run"].nunique())}
+        for scope, rows in table.groupby("scope", sort=False):
+            wide = rows.pivot_table("probability", ["truth", "measure"], "word", sort=False)
+            print(f"{scope}\n{wide.to_string(float_format='{:.2f}'.format)}\n")
+    if args.record:
+        from dasheng_lib.results import write_results
+
+        write_results(
+            args.record,
+            table,
+            command=shlex.join(["dasheng", *sys.argv[1:]]),
+            noise=args.noise.read_text(),
+            rules=PATH.read_text(),
+            seed=args.seed,
+            **said,
+        )
+        print(f"kept as {args.record}.csv")
+    return 0
+
+
+def _arms(noise, rules, args: argparse.Namespace):
+    import pandas as pd
+
+    from dasheng_lib.scaling.arm_power import arms_needed
+
+    tables = []
+    for measure, *luck in zip(noise.measures, noise.seed, noise.setting, strict=True):
+        how = {"rules": rules, "seed": args.seed, "arms": args.arms}
+        how["measures"] = len(noise.measures) if args.arms > 1 else 1  # an arm alone has no Holm
+        tables.append(arms_needed(*args.arm, *luck, **how).assign(measure=measure))
+    return pd.concat(tables, ignore_index=True)

@@ -1,0 +1,96 @@
+"""A design before its runs: which settings, at which rank, with how much luck.
+
+Shapes: M measures.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from dasheng_lib.errors import UserError
+from dasheng_lib.scaling.answers import LEVELS, SLOPES
+from dasheng_lib.scaling.forms import Array
+from dasheng_lib.scaling.one_curve import one_curve
+from dasheng_lib.scaling.settings import Settings, rows_to_judge
+
+
+@dataclass(frozen=True, eq=False)
+class Noise:
+    """Standard deviations of luck, ``[M]`` in points but for the rank's.
+
+    Attributes:
+        measures: names.
+        seed: between seeds of a setting.
+        setting: between settings, beyond rank and arm.
+        rank: of log2 of rank, between seeds.
+        shared: part of the seed's variance that all judged steps of a run have in common.
+    """
+
+    measures: tuple[str, ...]
+    seed: Array
+    setting: Array
+    rank: float
+    shared: float = 0.25
+
+
+def noise_of(table: pd.DataFrame, measures: Sequence[str], x: str = "rankme") -> Noise:
+    """The noise of a recorded sweep: between its seeds, and of settings around their arms' curves.
+
+    Raises:
+        UserError: no setting has two seeds, or settings are too few for their arms.
+    """
+    s = Settings.of(rows_to_judge(table, x, measures), measures, x)
+    levels_NA, slopes_NA = s.layout.shares(LEVELS), s.layout.shares(SLOPES)
+    arms = one_curve(s.x_N, s.y_MN, levels_NA, slopes_NA)
+    if s.degrees < 1 or arms.rest < 1:
+        raise UserError("The noise of a sweep wants settings with two seeds, and more settings.")
+    setting_M = np.maximum(arms.variance - s.noise_M * (1 / s.layout.seeds_N).mean(), 0)
+    rank = float(np.sqrt(s.rank_noise))
+    return Noise(tuple(measures), np.sqrt(s.noise_M), np.sqrt(setting_M), rank)
+
+
+def read_noise(path: Path) -> Noise:
+    """From a CSV file with a row a measure: ``measure, seed_sd, setting_sd, rank_sd, shared``.
+
+    The last two are of the first row.
+
+    Raises:
+        UserError: it is missing, or a column is.
+    """
+    table = _read(path, ("measure", "seed_sd", "setting_sd", "rank_sd", "shared"))
+    seed, setting = (table[name].to_numpy(float) for name in ("seed_sd", "setting_sd"))
+    rank, shared = (float(table[name].iloc[0]) for name in ("rank_sd", "shared"))
+    return Noise(tuple(table["measure"]), seed, setting, rank, shared)
+
+
+def read_design(path: Path) -> pd.DataFrame:
+    """From a CSV file with a row a setting: ``setting, factor, rank, seeds, of``.
+
+    ``factor`` names its arms, joined by ``+``, or is ``base``. ``of`` is empty, or the setting
+    whose runs these are at an earlier step.
+
+    Returns:
+        A row a judged run: ``setting, factor, rank, seed, run``.
+
+    Raises:
+        UserError: it is missing, or a column is.
+    """
+    table = _read(path, ("setting", "factor", "rank", "seeds", "of"))
+    rows = table.loc[table.index.repeat(table["seeds"])].reset_index(drop=True)
+    rows["seed"] = rows.groupby("setting", sort=False).cumcount()
+    rows["run"] = rows["of"].fillna(rows["setting"]) + "/" + rows["seed"].astype(str)
+    return rows[["setting", "factor", "rank", "seed", "run"]]
+
+
+def _read(path: Path, columns: Sequence[str]) -> pd.DataFrame:
+    if not Path(path).is_file():
+        raise UserError(f"There is no file {path}: see data_manifests/sweeps for one of its kind.")
+    table = pd.read_csv(path, dtype={"setting": str, "factor": str, "of": str})
+    if missing := [name for name in columns if name not in table]:
+        raise UserError(f"{path} has no column {', '.join(missing)}.")
+    return table
