@@ -21,6 +21,7 @@ from dasheng_lib.book.sweeps import (
 from dasheng_lib.errors import UserError
 from dasheng_lib.results import write_results
 from dasheng_lib.scaling.bootstrap import Estimate
+from dasheng_lib.scaling.rows import last_checkpoints
 
 TASKS = ("number", "drum", "event", "fsdd", "esc10")
 # Log-mel, chance, the base point untrained and trained, and another run: seeds move it a little.
@@ -37,6 +38,7 @@ def recorded(folder, gain, seed_noise=0.01):
             scores = {f"{p}:{t}": score for p in ("linear", "knn", "few") for t in TASKS}
             scores |= {f"{p}quality": score for p in ("", "knn_", "few_")}
             row = {"run": run, "setting": setting, "factor": setting, "family": "dasheng"}
+            row |= {"own_loss": 0.5, "explained": 0.4, "rankme_centred": 9.0, "steps": 5}
             rows.append({**row, "seed": place, "step": step, "rankme": 9.0, **scores})
     write_results(folder / "made_sweep", pd.DataFrame(rows), "dasheng sweep")
     free = [
@@ -183,3 +185,15 @@ def test_a_verdict_may_say_why():
     )
     assert "because d &amp; e." in verdicts.bundle("T", **said, because="d & e")["text/html"]
     assert "Verdict: not supported." in verdicts.bundle("T", **said)["text/plain"]
+
+
+def test_recorded_runs_are_called_what_their_scores_say_too():
+    table = read_sweep("first_sweep")
+    assert (table.loc[table["step"] == 0, "state"] == "untrained").all()
+    states = last_checkpoints(table).set_index("run")["state"]
+    lost = 100 * pd.concat([gains(table, m) for m in ("quality", "knn_quality")], axis=1).min(
+        axis=1
+    )
+    assert set(states[lost < -10]) == {"collapsed"}
+    collapsed = {"lr-0.003", "lr-0.01", "lr-0.03", "family-wav2vec2"}
+    assert set(states[states != "healthy"].index) == collapsed

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,12 +14,15 @@ from scipy import stats
 from dasheng_lib.book.sentences import listed, standing
 from dasheng_lib.book.sources import three_columns
 from dasheng_lib.errors import UserError
+from dasheng_lib.health import verdict
 from dasheng_lib.measures import MEASURES
 from dasheng_lib.results import FOLDER, read_results
+from dasheng_lib.run_config import family_defaults
 from dasheng_lib.scaling.bootstrap import Estimate, quality
 from dasheng_lib.scaling.floor import retrain_floor
 from dasheng_lib.scaling.rows import last_checkpoints
 from dasheng_lib.tasks import SUITES
+from dasheng_lib.train import TrainConfig
 
 # Averages over tasks, by the probe that they are of.
 AVERAGES = {"quality": "linear", "knn_quality": "knn", "few_quality": "few"}
@@ -55,8 +58,9 @@ def read_sweep(name: str, folder: Path = FOLDER) -> pd.DataFrame:
     """A recorded sweep, with averages over tasks that training has heard and that it has not.
 
     Returns:
-        The record, and columns ``quality_heard``, ``quality_unheard``, ``knn_quality_heard`` ...
-        where it lacks them; ``attrs`` as :func:`dasheng_lib.results.read_results`.
+        The record, with columns ``quality_heard``, ``quality_unheard``, ``knn_quality_heard`` ...
+        where it lacks them, and with ``state`` as today's rules of health call the numbers that
+        were recorded; ``attrs`` as :func:`dasheng_lib.results.read_results`.
 
     Raises:
         UserError: there is no such sweep.
@@ -66,7 +70,19 @@ def read_sweep(name: str, folder: Path = FOLDER) -> pd.DataFrame:
         paths = folder.glob("*sweep.csv")
         known = ", ".join(sorted(path.stem for path in paths)) or "none"
         raise UserError(f"There is no recorded sweep {name!r}: the records are {known}.")
-    return with_parts(table)
+    return with_parts(table.assign(state=states(table)))
+
+
+def states(table: pd.DataFrame) -> pd.Series:
+    """What :func:`dasheng_lib.health.verdict` says of each checkpoint, by its run until then."""
+    found = {}
+    for _, rows in table.assign(loss=table["own_loss"]).groupby("run", sort=False):
+        steps, family = rows["steps"].iloc[0], rows["family"].iloc[0]
+        stages = replace(family_defaults(family), train=TrainConfig(steps=int(steps))).stages
+        for number, (place, step) in enumerate(rows["step"].items(), 1):
+            first = max(begin for begin, _ in stages if begin < max(step, 1))
+            found[place] = verdict(rows.iloc[:number], first) if step else "untrained"
+    return pd.Series(found)
 
 
 def baselines(name: str, folder: Path = FOLDER) -> pd.DataFrame:
