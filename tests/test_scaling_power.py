@@ -15,7 +15,7 @@ from dasheng_lib.scaling import simulate
 from dasheng_lib.scaling.arm_power import arm_power, arms_needed
 from dasheng_lib.scaling.design import Noise, noise_of, read_design, read_noise
 from dasheng_lib.scaling.rules import PATH, read_rules
-from dasheng_lib.scaling.settings import layout
+from dasheng_lib.scaling.settings import layout, rows_to_judge
 from dasheng_lib.scaling.simulate import (
     TRUTHS,
     falling_within,
@@ -25,6 +25,7 @@ from dasheng_lib.scaling.simulate import (
     wilson,
 )
 from dasheng_lib.scaling.slope import slope
+from dasheng_lib.sweep.grid import read_grid
 
 SWEEPS = Path(__file__).parents[1] / "data_manifests" / "sweeps"
 RULES = replace(read_rules(), permutations=199)
@@ -49,6 +50,21 @@ def test_a_design_has_a_row_for_each_judged_run(tmp_path):
         read_noise(path)
     with pytest.raises(UserError, match="no file"):
         read_design(tmp_path / "none.csv")
+
+
+def test_the_design_is_that_of_the_grid(design):
+    trials = read_grid(SWEEPS / "desk.yml").trials
+    runs = pd.DataFrame([(t.setting, t.factor, t.config.family) for t in trials])
+    runs.columns = ["setting", "factor", "family"]
+    runs = runs.assign(run=runs.index.astype(str), step=9, rankme=5.0, q=0.5)
+    grid = layout(rows_to_judge(runs, "rankme", ["q"]))
+    planned = layout(design)
+    last = ["@" not in name for name in planned.names]
+    assert grid.names == tuple(np.array(planned.names)[last])
+    np.testing.assert_array_equal(grid.seeds_N, planned.seeds_N[last])
+    named = pd.DataFrame(planned.in_NA, planned.names, planned.arms)[last]
+    expected = pd.DataFrame(grid.in_NA, grid.names, grid.arms)
+    pd.testing.assert_frame_equal(named.drop(columns="snapshots"), expected, check_like=True)
 
 
 def test_luck_has_the_deviations_that_were_asked_for():
@@ -150,8 +166,8 @@ def test_the_record_is_of_these_rules_and_this_design_and_is_found_again(design)
     assert recorded.attrs["rules"] == PATH.read_text()
     assert recorded.attrs["design"] == (SWEEPS / "desk_design.csv").read_text()
     assert recorded.attrs["noise"] == (SWEEPS / "desk_noise.csv").read_text()
-    assert set(recorded["truth"]) == set(TRUTHS) and (recorded["sweeps"] >= 1000).all()
-    n, key = 25, ["truth", "measure", "scope", "word"]
+    assert set(recorded["truth"]) == set(TRUTHS) and (recorded["sweeps"] >= 500).all()
+    n, key = 20, ["truth", "measure", "scope", "word"]
     noise = read_noise(SWEEPS / "desk_noise.csv")
     again = power(design, noise, rules=RULES, sweeps=n, seed=5).set_index(key)["probability"]
     expected = recorded.set_index(key)["probability"]

@@ -230,12 +230,30 @@ def test_which_rows_are_judged():
     rows = rows_to_judge(table, "rankme", ["quality"])  # no setting is called "base"
     assert set(rows["run"]) == set(last["run"]) - {"mask-3/0"} and (rows["step"] == 100).all()
     rows = rows_to_judge(table, "rankme", ["quality"], snapshots="base-0")
-    steps = rows[rows["factor"] == "steps"]
+    steps = rows[rows["factor"] == "snapshots"]
     assert len(steps) == 2 and len(rows) == len(last) + 1
     assert set(steps["setting"]) == {"base-0@50"} and (steps["quality"] == 0.4).all()
+    stateless = rows_to_judge(table.drop(columns="state"), "rankme", ["quality"], "base-0")
+    assert len(stateless) == len(last) + 2 and (stateless["step"] > 0).all()
     gained = with_gain(table, ["quality"])
     assert gained.loc[gained["step"] == 0, "quality_gain"].eq(0).all()
     assert gained.loc[gained["step"] == 50, "quality_gain"].to_numpy() == pytest.approx(0.1)
+
+
+def test_families_are_arms_and_the_first_has_none():
+    rows = pd.DataFrame(
+        {
+            "run": list("abcd"),
+            "setting": list("abcd"),
+            "factor": ["seed+mask+family", "mask", "family", "width+family"],
+            "family": ["dasheng", "dasheng", "hubert", "ssast"],
+            "step": 9,
+            "rankme": 5.0,
+            "q": 0.5,
+        }
+    )
+    named = rows_to_judge(rows, "rankme", ["q"])["factor"]
+    assert named.tolist() == ["seed+mask", "mask", "hubert", "width+ssast"]
 
 
 def test_untrained_encoders_count_once_and_are_asked_the_same():

@@ -14,7 +14,8 @@ import pandas as pd
 from dasheng_lib.scaling.forms import Array
 from dasheng_lib.scaling.rows import BASE, in_arms, usable
 
-STEPS = "steps"  # the arm of one setting at its earlier steps
+FAMILY = "family"
+SNAPSHOTS = "snapshots"  # the arm of one setting at its earlier steps
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,9 +128,10 @@ class Settings:
 def rows_to_judge(
     table: pd.DataFrame, x: str, measures: Sequence[str], snapshots: str | None = "base"
 ) -> pd.DataFrame:
-    """Each run's last row, and the setting ``snapshots`` at its earlier steps as an arm "steps".
+    """Each run's last row, and the setting ``snapshots`` at its earlier steps as an arm.
 
-    Of these, the rows that are healthy, if there is a column ``state``, and have all numbers.
+    Of these, the rows that are healthy, if there is a column ``state``, and have all numbers. An
+    arm "family" becomes one arm for each family but the first, whose runs it leaves.
 
     Raises:
         UserError: a column is absent, or nothing is left.
@@ -139,12 +141,26 @@ def rows_to_judge(
     earlier = table[~last_R & (table["step"] > 0) & (table["setting"] == snapshots)]
     if len(earlier):
         own = rows["setting"] == snapshots
-        named = rows["factor"].where(~own | (rows["factor"] == BASE), rows["factor"] + f"+{STEPS}")
+        own &= rows["factor"] != BASE
+        named = rows["factor"].where(~own, rows["factor"] + f"+{SNAPSHOTS}")
         names = earlier["setting"] + "@" + earlier["step"].astype(str)
-        rows = pd.concat([rows.assign(factor=named), earlier.assign(setting=names, factor=STEPS)])
+        earlier = earlier.assign(setting=names, factor=SNAPSHOTS)
+        rows = pd.concat([rows.assign(factor=named), earlier])
+    if "family" in rows:
+        rows = rows.assign(factor=_families_named(rows))
     if "state" in rows:
         rows = rows[rows["state"] == "healthy"]
     return usable(usable(rows, [x]), measures, positive=False)
+
+
+def _families_named(rows: pd.DataFrame) -> list[str]:
+    first = rows["family"].iloc[0]
+    return [
+        "+".join(family if name == FAMILY else name for name in factor.split("+"))
+        if family != first
+        else "+".join(name for name in factor.split("+") if name != FAMILY) or factor
+        for factor, family in zip(rows["factor"].astype(str), rows["family"], strict=True)
+    ]
 
 
 def with_gain(table: pd.DataFrame, measures: Sequence[str]) -> pd.DataFrame:
