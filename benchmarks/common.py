@@ -289,7 +289,7 @@ def keep(result: pd.DataFrame, args: argparse.Namespace, **facts: object) -> Non
     write_results(
         args.record,
         result,
-        command=shlex.join(["python", f"benchmarks/{Path(sys.argv[0]).name}", *sys.argv[1:]]),
+        command=script_command(),
         parameters={key: value for key, value in given if key != "record"},
         device=torch.cuda.get_device_name() if args.device == "cuda" else "cpu",
         threads=torch.get_num_threads(),
@@ -298,6 +298,11 @@ def keep(result: pd.DataFrame, args: argparse.Namespace, **facts: object) -> Non
         **facts,
     )
     print(f"kept as {args.record}.csv")
+
+
+def script_command() -> str:
+    """The command that this process was started with, from the root of the checkout."""
+    return shlex.join(["python", f"benchmarks/{Path(sys.argv[0]).name}", *sys.argv[1:]])
 
 
 def run_script(main: Callable[[], None]) -> None:
