@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from functools import partial
@@ -124,9 +124,9 @@ def batches_of(corpus: Corpus, config: RunConfig) -> tuple[Crops, Exam | None]:
     return crops_of(rest, config), exam
 
 
-def crops_of(corpus: Corpus, config: RunConfig) -> Crops:
-    """The crops of a corpus that a configuration asks for."""
-    return Crops(
+def crops_of(corpus: Corpus, config: RunConfig, make: Callable[..., Crops] = Crops) -> Crops:
+    """The crops of a corpus that a configuration asks for, of one or the other kind."""
+    return make(
         corpus,
         config.clip_seconds,
         config.batch,
