@@ -74,6 +74,9 @@ def add_timing_arguments(parser: argparse.ArgumentParser, repeats: int) -> None:
     parser.set_defaults(precision=["float32"])
     parser.add_argument("--repeats", type=int, default=repeats, help=f"rounds ({repeats})")
     parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"], help="(cpu)")
+    parser.add_argument(
+        "--tf32", action="store_true", help="let float32 products on the card round to TF32"
+    )
     parser.add_argument("--threads", type=int, help="of the processor (all)")
     parser.add_argument(
         "--processor-time",
@@ -94,6 +97,7 @@ def prepare(args: argparse.Namespace) -> None:
     """
     if args.device == "cuda" and not torch.cuda.is_available():
         raise UserError("There is no CUDA device that this torch can use: leave out --device cuda.")
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = args.tf32
     if args.repeats < 1:
         raise UserError(f"--repeats is at least 1, not {args.repeats}.")
     if args.processor_time and (args.device != "cpu" or args.threads not in (None, 1)):
@@ -289,7 +293,7 @@ def keep(result: pd.DataFrame, args: argparse.Namespace, **facts: object) -> Non
     write_results(
         args.record,
         result,
-        command=shlex.join(["python", f"benchmarks/{Path(sys.argv[0]).name}", *sys.argv[1:]]),
+        command=script_command(),
         parameters={key: value for key, value in given if key != "record"},
         device=torch.cuda.get_device_name() if args.device == "cuda" else "cpu",
         threads=torch.get_num_threads(),
@@ -298,6 +302,11 @@ def keep(result: pd.DataFrame, args: argparse.Namespace, **facts: object) -> Non
         **facts,
     )
     print(f"kept as {args.record}.csv")
+
+
+def script_command() -> str:
+    """The command that this process was started with, from the root of the checkout."""
+    return shlex.join(["python", f"benchmarks/{Path(sys.argv[0]).name}", *sys.argv[1:]])
 
 
 def run_script(main: Callable[[], None]) -> None:

@@ -21,6 +21,7 @@ from dasheng_lib.errors import UserError
 
 # What one batch takes: on CPUs little more than one long clip, whose activations fit the cache.
 BATCH_SECONDS = 40.0
+CARD_SECONDS = 400.0  # and on a card, which waits for whoever launches more than for arithmetic
 VERSION = 1  # raise it when the same encoder would give other numbers
 
 
@@ -64,9 +65,11 @@ def compute_embeddings(
         # torchaudio rounds lengths in float32, which is one off for some clips of minutes.
         return resample(corpus.wave(clips[row]), *rates)[: resampled[row]]
 
+    on_card = getattr(getattr(encoder, "device", None), "type", "cpu") == "cuda"
+    seconds = CARD_SECONDS if on_card else BATCH_SECONDS
     out = np.empty((len(clips), encoder.dim), np.float32)
     with tqdm(total=len(clips), desc=f"embed {corpus.name}", disable=not progress) as bar:
-        for rows, vectors in embed_waves(encoder, wave, samples):
+        for rows, vectors in embed_waves(encoder, wave, samples, seconds):
             _check(vectors, encoder, corpus, clips[rows])
             out[rows] = vectors.numpy()
             bar.update(len(rows))

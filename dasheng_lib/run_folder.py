@@ -77,10 +77,10 @@ class Run:
         held = self.validation
         return "" if held.empty else health.verdict(held)
 
-    def model(self, step: int | None = None) -> Objective:
-        """Encoder and task at a kept step, by default the last."""
+    def model(self, step: int | None = None, device: torch.device | str = "cpu") -> Objective:
+        """Encoder and task at a kept step, by default the last, on a device."""
         name = "final" if step is None else f"step-{step}"
-        return load_objective(self.folder / f"{name}.safetensors")
+        return load_objective(self.folder / f"{name}.safetensors").to(device)
 
     def autoencoder(self, step: int | None = None) -> MaskedAutoencoder:
         """Encoder and decoder at a kept step, by default the last.
@@ -91,10 +91,10 @@ class Run:
         name = "final" if step is None else f"step-{step}"
         return load_autoencoder(self.folder / f"{name}.safetensors")
 
-    def encoder(self, step: int | None = None) -> AudioEncoder:
+    def encoder(self, step: int | None = None, device: torch.device | str = "cpu") -> AudioEncoder:
         """The encoder as frozen features; step 0 is the same encoder untrained."""
         name = "pretrained" if step is None else f"step {step}" if step else "untrained"
-        return features_of(self.model(step), name)
+        return features_of(self.model(step, device), name)
 
 
 class RunFolder:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from threading import Lock
 
 import torch
 
@@ -12,6 +13,7 @@ from dasheng_lib.objectives.waveform import waveform_config
 from dasheng_lib.run_config import RunConfig
 
 STAGE_SEED = 1_000_003  # seeds of runs are small numbers
+_drawing = Lock()  # torch's own generator, which initial weights come from, is all threads'
 
 
 def new_model(config: RunConfig, stage: int = 0) -> Objective:
@@ -28,6 +30,6 @@ def new_model(config: RunConfig, stage: int = 0) -> Objective:
         task = {"mask_ratio": config.mask_ratio, "span" if waveform else "group": config.group}
     if config.family == "hubert":
         task["iteration"] = stage + 1
-    with torch.random.fork_rng(devices=[]):
+    with _drawing, torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.train.seed + stage * STAGE_SEED)
         return build_objective(config.family, build_encoder(config.family, asdict(size)), task)

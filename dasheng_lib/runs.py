@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from functools import partial
@@ -33,6 +33,7 @@ from dasheng_lib.distributed import (
 from dasheng_lib.errors import UserError
 from dasheng_lib.health import validate
 from dasheng_lib.objectives import Objective
+from dasheng_lib.replay import REPLAYABLE
 from dasheng_lib.run_config import RunConfig
 from dasheng_lib.run_folder import Run, RunFolder
 from dasheng_lib.run_models import new_model
@@ -49,8 +50,8 @@ class Batches(Protocol):
     name: str
     digest: str
 
-    def batch(self, step: int, rows: slice | None = None) -> np.ndarray:
-        """Float32 [rows, N]: these rows of the step's batch."""
+    def batch(self, step: int, rows: slice | None = None) -> np.ndarray | Tensor:
+        """Float32 [rows, N]: these rows of the step's batch; a tensor where it lies on a card."""
         ...
 
 
@@ -62,6 +63,8 @@ class Execution:
         strategy: see :func:`dasheng_lib.distributed.spread`.
         recompute: compute blocks again in the backward pass, to save memory.
         compile: let torch compile the blocks.
+        replay: launch the kernels of a step at once, see :mod:`dasheng_lib.replay`; it is for
+            one process with a card, and a family that allows it.
         checkpoint_every: steps between two checkpoints.
         progress: show a bar.
     """
@@ -69,6 +72,7 @@ class Execution:
     strategy: Strategy = "ddp"
     recompute: bool = False
     compile: bool = False
+    replay: bool = False
     checkpoint_every: int = 200
     progress: bool = True
 
@@ -120,9 +124,9 @@ def batches_of(corpus: Corpus, config: RunConfig) -> tuple[Crops, Exam | None]:
     return crops_of(rest, config), exam
 
 
-def crops_of(corpus: Corpus, config: RunConfig) -> Crops:
-    """The crops of a corpus that a configuration asks for."""
-    return Crops(
+def crops_of(corpus: Corpus, config: RunConfig, make: Callable[..., Crops] = Crops) -> Crops:
+    """The crops of a corpus that a configuration asks for, of one or the other kind."""
+    return make(
         corpus,
         config.clip_seconds,
         config.batch,
@@ -252,6 +256,7 @@ def _steps(
             start - first,
             world,
             parallel,
+            execution.replay and world.size == 1 and model.family in REPLAYABLE,
         ):
             seconds = before + record.seconds
             yield replace(record, step=first + record.step, seconds=seconds), stage
@@ -261,7 +266,7 @@ def _steps(
 def _first_batches(data: Batches, device: torch.device, rows: slice) -> Iterator[Tensor]:
     """This process's rows of the batches that a model is calibrated on."""
     for step in range(CALIBRATION_BATCHES):
-        yield torch.from_numpy(data.batch(step, rows)).to(device)
+        yield torch.as_tensor(data.batch(step, rows)).to(device)
 
 
 def _set_up(model: Objective, world: World, execution: Execution) -> nn.Module:

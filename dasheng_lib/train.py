@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -21,6 +22,7 @@ from torch import Tensor, nn
 from dasheng_lib.distributed import World, mean_over
 from dasheng_lib.errors import UserError
 from dasheng_lib.objectives import Objective
+from dasheng_lib.replay import Replayed
 
 
 @dataclass(frozen=True)
@@ -142,24 +144,27 @@ def mask_noise(
 
 def pretrain(
     model: Objective,
-    batch: Callable[[int], np.ndarray],
+    batch: Callable[[int], np.ndarray | Tensor],
     config: TrainConfig,
     optimizer: torch.optim.Optimizer | None = None,
     start: int = 0,
     world: World | None = None,
     parallel: nn.Module | None = None,
+    replay: bool = False,
 ) -> Iterator[Record]:
     """Train ``model`` in place, a record a step.
 
     Args:
         model: of any family, on the device to train on.
-        batch: from a step (from 0) to this process's rows of it, float32 [B, N].
+        batch: from a step (from 0) to this process's rows of it, float32 [B, N]; an array, or a
+            tensor on any device.
         config: how to train.
         optimizer: by default a new AdamW; hand one in, with ``start``, to go on with a run.
         start: steps already taken.
         world: this process among all; by default it is alone.
         parallel: what to call in place of ``model``, see
             :func:`dasheng_lib.distributed.spread`.
+        replay: on a card, launch the kernels of a step at once, see :mod:`dasheng_lib.replay`.
 
     Raises:
         FloatingPointError: the loss is no longer finite.
@@ -168,7 +173,8 @@ def pretrain(
     optimizer = optimizer or make_optimizer(model, config)
     world = world or World(device=next(model.parameters()).device)
     parallel = parallel or model
-    half = config.precision == "bfloat16"
+    compute = partial(gradients, model, parallel, config)
+    compute = Replayed(compute) if replay else compute
     began = time.perf_counter()
     model.train()
     for step, wave_BN in fetched_ahead(batch, start, config.steps):
@@ -183,26 +189,10 @@ def pretrain(
             )
         noise = mask_noise(model, B * world.size, N, config.seed, step, step / config.steps)
         noise = noise[world.rank * B : (world.rank + 1) * B]
-        optimizer.zero_grad(set_to_none=True)
-        loss = torch.zeros((), device=world.device)
-        parts = list(
-            zip(
-                wave_BN.to(world.device, non_blocking=True).chunk(config.accumulate),
-                noise.to(world.device).chunk(config.accumulate),
-                strict=True,
-            )
+        loss, norm = compute(
+            wave_BN.to(world.device, non_blocking=True), noise.to(world.device, non_blocking=True)
         )
-        for part, (wave_bN, noise_b) in enumerate(parts, 1):
-            with sums_later(parallel, part < len(parts)):
-                with torch.autocast(world.device.type, torch.bfloat16, half):
-                    share = parallel(wave_bN, noise=noise_b).loss / len(parts)
-                share.backward()
-            loss += share.detach()
-        norm = torch.nn.utils.clip_grad_norm_(model.parameters(), config.clip_norm or math.inf)
-        value, norm = (
-            mean_over(loss).item(),
-            getattr(norm, "full_tensor", lambda n=norm: n)().item(),
-        )
+        value, norm = mean_over(loss).item(), norm.item()
         if not math.isfinite(value) or not math.isfinite(norm):
             raise FloatingPointError(
                 f"loss {value} and gradient norm {norm} at step {step + 1}: lower lr ({lr:g})"
@@ -211,14 +201,32 @@ def pretrain(
         yield Record(step + 1, value, lr, norm, time.perf_counter() - began)
 
 
+def gradients(
+    model: Objective, parallel: nn.Module, config: TrainConfig, wave_BN: Tensor, noise: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Leave the clipped gradients of a batch in the parameters; loss and norm before clipping."""
+    model.zero_grad(set_to_none=True)
+    device, half = wave_BN.device, config.precision == "bfloat16"
+    loss = torch.zeros((), device=device)
+    parts = list(zip(*(x.chunk(config.accumulate) for x in (wave_BN, noise)), strict=True))
+    for part, (wave_bN, noise_b) in enumerate(parts, 1):
+        with sums_later(parallel, part < len(parts)):
+            with torch.autocast(device.type, torch.bfloat16, half):
+                share = parallel(wave_bN, noise=noise_b).loss / len(parts)
+            share.backward()
+        loss += share.detach()
+    norm = torch.nn.utils.clip_grad_norm_(model.parameters(), config.clip_norm or math.inf)
+    return loss, getattr(norm, "full_tensor", lambda: norm)()  # sharded under FSDP2
+
+
 def fetched_ahead(
-    batch: Callable[[int], np.ndarray], start: int, stop: int
+    batch: Callable[[int], np.ndarray | Tensor], start: int, stop: int
 ) -> Iterator[tuple[int, Tensor]]:
     """``step, batch(step)`` for all steps; the next one is read while this one is used."""
     with ThreadPoolExecutor(1, "batch") as reader:
         coming = reader.submit(batch, start)
         for step in range(start, stop):
-            wave_BN = torch.from_numpy(coming.result())
+            wave_BN = torch.as_tensor(coming.result())
             if step + 1 < stop:
                 coming = reader.submit(batch, step + 1)
             yield step, wave_BN

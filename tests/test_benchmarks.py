@@ -4,6 +4,7 @@ import importlib
 import json
 import subprocess
 import sys
+import zipfile
 
 import numpy as np
 import pandas as pd
@@ -153,3 +154,31 @@ def test_outside_a_checkout_the_verb_says_what_to_do(monkeypatch, capsys, tmp_pa
     assert cli.main(["bench", "--help"]) == 0
     assert cli.main(["bench", "embed_10s"]) == 2
     assert "clone the repository" in capsys.readouterr().err
+
+
+def test_what_packing_costs_is_told_by_pairs():
+    paired = importlib.import_module("packed_audio").paired
+    before, after = (
+        np.array([1, 1, 1, 0, 0, 0, 1, 0], bool),
+        np.array([1, 1, 0, 1, 1, 0, 1, 1], bool),
+    )
+    found = paired(before, after)
+    assert (found["won"], found["lost"], found["difference"]) == (3, 1, 0.25)
+    # The mean of +1, -1 and 0 with its standard error.
+    change = after.astype(float) - before
+    assert found["high"] - 0.25 == pytest.approx(1.96 * change.std() / 8**0.5)
+    assert paired(before, before)["low"] == paired(before, before)["high"] == 0
+
+
+def test_a_call_for_a_card_leaves_what_it_found_and_says_what_it_left(tmp_path, capsys):
+    gpu = importlib.import_module("gpu")
+    gpu.main(["pack", str(tmp_path / "audio"), "synthetic:0.5"])
+    call = ["run", str(tmp_path / "audio"), "--device", "cpu", "--out", str(tmp_path)]
+    call += ["--place", str(tmp_path / "place"), "--steps", "check", "sweep"]
+    gpu.main([*call, "--minutes", "5"])
+    said = capsys.readouterr().out
+    assert "'wav2vec2': 'ok'" in said and "lacks emovo, esc10, esc50_4, fsdd" in said
+    with zipfile.ZipFile(tmp_path / "results.zip") as archive:
+        assert json.loads(archive.read("check.json"))["families"]["dasheng"] == "ok"
+    gpu.main([*call, "--minutes", "0"])
+    assert "sweep: no time left" in capsys.readouterr().out

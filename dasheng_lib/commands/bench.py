@@ -11,7 +11,7 @@ from pathlib import Path
 from dasheng_lib.errors import UserError
 
 FOLDER = Path(__file__).parents[2] / "benchmarks"
-HELPERS = ("common",)
+HELPERS = ("card_steps", "common")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -77,7 +77,7 @@ def work(
             rows, facts = run_trial(trial, place, judge, load, progress)
             table.add(rows, facts)
             if tidy:
-                _tidy(place)
+                leave_last(place)
     return [run for run in busy if run not in table.done()]
 
 
@@ -177,6 +177,7 @@ def _mine(place: Path) -> Iterator[bool]:
         lock.release()
 
 
-def _tidy(place: Path) -> None:
+def leave_last(place: Path) -> None:
+    """Leave of a finished run its last weights alone."""
     for path in (*place.glob("step-*.safetensors"), *place.glob("judged-*.npy")):
         path.unlink()

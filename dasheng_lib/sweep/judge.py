@@ -183,13 +183,14 @@ class Judge:
 
     def _losses(self, model: Objective, clip_seconds: float) -> dict[str, float]:
         facts = {"step": 0, "hours": 0.0, "speed": 0.0}
-        own = validate(model, model, self.exam(clip_seconds), World(), **facts)
+        world = World(device=next(model.parameters()).device)
+        own = validate(model, model, self.exam(clip_seconds), world, **facts)
         found = {"loss": float("nan"), "own_loss": own.loss, "explained": own.explained}
         if isinstance(model, MaskedAutoencoder):
             common = copy(model)  # shares the weights
             common.config = replace(model.config, mask_ratio=self.protocol.mask_ratio)
             exam = self.exam(self.protocol.exam_seconds)
-            found["loss"] = validate(common, common, exam, World(), **facts).loss
+            found["loss"] = validate(common, common, exam, world, **facts).loss
         return {**found, **{name: own.health.get(name, float("nan")) for name in HEALTH}}
 
     def _exam(self, seconds: float) -> list[np.ndarray]:

@@ -18,7 +18,6 @@ from dasheng_lib.corpora import load_corpus
 from dasheng_lib.corpora.corpus import Corpus
 from dasheng_lib.corpora.prepared import prepare
 from dasheng_lib.corpora.split import portion, without
-from dasheng_lib.crops import Crops
 from dasheng_lib.distributed import World
 from dasheng_lib.flops import counted_training_flops, training_flops
 from dasheng_lib.health import verdict
@@ -26,7 +25,7 @@ from dasheng_lib.model import encoder_config
 from dasheng_lib.provenance import provenance
 from dasheng_lib.run_config import RunConfig
 from dasheng_lib.run_models import new_model
-from dasheng_lib.runs import Execution, Run, crops_of, pretrain_into
+from dasheng_lib.runs import Batches, Execution, Run, crops_of, pretrain_into
 from dasheng_lib.sweep.grid import Trial
 from dasheng_lib.sweep.judge import Judge
 
@@ -51,12 +50,20 @@ def run_trial(
     Raises:
         UserError: as :func:`dasheng_lib.runs.pretrain_into`.
     """
-    corpus, config = audio_of(trial, judge.held, load), trial.config
-    crops = crops_of(corpus, config)
-    run, end, trained = trained_run(trial, folder, crops, progress)
+    corpus = audio_of(trial, judge.held, load)
+    execution = Execution(checkpoint_every=100, progress=progress)
+    end, trained = trained_run(trial, folder, crops_of(corpus, trial.config), execution)
+    return rows_of(trial, folder, corpus, judge, end, trained)
+
+
+def rows_of(
+    trial: Trial, folder: Path, corpus: Corpus, judge: Judge, end: str, trained: float
+) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """As :func:`run_trial`, of a run that has ended; ``corpus`` is what it was trained on."""
+    run, config = Run(folder), trial.config
     rows, seconds = [], 0.0
     for step in run.steps:
-        row = _judged(run, step, folder / f"judged-{step}.json", judge, config.clip_seconds)
+        row = judged(run, step, judge)
         seconds += row.pop("judge_seconds")
         rows.append({**settings(trial, run, corpus), "step": step, **spent_by(trial, step), **row})
         rows[-1]["state"] = state(rows, trial)
@@ -66,7 +73,7 @@ def run_trial(
         "train_seconds": round(trained, 1),
         "judge_seconds": round(seconds, 1),
         "threads": torch.get_num_threads(),
-        "device": _device().type,
+        "device": device().type,
         "corpus": corpus.name,
         "corpus_digest": corpus.digest,
         "config": json.dumps(asdict(config), sort_keys=True),
@@ -75,19 +82,20 @@ def run_trial(
     return rows, facts
 
 
-def trained_run(trial: Trial, folder: Path, crops: Crops, progress: bool) -> tuple[Run, str, float]:
-    """The run, how it ended (``"finished"`` or ``"diverged"``), the seconds that its steps took.
+def trained_run(
+    trial: Trial, folder: Path, crops: Batches, execution: Execution
+) -> tuple[str, float]:
+    """How a run ended (``"finished"`` or ``"diverged"``), and the seconds that its steps took.
 
     A run whose loss stops being a number is a result too; it has the steps kept until then.
     """
-    execution = Execution(checkpoint_every=100, progress=progress)
     end = "finished"
     try:
-        pretrain_into(folder, crops, None, trial.config, World(device=_device()), execution)
+        pretrain_into(folder, crops, None, trial.config, World(device=device()), execution)
     except FloatingPointError:
         end = "diverged"
-    run = Run(folder)
-    return run, end, float(run.log["seconds"].iloc[-1]) if (folder / "log.csv").exists() else 0.0
+    logged = (folder / "log.csv").exists()
+    return end, float(Run(folder).log["seconds"].iloc[-1]) if logged else 0.0
 
 
 def settings(trial: Trial, run: Run, corpus: Corpus) -> dict[str, Any]:
@@ -142,17 +150,20 @@ def state(rows: list[dict[str, Any]], trial: Trial) -> str:
     return "untrained" if now == 0 else verdict(history.assign(loss=history["own_loss"]), first)
 
 
-def _judged(run: Run, step: int, path: Path, judge: Judge, clip_seconds: float) -> dict[str, float]:
-    """What the judge said about a step: from the file, or asked now."""
+def judged(run: Run, step: int, judge: Judge) -> dict[str, float]:
+    """What the judge says about a kept step of a run: from the run's folder, or asked now."""
+    path = run.folder / f"judged-{step}.json"
     if not path.exists():
         began = time.perf_counter()
         keep, ends = path.with_suffix(".npy"), step in (0, run.steps[-1])
-        found = judge(run.encoder(step), run.model(step), clip_seconds, keep, layers=ends)
+        encoder, model = run.encoder(step, device()), run.model(step, device())
+        found = judge(encoder, model, run.config["clip_seconds"], keep, layers=ends)
         found["judge_seconds"] = time.perf_counter() - began
         with atomic_file(path) as temporary:
             temporary.write_text(json.dumps(found, indent=1))
     return json.loads(path.read_text())
 
 
-def _device() -> torch.device:
+def device() -> torch.device:
+    """Where runs are trained and judged: a card if there is one."""
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")

@@ -1,0 +1,66 @@
+"""A sweep on one card: here on the processor, whose numbers must be those of one run at a time."""
+
+from dataclasses import replace
+
+import pandas as pd
+import pytest
+
+from dasheng_lib.card_crops import CardCrops
+from dasheng_lib.corpora import load_corpus
+from dasheng_lib.corpora.prepared import prepare
+from dasheng_lib.corpora.split import hold_out
+from dasheng_lib.runs import Execution, crops_of
+from dasheng_lib.sweep.card import Crew, Job, work_on_card
+from dasheng_lib.sweep.grid import read_grid
+from dasheng_lib.sweep.judge import Judge
+from dasheng_lib.sweep.trial import audio_of, rows_of, trained_run
+
+GRID = """
+base: {preset: 12x2x2, corpus: synthetic, steps: 2, batch: 4, clip_seconds: 0.48}
+arms: {seed: {seed: [0, 1, 2]}}
+judged_at: [1]
+protocol: {corpora: [synthetic], tasks: [syn_vowel, syn_event], seconds: 0.5, few: 2, hold_out: 0.2}
+"""
+
+
+@pytest.fixture
+def job(tmp_path):
+    (tmp_path / "grid.yml").write_text(GRID)
+    out = tmp_path / "out"
+    return Job(tmp_path / "grid.yml", out, tmp_path / "runs", load_corpus, "made-up sounds")
+
+
+def test_two_at_a_time_give_the_rows_of_one_at_a_time(job, synthetic):
+    """One run fails, since a file is where its folder should be: the others do not mind."""
+    said = []
+    job.place.mkdir()
+    (job.place / "seed-2").write_text("")
+    assert work_on_card(job, Crew(1, 2, 1), 300, said.append) == ["seed-2"]
+    assert len(said) == 3 and sum("seed-2 failed" in line for line in said) == 1
+    grid = read_grid(job.grid)
+    held = hold_out(prepare(synthetic), grid.protocol.hold_out)[1]
+    judge, expected = Judge(grid.protocol, load_corpus), []
+    for trial in grid.trials[:2]:
+        place = job.place.parent / "alone" / trial.run
+        corpus = audio_of(trial, held)
+        crops = crops_of(corpus, trial.config, CardCrops)
+        ended = trained_run(trial, place, crops, Execution(progress=False))
+        expected += rows_of(trial, place, corpus, judge, *ended)[0]
+    got = pd.read_csv(job.tables / "sweep.csv")
+    assert (got.pop("audio") == "made-up sounds").all()
+    expected = pd.DataFrame(expected)
+    pd.testing.assert_frame_equal(
+        got[expected.columns], expected, check_dtype=False, rtol=1e-6, atol=1e-9
+    )
+    runs = pd.read_csv(job.tables / "runs.csv")
+    assert set(runs["end"]) == {"finished"} and len(runs) == 2
+
+
+def test_what_is_in_the_table_is_not_done_again(job):
+    job.tables.mkdir()
+    pd.DataFrame({"run": ["base", "seed-1", "seed-2"]}).to_csv(job.tables / "runs.csv")
+    assert work_on_card(replace(job, load=None), Crew(), 60) == []
+
+
+def test_out_of_time_it_says_what_is_left(job):
+    assert work_on_card(job, Crew(1, 1, 1), 0.0) == ["base", "seed-1", "seed-2"]
