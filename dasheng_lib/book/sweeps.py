@@ -40,7 +40,6 @@ TITLES = {
     "mask-small": "masking, smaller encoder",
     "seed-small": "seed, smaller encoder",
 }
-HEARD_FROM = "pocket"  # the corpus that runs train on; other sets' tasks are never heard
 _TASKS = {task.name: task for tasks in SUITES.values() for task in tasks}
 
 
@@ -111,7 +110,7 @@ def tasks_of(table: pd.DataFrame, measure: str) -> dict[str, str]:
     probe, part = AVERAGES[f"{average}quality"], part[1:]
     own = {c: _TASKS[c.split(":")[1]] for c in table if c.startswith(f"{probe}:")}
     if part in ("heard", "unheard"):
-        own = {c: t for c, t in own.items() if (t.corpus == HEARD_FROM) == (part == "heard")}
+        own = {c: t for c, t in own.items() if t.unheard == (part == "unheard")}
     elif part:
         own = {c: t for c, t in own.items() if t.domain == part}
     return {column: task.domain for column, task in own.items()}
