@@ -121,6 +121,7 @@ def test_classes_absent_from_training_are_left_out():
     rows = task(["a", "b", "a", "only"], ["x", "x", "y", "y"])
     score = probes.evaluate(np.zeros((4, 1)), rows, probes.majority)
     assert "only" not in rows["label"].to_numpy()[score.clips]
+    assert probes.untested(rows) == ["b", "only"]
 
 
 def test_probes_learn_what_is_there_and_not_what_is_not():
