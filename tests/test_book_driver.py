@@ -334,7 +334,7 @@ class TestAudio:
         return root
 
     def test_no_download_makes_a_synthetic_book_that_says_so(self, root_with_corpus, monkeypatch):
-        def digest(name):
+        def digest(name, fetch=True):
             if name == "pocket":
                 raise UserError("No package list could be had: <connect> & try again.")
             return "f00"
@@ -352,13 +352,13 @@ class TestAudio:
             dasheng_book(root_with_corpus, corpus="pocket")
 
     def test_real_recordings_need_no_banner(self, root_with_corpus, monkeypatch):
-        monkeypatch.setattr(audio, "corpus_digest", lambda name: "abc")
+        monkeypatch.setattr(audio, "corpus_digest", lambda name, fetch=True: "abc")
         dasheng_book(root_with_corpus)
         assert output_of(root_with_corpus, "02_two") == "pocket\n"
         config = json.loads((root_with_corpus / "_build/html/index.html").read_text())
         assert "html" not in config
         assert "pocket" in (root_with_corpus / "_build/stage/status.md").read_text()
-        monkeypatch.setattr(audio, "corpus_digest", lambda name: "def")
+        monkeypatch.setattr(audio, "corpus_digest", lambda name, fetch=True: "def")
         lines = dasheng_book(root_with_corpus)
         assert "02_two" in ran(lines), "other recordings under the same name are other recordings"
 
@@ -374,13 +374,16 @@ class TestAudio:
             return there[name]
 
         monkeypatch.setattr(audio, "corpus_digest", digest)
-        first, *others = never_heard(headline=True)
+        first, *others = never_heard()
+        assert set(audio.FETCHED) < {first, *others} and first in audio.FETCHED
         lines = dasheng_book(root_with_corpus)
         assert asked == [("pocket", True), (first, True), *((name, False) for name in others)]
+        assert "speech_commands_test" not in lines[1], "nobody is told of what no build fetches"
         assert f"Without {first}: {first} cannot be reached." in lines[1]
         there |= {name: "def" for name in (first, *others)}
         lines = dasheng_book(root_with_corpus)
         assert "Without" not in "".join(lines)
+        assert [name for name, fetch in asked[-len(there) :] if fetch] == ["pocket", *audio.FETCHED]
         assert "02_two" in ran(lines), "a judge that came is another ground"
         assert "02_two" not in ran(dasheng_book(root_with_corpus))
 

@@ -13,6 +13,8 @@ import pytest
 
 from dasheng_lib import plots
 from dasheng_lib.book import change, listed, standing, tally
+from dasheng_lib.book.driver.chapters import read_chapter
+from dasheng_lib.results import read_results
 
 BOOK = Path(__file__).parents[1] / "book"
 NOTEBOOKS = sorted(BOOK.glob("*.ipynb"))
@@ -145,6 +147,15 @@ def test_rank_says_whether_it_goes_with_accuracy(after, opposite, verdict):
     names |= {"order": ["rate"], "widest": {"rate": 36.0}}
     (parts,), _ = run_cell("07", "07-12", **names)
     assert parts["verdict"] == verdict
+
+
+def test_the_recorded_probes_are_those_of_the_defaults():
+    """05 says so of its *recorded* columns."""
+    kept = read_results("probes").attrs["parameters"]
+    declared = read_chapter(next(BOOK.glob("05_*.ipynb"))).parameters
+    shared = set(kept) & set(declared) - {"seed"}
+    assert {"steps", "batch", "clip_seconds", "mask_ratio", "lr", "k", "corpus"} <= shared
+    assert {name: declared[name].default for name in shared} == {n: kept[n] for n in shared}
 
 
 @pytest.mark.parametrize("sign", [1, -1])

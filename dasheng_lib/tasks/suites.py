@@ -80,17 +80,11 @@ SUITES = {
     ),
     "emovo": (Task("emovo", "emovo", "acted emotion, Italian", "speech", "talker"),),
 }
-PRETRAINED_ON = ("pocket", "pocket-full", "synthetic")  # by some encoder of this book
 
 
-def never_heard(headline: bool = False) -> tuple[str, ...]:
-    """The corpora with tasks that no encoder here has heard, labels or not: the judges.
-
-    Args:
-        headline: only those whose tasks count in averages.
-    """
-    judges = [name for name in SUITES if name not in PRETRAINED_ON]
-    return tuple(name for name in judges if suite(name, headline))
+def never_heard() -> tuple[str, ...]:
+    """The corpora whose tasks are all unheard, see :attr:`Task.unheard`: the judges."""
+    return tuple(name for name, tasks in SUITES.items() if all(task.unheard for task in tasks))
 
 
 def suite(corpus: str, headline: bool = False) -> tuple[Task, ...]:
