@@ -102,6 +102,7 @@ CARDS = (
         "RankMe, standardised",
         CENTRED.replace("bar", "tilde"),
         "as RankMe, of Z with every dimension centred and divided by its deviation",
+        ("rankme",),
         "higher",
         "0 to min(N - 1, D)",
         "Sees what a linear probe on standardised features sees: no scale of a dimension counts. "
