@@ -44,6 +44,7 @@ def evaluate(
     Returns:
         A row a task: ``corpus, task, title, domain, held_out, headline, encoder, probe,
         accuracy, low, high, clips, classes``; shares in [0, 1], the interval 95 % over clips.
+        Clips and classes are those that were tested, see :func:`dasheng_lib.probes.untested`.
     """
     rows = []
     bar = tqdm(suite(corpus.name, headline), f"{probe}: {encoder.name}", disable=not progress)
@@ -59,7 +60,7 @@ def evaluate(
                 "low": low,
                 "high": high,
                 "clips": len(score.correct),
-                "classes": corpus.task(task.name)["label"].nunique(),
+                "classes": len(np.unique(score.labels)),
             }
         )
     return pd.DataFrame(rows).rename(columns={"name": "task"})

@@ -83,6 +83,16 @@ def evaluate(features: dict[int, np.ndarray] | np.ndarray, rows: pd.DataFrame, p
     return Score(truths == guesses, tested, groups, truths, guesses)
 
 
+def untested(rows: pd.DataFrame) -> list[str]:
+    """The classes of a task that lie in one fold only, so that :func:`evaluate` leaves them out.
+
+    Args:
+        rows: ``clip, label, fold`` of the task.
+    """
+    folds = rows.groupby("label")["fold"].nunique()
+    return sorted(folds.index[folds == 1])
+
+
 def evaluate_mlp(
     features: dict[int, np.ndarray] | np.ndarray, rows: pd.DataFrame, seed: int = 0
 ) -> Score:

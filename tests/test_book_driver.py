@@ -1,5 +1,6 @@
 """The driver, on made-up books of two small chapters."""
 
+import copy
 import io
 import json
 import shlex
@@ -11,17 +12,19 @@ import nbformat
 import papermill
 import pytest
 import yaml
-from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from papermill.cli import papermill as papermill_command
 
 from dasheng_lib.book import driver
+from dasheng_lib.book.captions import bundle as caption
 from dasheng_lib.book.driver import Options, audio, site
 from dasheng_lib.book.driver.chapters import in_order, listed_pages, read_chapter, select
 from dasheng_lib.book.driver.execute import ChapterFailed
 from dasheng_lib.book.driver.fingerprint import fingerprint, ground
 from dasheng_lib.book.driver.progress import progress_line
-from dasheng_lib.book.driver.stage import rerun_box
+from dasheng_lib.book.driver.stage import compose, rerun_box
 from dasheng_lib.errors import UserError
+from dasheng_lib.tasks import never_heard
 
 PARAMETERS = """\
 k: int = 10  # neighbours that vote
@@ -307,6 +310,20 @@ def test_the_line_in_the_box_runs_the_chapter_as_the_build_did(root, tmp_path):
     assert "of what \\| there is" in box
 
 
+def test_a_computed_caption_is_put_where_the_site_builder_looks(root):
+    chapter = read_chapter(root / "book/01_one.ipynb")
+    chapter.notebook.cells[-1].metadata["mystnb"] = {"figure": {"name": "fig-one"}}
+    executed = copy.deepcopy(chapter.notebook)
+    picture = new_output("display_data", {"image/png": ""})
+    executed.cells[-1].outputs = [picture, new_output("display_data", caption("It *falls*.", "A"))]
+    cell = compose(chapter, executed).cells[-2]
+    assert cell.metadata["mystnb"] == {
+        "figure": {"name": "fig-one", "caption": "It *falls*."},
+        "image": {"alt": "A"},
+    }
+    assert cell.outputs == [picture], "the words are not shown a second time"
+
+
 class TestAudio:
     """``--corpus``."""
 
@@ -317,7 +334,7 @@ class TestAudio:
         return root
 
     def test_no_download_makes_a_synthetic_book_that_says_so(self, root_with_corpus, monkeypatch):
-        def digest(name):
+        def digest(name, fetch=True):
             if name == "pocket":
                 raise UserError("No package list could be had: <connect> & try again.")
             return "f00"
@@ -335,15 +352,40 @@ class TestAudio:
             dasheng_book(root_with_corpus, corpus="pocket")
 
     def test_real_recordings_need_no_banner(self, root_with_corpus, monkeypatch):
-        monkeypatch.setattr(audio, "corpus_digest", lambda name: "abc")
+        monkeypatch.setattr(audio, "corpus_digest", lambda name, fetch=True: "abc")
         dasheng_book(root_with_corpus)
         assert output_of(root_with_corpus, "02_two") == "pocket\n"
         config = json.loads((root_with_corpus / "_build/html/index.html").read_text())
         assert "html" not in config
         assert "pocket" in (root_with_corpus / "_build/stage/status.md").read_text()
-        monkeypatch.setattr(audio, "corpus_digest", lambda name: "def")
+        monkeypatch.setattr(audio, "corpus_digest", lambda name, fetch=True: "def")
         lines = dasheng_book(root_with_corpus)
         assert "02_two" in ran(lines), "other recordings under the same name are other recordings"
+
+    def test_a_judge_that_cannot_be_had_stops_nothing_and_is_tried_once(
+        self, root_with_corpus, monkeypatch
+    ):
+        asked, there = [], {"pocket": "abc"}
+
+        def digest(name, fetch=True):
+            asked.append((name, fetch))
+            if name not in there:
+                raise UserError(f"{name} cannot be reached.")
+            return there[name]
+
+        monkeypatch.setattr(audio, "corpus_digest", digest)
+        first, *others = never_heard()
+        assert set(audio.FETCHED) < {first, *others} and first in audio.FETCHED
+        lines = dasheng_book(root_with_corpus)
+        assert asked == [("pocket", True), (first, True), *((name, False) for name in others)]
+        assert "speech_commands_test" not in lines[1], "nobody is told of what no build fetches"
+        assert f"Without {first}: {first} cannot be reached." in lines[1]
+        there |= {name: "def" for name in (first, *others)}
+        lines = dasheng_book(root_with_corpus)
+        assert "Without" not in "".join(lines)
+        assert [name for name, fetch in asked[-len(there) :] if fetch] == ["pocket", *audio.FETCHED]
+        assert "02_two" in ran(lines), "a judge that came is another ground"
+        assert "02_two" not in ran(dasheng_book(root_with_corpus))
 
 
 class TestSite:

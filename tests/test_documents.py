@@ -9,8 +9,13 @@ from pathlib import Path
 import pytest
 import yaml
 
+from dasheng_lib.book.driver.audio import FETCHED
+from dasheng_lib.results import read_results
+
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = ["README.md", "CONTRIBUTING.md"]
+README = (ROOT / "README.md").read_text()
+CORPORA = ROOT / "data_manifests" / "corpora"
 WORKS = {"2406.06992", "2510.10948", "2405.00934", "2111.12124"}
 
 
@@ -38,6 +43,20 @@ def test_parameters_in_papermill_lines_are_declared():
     assert lines
     for chapter, name in lines:
         assert name in papermill.inspect_notebook(str(ROOT / chapter))
+
+
+def test_minutes_of_the_first_run_are_those_that_were_recorded():
+    """README's first command is the run of ``book/results/probes``, which kept its seconds."""
+    low, high = re.search(r"runs/first +# (\d+) to (\d+) minutes", README).groups()
+    taken = [
+        seconds / 60 for seconds in read_results("probes").attrs["pretraining_seconds"].values()
+    ]
+    assert int(low) <= min(taken) and max(taken) <= int(high) < 2 * max(taken)
+
+
+def test_sizes_of_the_downloads_are_those_of_the_manifests():
+    sizes = [yaml.safe_load((CORPORA / f"{name}.yml").read_text())["bytes"] for name in FETCHED]
+    assert f"{sum(sizes) / 1e6:.0f} MB of test sets" in README
 
 
 def test_citation():

@@ -1,6 +1,7 @@
 """RankMe's rivals against closed forms, brute force, reference values and known traps."""
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -20,6 +21,7 @@ from dasheng_lib.measures.spectra import (
 )
 from dasheng_lib.rank import rankme
 
+REFERENCES = (Path(__file__).parents[1] / "book" / "references.bib").read_text()
 SPECTRAL = ["rankme", "rankme_centred", "variance_rank", "participation_ratio", "nesum"]
 SPECTRAL += ["stable_rank"]
 DRAWS = {"kmeans_inertia"}  # whose start hangs on the order of the rows
@@ -32,6 +34,8 @@ def test_every_card_is_filled_in():
         for text in (card.title, card.formula, card.source, card.range, card.traps):
             assert len(text) > 3
         assert card.formula.count("{") == card.formula.count("}")
+        assert all(f"{{{key}," in REFERENCES for key in card.cites), "what is cited can be found"
+        assert card.cites or not any(mark in card.source for mark in ("19", "20")), name
     assert [card.name for card in MEASURES.values() if card.needs_views] == ["lidar"]
 
 

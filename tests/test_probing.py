@@ -1,5 +1,7 @@
 """Encoders by name, embeddings of a corpus, and probes on them."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -15,6 +17,7 @@ from dasheng_lib.cli import main
 from dasheng_lib.embed import compute_embeddings, embed
 from dasheng_lib.encoders import load_encoder
 from dasheng_lib.errors import UserError
+from dasheng_lib.evaluate import evaluate
 
 
 @pytest.mark.parametrize("name", ["logmel", "random:nano"])
@@ -121,6 +124,18 @@ def test_classes_absent_from_training_are_left_out():
     rows = task(["a", "b", "a", "only"], ["x", "x", "y", "y"])
     score = probes.evaluate(np.zeros((4, 1)), rows, probes.majority)
     assert "only" not in rows["label"].to_numpy()[score.clips]
+    assert probes.untested(rows) == ["b", "only"]
+
+
+def test_a_table_counts_the_classes_that_were_tested(synthetic):
+    tasks = synthetic.tasks.copy()
+    vowel = tasks["task"] == "syn_vowel"
+    first = tasks[vowel].iloc[0]
+    tasks.loc[vowel & (tasks["label"] == first["label"]), "fold"] = first["fold"]
+    corpus = replace(synthetic, digest="a class in one fold", tasks=tasks)
+    table = evaluate(load_encoder("logmel"), corpus, "majority", progress=False).set_index("task")
+    labelled = synthetic.task("syn_vowel")["label"].nunique()
+    assert table.at["syn_vowel", "classes"] == labelled - 1
 
 
 def test_probes_learn_what_is_there_and_not_what_is_not():

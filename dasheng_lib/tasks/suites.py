@@ -82,6 +82,11 @@ SUITES = {
 }
 
 
+def never_heard() -> tuple[str, ...]:
+    """The corpora whose tasks are all unheard, see :attr:`Task.unheard`: the judges."""
+    return tuple(name for name, tasks in SUITES.items() if all(task.unheard for task in tasks))
+
+
 def suite(corpus: str, headline: bool = False) -> tuple[Task, ...]:
     """The tasks of a corpus, in the order of tables; or those of the averages alone.
 

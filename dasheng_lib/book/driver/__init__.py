@@ -70,15 +70,15 @@ def _build(options: Options, root: Path, audio: Callable[[str], Audio]) -> Path 
     recordings = audio(options.corpus) if needs_audio else Audio("none", "")
     plan = resolve(to_run, profile, overrides, recordings.name if needs_audio else None)
     _say(options, f"profile {options.profile}, audio {recordings.name} {recordings.digest[:12]}")
-    if recordings.banner:
-        _say(options, recordings.banner)
+    for line in filter(None, (recordings.banner, recordings.lacks)):
+        _say(options, line)
 
     made: dict[str, Any] = provenance() | {
         "profile": options.profile,
         "corpus": recordings.name,
         "corpus_digest": recordings.digest,
     }
-    below = ground(root, recordings.digest)
+    below = ground(root, recordings.digest, recordings.judges)
     ran = set()
     for chapter in to_run:
         if _run(chapter, plan[chapter.name], options, root, below, made):

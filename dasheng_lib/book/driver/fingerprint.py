@@ -16,7 +16,7 @@ DRIVER_FILES = ("cli.py", "command.py", "doctor.py")
 FOLDERS = ("data_manifests", "book/results")
 
 
-def ground(root: Path, corpus_digest: str) -> str:
+def ground(root: Path, corpus_digest: str, judges: tuple[str, ...] = ()) -> str:
     """Hash of what all chapters stand on: library, manifests, recorded results, versions, audio."""
     library = root / "dasheng_lib"
     files = [path for path in library.rglob("*.py") if not _drives(path.relative_to(library))]
@@ -27,7 +27,7 @@ def ground(root: Path, corpus_digest: str) -> str:
             "files": hash_files(root, files),
             "python": provenance()["python"],
             "versions": {name: version(name) for name in PACKAGES},
-            "corpus": corpus_digest,
+            "corpus": [corpus_digest, *judges],
         }
     )
 

@@ -1,0 +1,203 @@
+"""What the chapters tell of their numbers turns when the numbers do."""
+
+import ast
+import re
+from itertools import pairwise
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import nbformat
+import numpy as np
+import pandas as pd
+import pytest
+
+from dasheng_lib import plots
+from dasheng_lib.book import change, listed, standing, tally
+from dasheng_lib.book.driver.chapters import read_chapter
+from dasheng_lib.results import read_results
+
+BOOK = Path(__file__).parents[1] / "book"
+NOTEBOOKS = sorted(BOOK.glob("*.ipynb"))
+# Words that state a result. A caption that holds one is computed, not written beforehand.
+RESULT = re.compile(
+    r"\b(ris(e|es|ing)|fall(s|ing)?|drops?|grows?|shrinks?|flatten(s|ing)?|steepen(s|ing)?"
+    r"|levels? off|converges?|recovers?|beats?|wins?|loses?|passes|dents?"
+    r"|higher|highest|lower|lowest|best|better|worst|worse|larger|largest|smaller|smallest"
+    r"|ahead|behind|(below|above) the|nearly|mostly|most|hardly|far|differ|early|late|slowly)\b"
+)
+
+
+def code_cells(path):
+    return [cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
+
+
+def words_of(call):
+    """Each argument of a call of caption(): its text, and whether a number can change it."""
+    for argument in [*call.args, *(keyword.value for keyword in call.keywords)]:
+        nodes = list(ast.walk(argument))
+        text = "".join(
+            n.value for n in nodes if isinstance(n, ast.Constant) and isinstance(n.value, str)
+        )
+        yield text, any(isinstance(n, (ast.FormattedValue, ast.Name)) for n in nodes)
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_figure_that_states_a_result_computes_it(path):
+    for cell in code_cells(path):
+        options = cell.metadata.get("mystnb", {})
+        calls = (
+            [
+                node
+                for node in ast.walk(ast.parse(re.sub(r"(?m)^%.*", "", cell.source)))
+                if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "caption"
+            ]
+            if "caption(" in cell.source
+            else []
+        )
+        written = [options.get("figure", {}).get("caption"), options.get("image", {}).get("alt")]
+        if calls:
+            assert written == [None, None], f"{cell.id} has two captions"
+        elif "figure" in options:
+            assert all(written), f"{cell.id} has a figure without a caption or a description"
+        fixed = [text for call in calls for text, turns in words_of(call) if not turns]
+        for text in [*filter(None, written), *fixed]:
+            assert not RESULT.search(text), f"{cell.id} states a result beforehand: {text}"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Training loss against step, falling fast at first and then slowly.",
+        "It ends below the horizontal lines of the two trivial predictors.",
+        "The last column recovers harmonics and onsets in smooth strokes.",
+        "Normalised spectra at the kept steps, flattening as training goes on.",
+        "The corrected curve levels off earlier.",
+        "CED-Base dents deeply at MST and VL; all models are low at VI.",
+        "ATST-Frame rises from fifth to third place, past Dasheng-Base.",
+        "Most clips last 0.2 to 2 seconds; the larger model takes longest.",
+    ],
+)
+def test_the_captions_that_were_false_would_be_caught(text):
+    assert RESULT.search(text.lower())
+
+
+def run_cell(chapter, cell_id, **names):
+    """Run one cell of a chapter with these names; what it told, and the names that it left."""
+    told = []
+    names |= {
+        "Markdown": told.append,
+        "finding": lambda title, text: told.append(text),
+        "verdict": lambda title, **parts: told.append(parts),
+        "caption": lambda text, *, alt: told.extend([text, alt]),
+        "plt": plt,
+        "np": np,
+        "pd": pd,
+        "plots": plots,
+        "pairwise": pairwise,
+        **{f.__name__: f for f in (change, listed, standing, tally)},
+    }
+    path = next(BOOK.glob(f"{chapter}_*.ipynb"))
+    source = next(cell.source for cell in code_cells(path) if cell.id == cell_id)
+    exec(compile(source, f"{path.stem}, {cell_id}", "exec"), names)
+    plt.close("all")
+    return told, names
+
+
+@pytest.mark.parametrize(
+    ("reached", "standing_to_line", "verdict"),
+    [
+        (0.53, "behind the straight line", "loses to a straight line"),
+        (0.42, "level with the straight line", "as well as a straight line"),
+        (0.40, "ahead of the straight line", "beats a straight line"),
+    ],
+)
+def test_pretraining_says_whether_it_beats_a_straight_line(
+    monkeypatch, reached, standing_to_line, verdict
+):
+    monkeypatch.setattr(plt, "show", lambda: None)
+    log = pd.DataFrame({"step": [1, 2], "loss": [1.0, 0.5], "seconds": [1.0, 2.0]})
+    run = {"log": log, "steps": 2, "batch": 4, "clip_seconds": 1.0, "reached": reached}
+    run["trivial"] = {"nothing": 1.0, "neighbours": 0.42}
+    (caption, alt), names = run_cell("03", "03-10", **run)
+    assert standing_to_line in caption and standing_to_line in alt
+    (text,), _ = run_cell("03", "03-10v", **run)
+    assert verdict in text
+    (text,), _ = run_cell("03", "03-13", **run, against=names["against"])
+    assert standing_to_line in text
+
+
+@pytest.mark.parametrize(
+    ("after", "opposite", "verdict"),
+    [
+        ((16.5, 50.6, 40.0), "Rank and linear and k-NN accuracy move in opposite", "not"),
+        ((16.5, 50.6, 30.0), "Rank and linear accuracy move in opposite", "partly"),
+        ((16.5, 40.0, 30.0), "Rank and accuracy move in the same direction", "cannot tell"),
+        ((99.0, 50.6, 40.0), "Rank and accuracy move in the same direction", "cannot tell"),
+    ],
+)
+def test_rank_says_whether_it_goes_with_accuracy(after, opposite, verdict):
+    columns = ["step", "RankMe", "linear (%)", "k-NN (%)", "centred", "mean over spread"]
+    rows = [(0, 83.9, 43.0, 36.0, 80.0, 0.4), (600, *after, 40.0, 0.5), (1200, *after, 56.0, 4.5)]
+    rows[2] = (1200, after[0] - 5, *after[1:], 56.0, 4.5)
+    (text,), names = run_cell("07", "07-05a", history=pd.DataFrame(rows, columns=columns))
+    assert opposite in text
+    assert "from step 600 to 1200 RankMe falls" in text and "rises from 40.0 to 56.0" in text
+    points = pd.DataFrame({"n": [96], "plain": [10.0], "corrected": [12.0]})
+    names |= {"points": points, "sizes": [96], "everything": 13.0, "steps": 1200}
+    names |= {"order": ["rate"], "widest": {"rate": 36.0}}
+    (parts,), _ = run_cell("07", "07-12", **names)
+    assert parts["verdict"] == verdict
+
+
+def test_the_recorded_probes_are_those_of_the_defaults():
+    """05 says so of its *recorded* columns."""
+    kept = read_results("probes").attrs["parameters"]
+    declared = read_chapter(next(BOOK.glob("05_*.ipynb"))).parameters
+    shared = set(kept) & set(declared) - {"seed"}
+    assert {"steps", "batch", "clip_seconds", "mask_ratio", "lr", "k", "corpus"} <= shared
+    assert {name: declared[name].default for name in shared} == {n: kept[n] for n in shared}
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_probes_lead_with_what_was_never_heard_and_tell_both_signs(sign):
+    gaps = {"fsdd linear": -1.2 * sign, "fsdd k-NN": -12.1 * sign, "esc10 k-NN": 2.3 * sign}
+    rivals = ("log-mel statistics", "untrained")
+    leads = {(s, r): gaps for s in ("recorded", "just now") for r in rivals}
+    values = {"pretrained": 0.5 + 0.1 * sign, "log-mel statistics": 0.5, "untrained": 0.4}
+    recorded = pd.DataFrame(
+        [("fsdd", p, e, v) for p in ("linear", "knn") for e, v in values.items()],
+        columns=["task", "probe", "encoder", "accuracy"],
+    )
+    means = pd.DataFrame({"average": recorded.set_index(["encoder", "probe"])["accuracy"]})
+    (text,), _ = run_cell(
+        "05",
+        "05-16",
+        RIVALS=rivals,
+        PROBES={"linear": "linear", "knn": "k-NN"},
+        asked=[],
+        leads=leads,
+        recorded=recorded,
+        table=recorded,
+        domain_means=lambda table: means,
+    )
+    assert text.startswith("On recordings that no encoder here has heard")
+    minus = "(fsdd linear -1.2, fsdd k-NN -12.1)"
+    expected = {
+        1: f"against log-mel statistics, behind in 2 of 3 {minus}, ahead in 1 (esc10 k-NN +2.3)",
+        -1: "against log-mel statistics, ahead in 2 of 3 (fsdd linear +1.2, fsdd k-NN +12.1), "
+        "behind in 1 (esc10 k-NN -2.3)",
+    }
+    assert expected[sign] in text
+    assert ("1 of 1 (linear)" if sign > 0 else "0 of 1 (linear)") in text
+
+
+def test_the_module_that_is_checked_is_the_one_that_is_named():
+    asked = []
+
+    def check_hear(module, weights, device):
+        asked.append((module, weights))
+        return []
+
+    for name in ("hear:my_encoder", "hear:some.module:/w.pt", "dasheng:nano"):
+        run_cell("09", "09-07", encoder=name, check_hear=check_hear)
+    assert asked == [("my_encoder", ""), ("some.module", "/w.pt")]
