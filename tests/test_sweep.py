@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections import Counter
 from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +20,8 @@ from dasheng_lib.encoders.dasheng import DashengEncoder
 from dasheng_lib.encoders.layers import every_layer
 from dasheng_lib.encoders.waveform import features_of
 from dasheng_lib.errors import UserError
+from dasheng_lib.masking import kept_tokens
+from dasheng_lib.model import token_count
 from dasheng_lib.probes import chance
 from dasheng_lib.results import read_results
 from dasheng_lib.run_config import family_defaults
@@ -172,6 +175,29 @@ def test_the_recorded_grid_is_as_large_as_it_must_be():
         for size in ("192x4x3", "96x4x3")
     }
     assert min(map(len, ratios.values())) >= 7
+
+
+def test_the_desk_sweep_is_as_wide_as_it_must_be():
+    trials = read_grid(SWEEPS / "desk.yml").trials
+    assert len(trials) >= 100
+    seeds = Counter(trial.setting for trial in trials)
+    assert sum(count >= 3 for count in seeds.values()) >= 5
+    for arm in ("mask", "mask-small"):  # ratios that hide as many tokens would be one setting twice
+        ratios = {t.config.mask_ratio for t in trials if arm in t.factor.split("+")}
+        tokens = token_count(round(trials[0].config.clip_seconds * 16_000))
+        assert len({kept_tokens(tokens, ratio, 2) for ratio in ratios}) == len(ratios) >= 8
+    families = Counter((t.config.family, t.config.preset) for t in trials if "family" in t.factor)
+    assert len(families) == 8 and min(families.values()) == 3
+
+
+def test_the_desk_sweep_trains_every_tuned_size_at_the_rate_of_the_rule():
+    tuned = tuned_rates(read_results("tuning")).set_index(["family", "preset"])
+    tuned = tuned[tuned["inside"]]
+    trials = [t for t in read_grid(SWEEPS / "desk.yml").trials if t.factor != "rate"]
+    kinds = [(t.config.family, t.config.preset) for t in trials]
+    assert ("dasheng", "192x4x3") in tuned.index
+    rates = {(k, t.config.train.lr) for k, t in zip(kinds, trials, strict=True) if k in tuned.index}
+    assert rates == {(kind, tuned.at[kind, "lr"]) for kind in tuned.index if kind in kinds}
 
 
 def test_the_recorded_sweep_is_its_grids():
