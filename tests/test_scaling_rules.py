@@ -204,6 +204,19 @@ def test_arms_are_asked_together_at_levels_of_their_own():
     assert "masking at equal capacity" not in words(sweep(power))
 
 
+def test_a_rise_between_arms_is_none_within_them():
+    table = sweep(lambda x: 60 - 3 * x, luck=0.2)
+    table = table[table["factor"].isin(["mask", "depth", "data"])]
+    for arm, shift in (("mask", 0.0), ("depth", 2.0), ("data", 4.0)):
+        own = table["factor"] == arm
+        table.loc[own, "rankme"] *= 2**shift
+        table.loc[own, "quality"] += 0.03 * shift
+    found = judge_sweep(table, ["quality"]).set_index("scope")
+    assert found.loc["pooled", "word"] == "rises"
+    assert found.loc["within arms", "word"] == "falls" and found.loc["claim", "word"] == "not"
+    assert found.loc["within arms", "value"] == pytest.approx(-3, abs=0.3)
+
+
 def test_ranks_that_leave_a_third_of_their_range_empty_cannot_tell():
     table = sweep(power)
     rate = table["factor"].isin(["rate", "width", "depth"])
