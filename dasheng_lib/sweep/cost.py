@@ -16,8 +16,8 @@ from dasheng_lib.run_models import new_model
 from dasheng_lib.sweep.grid import Trial
 from dasheng_lib.train import pretrain
 
-JUDGED_SECONDS = 7500  # audio that the judge of the desk sweep embeds at each step
-PROBING = 6.0  # seconds of one core for its probes
+JUDGED_SECONDS = 16_500  # audio that the judge of the desk sweep embeds at each step
+PROBING = 12.0  # seconds of one core for its probes
 
 
 def estimate(trials: Sequence[Trial], timed: int = 2) -> pd.DataFrame:
