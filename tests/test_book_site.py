@@ -97,6 +97,14 @@ def test_mathematics_is_drawn_by_files_of_the_site(site, pages):
     assert (site / "mathjax/LICENSE").is_file()
 
 
+def test_no_formula_is_left_as_it_was_typed(pages):
+    for name, page in chapter_pages(pages).items():
+        shown = BeautifulSoup(str(page.select_one("main")), "html.parser")
+        for tag in shown.select("pre, code, script, .math"):
+            tag.decompose()
+        assert not re.search(r"\$[^$\n]*\\[A-Za-z]+", shown.get_text()), name
+
+
 def test_every_picture_has_a_text(pages):
     mute = [
         f"{name}: {tag.get('src', '')[:60]}"

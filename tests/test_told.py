@@ -175,6 +175,7 @@ def test_probes_lead_with_what_was_never_heard_and_tell_both_signs(sign):
         RIVALS=rivals,
         PROBES={"linear": "linear", "knn": "k-NN"},
         asked=[],
+        judges={},
         leads=leads,
         recorded=recorded,
         table=recorded,
