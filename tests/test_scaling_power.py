@@ -60,7 +60,7 @@ def test_the_design_is_that_of_the_grid(design):
     grid = layout(rows_to_judge(runs, "rankme", ["q"]))
     planned = layout(design)
     last = ["@" not in name for name in planned.names]
-    assert grid.names == tuple(np.array(planned.names)[last])
+    assert list(grid.names) == np.array(planned.names)[last].tolist()
     np.testing.assert_array_equal(grid.seeds_N, planned.seeds_N[last])
     named = pd.DataFrame(planned.in_NA, planned.names, planned.arms)[last]
     expected = pd.DataFrame(grid.in_NA, grid.names, grid.arms)
@@ -124,15 +124,15 @@ def test_the_noise_of_a_record_is_found_again(design):
         for (name, factor), own in design[~design["setting"].str.contains("@")].groupby(
             ["setting", "factor"], sort=False
         ):
-            luck = rng.normal(0, 2.0)
+            luck = rng.normal(0, 1.0)
             for seed in range(3):
-                y = 45 + 3 * np.log2(own["rank"].iloc[0]) + luck + rng.normal(0, 1.0)
+                y = 45 + 3 * np.log2(own["rank"].iloc[0]) + luck + rng.normal(0, 2.0)
                 rank = own["rank"].iloc[0] * 2 ** rng.normal(0, 0.1)
                 rows.append((f"{name}-{copy}/{seed}", f"{name}-{copy}", factor, 7, rank, y / 100))
     table = pd.DataFrame(rows, columns=["run", "setting", "factor", "step", "rankme", "q"])
     found = noise_of(table, ["q"])
-    assert found.seed[0] == pytest.approx(1.0, rel=0.1)
-    assert found.setting[0] == pytest.approx(2.0, rel=0.15)
+    assert found.seed[0] == pytest.approx(2.0, rel=0.1)
+    assert found.setting[0] == pytest.approx(1.0, rel=0.25)
     assert found.rank == pytest.approx(0.1, rel=0.1)
     with pytest.raises(UserError, match="two seeds"):
         noise_of(table.drop_duplicates("setting"), ["q"])

@@ -81,10 +81,10 @@ def slope(
         p_M = 2 * _upper(t_M, degrees)
         if order_BN is not None:
             left_MN = y_MN - y_MN @ basis_NK @ basis_NK.T
-            shuffled = left_MN[:, order_BN].reshape(-1, N)
-            along, error = studentised(shuffled)
-            t_MB = np.abs(along / error).reshape(len(y_MN), -1)
-            reached = (t_MB >= t_M[:, None] * (1 - 1e-12)).sum(1)
+            reached = np.zeros(len(y_MN))
+            for i, left_N in enumerate(left_MN):  # one at a time fits the cache
+                along_B, error_B = studentised(left_N[order_BN])
+                reached[i] = (np.abs(along_B / error_B) >= t_M[i] * (1 - 1e-12)).sum()
             p_M = (1 + reached) / (1 + len(order_BN))
     return Slope(value_M / norm, error_M / norm, float(degrees), p_M)
 
