@@ -91,8 +91,8 @@ def small_steps(
     steps, one model or several at once, the batch and a quarter of it, the other precision.
 
     Yields:
-        Rows ``batches, steps, models, batch, precision, per_second`` with quartiles over five windows, and
-        ``crops_per_second``, the median in crops.
+        Rows ``batches, steps, models, batch, precision, per_second`` with quartiles over
+        five windows, and ``crops_per_second``, the median in crops.
     """
     store = torch.tensor(np.asarray(corpus.store), device=device)
     card = partial(CardCrops, device=device, store=store)
