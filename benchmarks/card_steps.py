@@ -88,15 +88,17 @@ def small_steps(
     corpus: Corpus, config: RunConfig, device: torch.device, seconds: float
 ) -> Iterator[dict[str, object]]:
     """Steps a second of one configuration: batches from numpy or the card, plain or replayed
-    steps, one model or several at once, the batch and a quarter of it.
+    steps, one model or several at once, the batch and a quarter of it, the other precision.
 
     Yields:
-        Rows ``batches, steps, models, batch, per_second`` with quartiles over five windows, and
-        ``crops_per_second``, the median in crops.
+        Rows ``batches, steps, models, batch, precision, per_second`` with quartiles over
+        five windows, and ``crops_per_second``, the median in crops.
     """
     store = torch.tensor(np.asarray(corpus.store), device=device)
     card = partial(CardCrops, device=device, store=store)
     quarter = replace(config, batch=max(config.batch // 4, 1))
+    precision = "float32" if config.train.precision == "bfloat16" else "bfloat16"
+    other = replace(config, train=replace(config.train, precision=precision))
     for made, replay, models, asked, compiled in (
         (Crops, False, 1, config, False),
         (card, False, 1, config, False),
@@ -106,6 +108,7 @@ def small_steps(
         (card, True, 4, config, False),
         (card, True, 8, config, False),
         (card, True, 8, quarter, False),
+        (card, True, 8, other, False),
         (card, True, 1, config, True),  # alone: torch compiles for one thread at a time
     ):
         if compiled and device.type == "cpu":
@@ -118,6 +121,7 @@ def small_steps(
             "steps": ("replayed" if replay else "plain") + ", compiled" * compiled,
             "models": models,
             "batch": asked.batch,
+            "precision": asked.train.precision,
             "per_second": middle,
             "per_second_low": low,
             "per_second_high": high,

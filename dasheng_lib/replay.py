@@ -1,8 +1,8 @@
 """A step's kernels recorded once and then replayed: small models wait for Python, not the card.
 
-A step of 2 M parameters is some four hundred kernels of a few microseconds; launched one by one
-they take several times as long as they run. A CUDA graph launches them all at once, and computes
-what they compute.
+The gradients of a model of 2 M parameters are about 300 operations in float32 and 470 in bfloat16,
+whose casts are operations too, of a few microseconds each on a large card; launched one by one
+they wait for Python. A CUDA graph launches them all at once, and computes what they compute.
 """
 
 from __future__ import annotations

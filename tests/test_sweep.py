@@ -37,7 +37,7 @@ from dasheng_lib.sweep.judge import (
     qualities,
     views_of,
 )
-from dasheng_lib.sweep.rates import tuned_rates
+from dasheng_lib.sweep.rates import base_trials, tuned_rates
 from dasheng_lib.sweep.table import SweepTable
 from dasheng_lib.sweep.trial import spent_by
 from dasheng_lib.tasks import suite
@@ -469,6 +469,38 @@ def test_the_best_rate_explains_most_among_healthy_runs():
     ]
     with pytest.raises(ValueError, match="no healthy run of dasheng 96x4x3"):
         tuned_rates(pd.DataFrame(rows[3:4], columns=columns))
+
+
+def test_a_base_learns_if_both_probes_rise_by_two_floors_above_both_rivals():
+    def sweep(gain, knn_gain, seeds=3, noise=0.002):
+        return pd.DataFrame(
+            {
+                "run": f"{setting}-{seed}",
+                "setting": setting,
+                "step": step,
+                "seed": seed,
+                "flops": flops * step,
+                "quality": 0.5 + step * gain + noise * seed,
+                "knn_quality": 0.4 + step * knn_gain + noise * seed,
+            }
+            for setting, flops, seeds in (("dear", 5.0, seeds), ("cheap", 2.0, 3))
+            for seed in range(seeds)
+            for step in (0, 1)
+        )
+
+    logmel = pd.Series({"quality": 0.51, "knn_quality": 0.39})
+    found = base_trials(sweep(0.06, 0.05), logmel)
+    assert list(found.index) == ["cheap", "dear"] and found["learns"].all()
+    assert found.at["cheap", "quality gain"] == pytest.approx(6)
+    assert found.at["cheap", "quality above log-mel"] == pytest.approx(5.2)
+    assert found.at["cheap", "knn_quality floor"] < 1
+    assert not base_trials(sweep(0.06, 0.005), logmel)["learns"].any()
+    assert not base_trials(sweep(0.06, 0.05, noise=0.02), logmel)["learns"].any()
+    assert not base_trials(sweep(0.06, 0.05), logmel + 0.05)["learns"].any()
+    assert list(base_trials(sweep(0.06, 0.05, seeds=2), logmel)["learns"]) == [True, False]
+    alone = sweep(0.06, 0.05)
+    alone = base_trials(alone[alone["seed"] == 0], logmel)
+    assert alone["quality floor"].isna().all() and not alone["learns"].any()
 
 
 def test_patterns_choose_runs(path):

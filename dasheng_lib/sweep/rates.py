@@ -1,9 +1,18 @@
-"""The learning rate of each size and family, by one rule; see data_manifests/sweeps/tuning.yml."""
+"""Which recipe is the base, and the rate of each size and family, by rules written before.
+
+See data_manifests/sweeps/base.yml and tuning.yml.
+"""
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 
+from dasheng_lib.errors import UserError
+from dasheng_lib.scaling.floor import retrain_floor
+from dasheng_lib.scaling.rows import last_checkpoints
+
+FLOORS, SEEDS = 2.0, 3
 KINDS = ["family", "preset"]
 
 
@@ -31,3 +40,41 @@ def tuned_rates(table: pd.DataFrame) -> pd.DataFrame:
         inside = runs["lr"].min() < best["lr"] < runs["lr"].max()
         rows.append({**best[[*KINDS, "lr", "explained"]], "inside": bool(inside)})
     return pd.DataFrame(rows)
+
+
+def base_trials(table: pd.DataFrame, logmel: pd.Series) -> pd.DataFrame:
+    """What each recipe of a sweep gains, and which of them learn; the cheapest first.
+
+    Args:
+        table: rows of a sweep: ``run, setting, step, seed, flops, quality, knn_quality``.
+        logmel: the two qualities of log-mel statistics under the same protocol.
+
+    Returns:
+        A row a recipe, by setting: ``seeds, flops``; of each quality the mean at the end, ``gain``
+        over its own untrained encoders and over log-mel (``above log-mel``), and the ``floor``
+        between means of so many seeds, NaN where no recipe has two; all in points. ``learns`` is
+        the rule's word.
+    """
+    last = last_checkpoints(table).set_index("run")
+    first = table[table["step"] == 0].set_index("run")
+    rows = {}
+    for setting, runs in last.groupby("setting", sort=False):
+        row: dict[str, float] = {"seeds": len(runs), "flops": float(runs["flops"].iloc[0])}
+        passes = [len(runs) >= SEEDS]
+        for measure in ("quality", "knn_quality"):
+            mean = runs[measure].mean()
+            gain = mean - first.loc[runs.index, measure].mean()
+            above = mean - logmel[measure]
+            floor = _floor(last, measure, len(runs))
+            passes.append(min(gain, above) > FLOORS * floor)
+            names = (measure, f"{measure} gain", f"{measure} above log-mel", f"{measure} floor")
+            row |= {n: 100 * v for n, v in zip(names, (mean, gain, above, floor), strict=True)}
+        rows[setting] = {**row, "learns": all(passes)}
+    return pd.DataFrame.from_dict(rows, orient="index").sort_values("flops", kind="stable")
+
+
+def _floor(last: pd.DataFrame, measure: str, seeds: int) -> float:
+    try:
+        return retrain_floor(last.reset_index(), measure, log=False).smallest_of_means(seeds)
+    except UserError:  # no setting has two seeds
+        return float(np.nan)
