@@ -21,6 +21,7 @@ from dasheng_lib.run_config import family_defaults
 from dasheng_lib.scaling.bootstrap import Estimate, quality
 from dasheng_lib.scaling.floor import retrain_floor
 from dasheng_lib.scaling.rows import last_checkpoints
+from dasheng_lib.sweep.rates import FLOORS
 from dasheng_lib.tasks import SUITES
 from dasheng_lib.train import TrainConfig
 
@@ -143,7 +144,7 @@ class Training:
     Attributes:
         table: a row a probe and set of tasks; percent and points.
         learns: at the base point both probes end above the untrained encoder and above log-mel,
-            by more than seeds alone would explain.
+            by more than two floors of what seeds alone explain.
         words: the same in sentences.
         because: in short, for a verdict.
     """
@@ -185,7 +186,9 @@ def training(table: pd.DataFrame, free: pd.DataFrame, family: str = "dasheng") -
             }
             if measure == average:
                 best = max(logmel, start[measure].mean())
-                ahead.append(score[base].mean() - best > floor.smallest_of_means(base.sum()))
+                ahead.append(
+                    score[base].mean() - best > FLOORS * floor.smallest_of_means(base.sum())
+                )
     found = pd.DataFrame.from_dict(rows, orient="index")
     linear, knn = found.loc["linear probe"], found.loc["k-NN"]
     learns = bool(np.all(ahead))
