@@ -4,7 +4,11 @@ Each is an affine map fitted on unlabelled rows, ``whiten(Z_ND)(Z_ND)``, so that
 clips go through the very same map. Rescaling (of directions or of columns) can be undone by a
 linear map and so takes nothing away that a linear classifier could use; dropping directions does.
 
-Shapes: N rows (clips), D columns, K columns afterwards.
+What is done to principal components is turned back to the columns as they were (as ZCA does, the
+whitening that stays closest to them: Kessy et al. 2018). In columns that are components a probe
+that standardises would whiten, whatever the intervention was.
+
+Shapes: N rows (clips), D columns, K components.
 """
 
 from __future__ import annotations
@@ -36,17 +40,17 @@ UNSEEN_BY_LINEAR = ("centre", "standardise", "scale")
 
 @dataclass(frozen=True, eq=False)
 class Affine:
-    """``affine(Z_ND)`` is ``(Z_ND - shift_D) @ matrix_DK``, float32 [N, K] as embeddings are.
+    """``affine(Z_ND)`` is ``(Z_ND - shift_D) @ matrix_DD``, float32 as embeddings are.
 
     Attributes:
-        shift_D, matrix_DK: float64.
+        shift_D, matrix_DD: float64.
     """
 
     shift_D: np.ndarray
-    matrix_DK: np.ndarray
+    matrix_DD: np.ndarray
 
     def __call__(self, Z_ND: np.ndarray) -> np.ndarray:
-        return ((Z_ND - self.shift_D) @ self.matrix_DK).astype(np.float32)
+        return ((Z_ND - self.shift_D) @ self.matrix_DD).astype(np.float32)
 
 
 def fit(name: str, Z_ND: np.ndarray, seed: int = 0) -> Affine:
@@ -124,15 +128,15 @@ def rotate(Z_ND: np.ndarray, rng: np.random.Generator) -> Affine:
 def flatten(Z_ND: np.ndarray, power: float) -> Affine:
     """Principal components, each divided by its deviation to the ``power``.
 
-    1 whitens (covariance 1), 0 rotates to the components, -1 squares the spectrum. Directions
-    that are rounding are left out.
+    1 whitens (covariance 1), 0 centres, -1 squares the spectrum. Directions that are rounding are
+    left out.
     """
     mean_D, deviation_K, axes_DK = _components(Z_ND)
-    return Affine(mean_D, axes_DK * deviation_K**-power)
+    return Affine(mean_D, (axes_DK * deviation_K**-power) @ axes_DK.T)
 
 
 def drop(Z_ND: np.ndarray, k: int) -> Affine:
-    """The centred rows without their ``k`` leading components, in the other directions.
+    """The centred rows without their ``k`` leading components.
 
     Raises:
         ValueError: k is below 0, or nothing is left.
@@ -140,11 +144,11 @@ def drop(Z_ND: np.ndarray, k: int) -> Affine:
     mean_D, deviation_K, axes_DK = _components(Z_ND)
     if not 0 <= k < len(deviation_K):
         raise ValueError(f"of {len(deviation_K)} components {k} cannot be dropped")
-    return Affine(mean_D, axes_DK[:, k:])
+    return Affine(mean_D, axes_DK[:, k:] @ axes_DK[:, k:].T)
 
 
 def keep(Z_ND: np.ndarray, k: int) -> Affine:
-    """The ``k`` leading components of the centred rows.
+    """The centred rows with nothing but their ``k`` leading components.
 
     Raises:
         ValueError: there are not as many.
@@ -152,7 +156,7 @@ def keep(Z_ND: np.ndarray, k: int) -> Affine:
     mean_D, deviation_K, axes_DK = _components(Z_ND)
     if not 1 <= k <= len(deviation_K):
         raise ValueError(f"of {len(deviation_K)} components {k} cannot be kept")
-    return Affine(mean_D, axes_DK[:, :k])
+    return Affine(mean_D, axes_DK[:, :k] @ axes_DK[:, :k].T)
 
 
 def _mean(Z_ND: np.ndarray) -> np.ndarray:

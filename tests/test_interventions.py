@@ -59,11 +59,21 @@ def test_flattening_raises_the_deviations_to_one_less_the_power(Z_ND, name, powe
     np.testing.assert_allclose(deviations(moved(name, Z_ND)), want, rtol=1e-4)
 
 
+def test_flattening_turns_no_direction(Z_ND):
+    np.testing.assert_allclose(moved("flatten:0", Z_ND), moved("centre", Z_ND), atol=1e-5)
+    for name in ("flatten:0.5", "whiten", "sharpen"):
+        matrix_DD = fit(name, Z_ND).matrix_DD
+        np.testing.assert_allclose(matrix_DD, matrix_DD.T, atol=1e-9, err_msg=name)
+        assert np.linalg.eigvalsh(matrix_DD).min() > 0, name
+
+
 def test_dropped_and_kept_components_make_up_the_whole(Z_ND):
     whole = deviations(Z_ND)
-    np.testing.assert_allclose(deviations(moved("drop:4", Z_ND)), whole[4:], rtol=1e-4)
-    np.testing.assert_allclose(deviations(moved("keep:4", Z_ND)), whole[:4], rtol=1e-4)
-    assert moved("keep:4", Z_ND).shape == (N, 4)
+    dropped_ND, kept_ND = moved("drop:4", Z_ND), moved("keep:4", Z_ND)
+    np.testing.assert_allclose(deviations(dropped_ND)[:-4], whole[4:], rtol=1e-4)
+    np.testing.assert_allclose(deviations(kept_ND)[:4], whole[:4], rtol=1e-4)
+    assert max(deviations(dropped_ND)[-4:].max(), deviations(kept_ND)[4:].max()) < 1e-6
+    np.testing.assert_allclose(dropped_ND + kept_ND, moved("centre", Z_ND), atol=1e-5)
 
 
 def test_a_rotation_keeps_rank_neighbours_and_angles(Z_ND):
@@ -116,15 +126,14 @@ def test_rows_of_other_clips_go_through_the_map_of_the_fit(Z_ND, name):
 def test_rescaling_alone_can_be_undone(Z_ND):
     for name in NAMES:
         affine = fit(name, Z_ND)
-        whole = np.linalg.matrix_rank(affine.matrix_DK) == D
+        whole = np.linalg.matrix_rank(affine.matrix_DD) == D
         assert whole == (kind(name) in ("control", "rescale")), name
 
 
 def test_directions_that_are_rounding_do_not_blow_up(Z_ND):
-    twice_ND = np.column_stack([Z_ND, Z_ND[:, 0]])
-    white_ND = moved("whiten", twice_ND)
-    assert white_ND.shape == (N, D)
-    assert np.abs(white_ND).max() < 10
+    sums_NK = np.column_stack([(Z_ND[:, i] + Z_ND[:, i + 1]) / 3 for i in range(5)])
+    white_ND = moved("whiten", np.column_stack([Z_ND, sums_NK]))
+    np.testing.assert_allclose(deviations(white_ND), [1] * D + [0] * 5, atol=1e-4)
 
 
 @pytest.mark.parametrize("name", ["bleach", "drop", "drop:x", "drop:12", "keep:0", "keep:99"])
