@@ -4,13 +4,18 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
+from test_told import run_cell
 
 from dasheng_lib import intervene as module
 from dasheng_lib.cli import main
+from dasheng_lib.commands.interventions import DRAWN, NAMES
 from dasheng_lib.embed import compute_embeddings
 from dasheng_lib.encoders import load_encoder
 from dasheng_lib.intervene import Untrained, intervene, majority, mean_of, rows_of, untrained
+from dasheng_lib.interventions import UNSEEN_BY_LINEAR
 from dasheng_lib.rank import rankme
+from dasheng_lib.results import read_results
+from dasheng_lib.scaling.follow import RULES, cases, judge, of_kind
 
 
 @pytest.fixture(scope="module")
@@ -117,3 +122,49 @@ def test_the_command_records_what_the_functions_say(corpora, before, tmp_path, c
     mine = table[(table["encoder"] == "log-mel statistics") & (table["intervention"] == "as is")]
     want = rows_of("log-mel statistics", "as is", before, before, corpora)
     np.testing.assert_allclose(mine["accuracy"], want["accuracy"], atol=1e-5)
+
+
+def test_the_record_holds_its_controls():
+    table = read_results("interventions").set_index("intervention")
+    names = ["as is", *NAMES]
+    done = table[table["probe"] == "linear"].groupby("encoder").apply(lambda t: [*t.index.unique()])
+    assert [*done].count(names) == 3 and [*done].count(["as is"]) == len(DRAWN)
+    before = table.loc["as is"].set_index(["encoder", "probe", "tasks"])
+    turned = table.loc["rotate"]
+    old = before.loc[pd.MultiIndex.from_frame(turned[["encoder", "probe", "tasks"]])]
+    np.testing.assert_allclose(turned["rankme"], old["rankme"], rtol=1e-4)
+    assert turned[turned["probe"] == "knn"]["change"].abs().max() < 0.005
+    for name in ("centre", "standardise", "scale:1", "scale:2"):
+        unseen = table.loc[name]
+        sets = unseen[unseen["tasks"].isin(["heard", "unheard"]) & (unseen["probe"] == "linear")]
+        assert sets["change"].abs().max() < 0.005, name
+    knn = table.loc["scale:2"][lambda t: (t["probe"] == "knn") & (t["tasks"] == "unheard")]
+    assert (knn["change_high"] < 0).all(), "and is no control for k-NN"
+
+
+@pytest.mark.parametrize(
+    ("way", "answer", "said"),
+    [(1.0, "supported", ": follows"), (0.0, "not", ": does not follow"), (0.5, "cannot tell", "")],
+)
+def test_the_chapter_turns_with_the_numbers(way, answer, said):
+    """Quality that goes so far the way of the law, in place of what was recorded."""
+    table = read_results("interventions")
+    table = table[table["tasks"].isin(["heard", "unheard"])].copy()
+    key = ["encoder", "probe", "tasks"]
+    before = table[table["intervention"] == "as is"].set_index(key)
+    old = before.reindex(pd.MultiIndex.from_frame(table[key]))
+    exponents = {case: 0.1 for case in zip(table["probe"], table["tasks"], strict=True)}
+    factor = table["rankme"].to_numpy() / old["rankme"].to_numpy()
+    table["change"] = way * old["accuracy"].to_numpy() * (factor**0.1 - 1)
+    table["change_low"], table["change_high"] = table["change"] - 0.001, table["change"] + 0.001
+    names = {"averages": table, "before": before, "exponents": exponents, "rank": "rankme"}
+    names |= {"TITLE": "RankMe", "PROBES": {"linear": "linear probe", "knn": "k-NN"}}
+    names |= {"KINDS": ["rescale", "drop leading", "keep leading"], "RULES": RULES}
+    names |= {"UNSEEN_BY_LINEAR": UNSEEN_BY_LINEAR, "cases": cases, "of_kind": of_kind}
+    names |= {"SETS": ["heard", "unheard"], "moved_at_all": ["a", "b", "c"]}
+    names |= {"judge": judge, "recorded": table, "three_columns": lambda shown, *_, **__: shown}
+    names["points"] = "{:+.3f} {:+.3f} {:+.3f}".format
+    for cell in ("controls", "kinds", "verdict"):
+        told, names = run_cell("14", cell, **names)
+    assert told[0]["verdict"] == answer
+    assert said in " ".join(names["rows"]["all: rescale"].values())
