@@ -22,6 +22,10 @@ VERBS = {
         "dasheng_lib.commands.hear_check",
         "say whether a module follows the HEAR API",
     ),
+    "interventions": (
+        "dasheng_lib.commands.interventions",
+        "move the rank of fixed embeddings, and see what quality does",
+    ),
     "power": ("dasheng_lib.commands.power", "simulate what a sweep could tell before it is run"),
     "pretrain": (
         "dasheng_lib.commands.pretrain",
