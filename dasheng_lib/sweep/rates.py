@@ -13,7 +13,7 @@ from dasheng_lib.scaling.floor import retrain_floor
 from dasheng_lib.scaling.rows import last_checkpoints
 
 FLOORS, SEEDS = 2.0, 3
-KINDS = ["family", "preset"]
+KINDS, MEASURES = ["family", "preset"], ["quality", "knn_quality"]
 
 
 def tuned_rates(table: pd.DataFrame) -> pd.DataFrame:
@@ -55,13 +55,14 @@ def base_trials(table: pd.DataFrame, logmel: pd.Series) -> pd.DataFrame:
         between means of so many seeds, NaN where no recipe has two; all in points. ``learns`` is
         the rule's word.
     """
+    table = table[["run", "setting", "step", "seed", "flops", *MEASURES]]
     last = last_checkpoints(table).set_index("run")
     first = table[table["step"] == 0].set_index("run")
     rows = {}
     for setting, runs in last.groupby("setting", sort=False):
         row: dict[str, float] = {"seeds": len(runs), "flops": float(runs["flops"].iloc[0])}
         passes = [len(runs) >= SEEDS]
-        for measure in ("quality", "knn_quality"):
+        for measure in MEASURES:
             mean = runs[measure].mean()
             gain = mean - first.loc[runs.index, measure].mean()
             above = mean - logmel[measure]
