@@ -178,6 +178,40 @@ def test_packages_that_hold_nothing_of_it(world):
         load_corpus("pocket", progress=False)
 
 
+def test_few_seconds_wait_in_memory(monkeypatch):
+    """Long pieces wait two at a time, words by the dozen; all come in their order."""
+    alive, most = set(), []
+
+    class Piece:
+        payload = b""
+
+        def __init__(self, name):
+            self.name = name
+
+        def sha256(self):
+            alive.add(self.name)
+            most.append(len(alive))
+            return self.name
+
+        def decode(self):
+            return np.zeros(1, np.float32), 16000, 1
+
+    def waiting(seconds):
+        most.clear()
+        names = [f"{i:03}" for i in range(100)]
+        found = []
+        for name, _, _ in cached._decoded(map(Piece, names), dict.fromkeys(names, seconds)):
+            alive.discard(name)
+            found.append(name)
+        assert found == names
+        return max(most)
+
+    monkeypatch.setattr(cached, "_WINDOW_SECONDS", 600.0)
+    assert waiting(0.5) == 64
+    assert waiting(250.0) == 3
+    assert waiting(5000.0) == 2  # the one that is decoded and the one that comes
+
+
 def test_a_full_disk_leaves_nothing(world, monkeypatch):
     monkeypatch.setattr(cached, "need_space", lambda *_: None)
 
