@@ -149,7 +149,7 @@ def test_not_fetched(world):
 
 
 def test_unknown_corpus():
-    with pytest.raises(UserError, match="no corpus 'pokcet'; there are pocket, pocket-full, synth"):
+    with pytest.raises(UserError, match="no corpus 'pokcet'; there are pocket, pocket-full, pock"):
         load_corpus("pokcet")
 
 
