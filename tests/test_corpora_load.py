@@ -149,7 +149,7 @@ def test_not_fetched(world):
 
 
 def test_unknown_corpus():
-    with pytest.raises(UserError, match="no corpus 'pokcet'; there are pocket, pocket-full, synth"):
+    with pytest.raises(UserError, match="no corpus 'pokcet'; there are pocket, pocket-full, pock"):
         load_corpus("pokcet")
 
 
@@ -176,6 +176,40 @@ def test_packages_that_hold_nothing_of_it(world):
     world.files = {f"/{k}": v for k, v in mirror_files(other).items()}
     with pytest.raises(UserError, match=r"No clip of pocket .*bookworm with DASHENG_MIRROR=URL"):
         load_corpus("pocket", progress=False)
+
+
+def test_few_seconds_wait_in_memory(monkeypatch):
+    """Long pieces wait two at a time, words by the dozen; all come in their order."""
+    alive, most = set(), []
+
+    class Piece:
+        payload = b""
+
+        def __init__(self, name):
+            self.name = name
+
+        def sha256(self):
+            alive.add(self.name)
+            most.append(len(alive))
+            return self.name
+
+        def decode(self):
+            return np.zeros(1, np.float32), 16000, 1
+
+    def waiting(seconds):
+        most.clear()
+        names = [f"{i:03}" for i in range(100)]
+        found = []
+        for name, _, _ in cached._decoded(map(Piece, names), dict.fromkeys(names, seconds)):
+            alive.discard(name)
+            found.append(name)
+        assert found == names
+        return max(most)
+
+    monkeypatch.setattr(cached, "_WINDOW_SECONDS", 600.0)
+    assert waiting(0.5) == 64
+    assert waiting(250.0) == 3
+    assert waiting(5000.0) == 2  # the one that is decoded and the one that comes
 
 
 def test_a_full_disk_leaves_nothing(world, monkeypatch):

@@ -45,7 +45,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--record", type=recordable, help="keep the table as FILE.csv, with its origin as FILE.json"
     )
     pocket = parser.add_argument_group("pocket")
-    pocket.add_argument("--corpus", default="pocket", help="pocket, pocket-full or synthetic")
+    pocket.add_argument(
+        "--corpus", default="pocket", help="pocket, pocket-full, pocket-large or synthetic"
+    )
     pocket.add_argument(
         "--also", nargs="*", default=[], help=f"further sets: {', '.join(OPENSETS)}"
     )

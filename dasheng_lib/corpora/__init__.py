@@ -11,7 +11,8 @@ from dasheng_lib.errors import UserError
 
 # Benchmark sets of other authors: nothing here pretrains on them.
 OPENSETS = ("esc10", "fsdd", "speech_commands_test", "esc50_4", "emovo")
-CORPORA = ("pocket", "pocket-full", "synthetic", *OPENSETS)
+POCKETS = ("pocket", "pocket-full", "pocket-large")
+CORPORA = (*POCKETS, "synthetic", *OPENSETS)
 
 
 def load_corpus(name: str = "pocket", *, fetch: bool = True, progress: bool = True) -> Corpus:
@@ -19,7 +20,8 @@ def load_corpus(name: str = "pocket", *, fetch: bool = True, progress: bool = Tr
 
     Args:
         name: ``"pocket"`` (2.3 h, 149 MB to download), ``"pocket-full"`` (8.3 h, 284 MB),
-            ``"synthetic"`` (nothing to download), or one of ``OPENSETS``.
+            ``"pocket-large"`` (21.8 h, 1.7 GB), ``"synthetic"`` (nothing to download), or one of
+            ``OPENSETS``.
         fetch: whether it may be downloaded and decoded now if it is not in the cache.
         progress: whether to show a progress bar.
 
@@ -31,7 +33,7 @@ def load_corpus(name: str = "pocket", *, fetch: bool = True, progress: bool = Tr
         from dasheng_lib.corpora.synthetic import synthetic_corpus
 
         return synthetic_corpus()
-    if name in ("pocket", "pocket-full"):
+    if name in POCKETS:
         from dasheng_lib.corpora.pocket_load import load_pocket
 
         return load_pocket(name, fetch=fetch, progress=progress)

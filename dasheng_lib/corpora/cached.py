@@ -22,8 +22,9 @@ from dasheng_lib.corpora.manifest import Manifest
 from dasheng_lib.corpora.source import Source
 from dasheng_lib.errors import UserError
 
-# Clips that wait for their turn to be written; bounds the memory.
+# Clips that wait for their turn to be written, and their seconds together: what is in memory.
 _WINDOW = 64
+_WINDOW_SECONDS = 600.0
 
 
 def folder_of(manifest: Manifest) -> Path:
@@ -83,6 +84,7 @@ def build(manifest: Manifest, sources: Iterable[Source], *, progress: bool = Tru
 
 def _write(manifest: Manifest, sources: Iterable[Source], folder: Path, progress: bool) -> None:
     rows = {sha: rows.tolist() for sha, rows in manifest.clips.groupby("sha256").indices.items()}
+    seconds = dict(zip(manifest.clips["sha256"], manifest.clips["seconds"], strict=True))
     facts: dict[int, tuple[int, int, int]] = {}
     offset, sha = 0, hashlib.sha256()
     with (
@@ -95,11 +97,12 @@ def _write(manifest: Manifest, sources: Iterable[Source], folder: Path, progress
             disable=not progress,
         ) as bar,
     ):
-        for same, wave, rate in _decoded(sources, rows):  # clips of the same bytes share samples
+        for key, wave, rate in _decoded(sources, seconds):
             data = wave.astype("<f4", copy=False).tobytes()
             file.write(data)
             sha.update(data)
-            facts |= dict.fromkeys(same, (len(wave), offset, rate))
+            # Clips of the same bytes share samples.
+            facts |= dict.fromkeys(rows[key], (len(wave), offset, rate))
             offset += len(wave)
             bar.update()
     lost = [member for row, member in enumerate(manifest.clips["member"]) if row not in facts]
@@ -131,23 +134,26 @@ def _write(manifest: Manifest, sources: Iterable[Source], folder: Path, progress
 
 
 def _decoded(
-    sources: Iterable[Source], rows: dict[str, list[int]]
-) -> Iterator[tuple[list[int], np.ndarray, int]]:
-    """(rows, samples, original rate) of each wanted source, in the order in which they come.
+    sources: Iterable[Source], seconds: dict[str, float]
+) -> Iterator[tuple[str, np.ndarray, int]]:
+    """(hash, samples, original rate) of each wanted source, in the order in which they come.
+
+    Args:
+        seconds: length of each wanted source, by its hash.
 
     Threads suffice: libsndfile and torch work outside the interpreter's lock.
     """
-    waiting: deque[tuple[list[int], Future]] = deque()
+    waiting: deque[tuple[str, Future]] = deque()
     seen: set[str] = set()
     with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
         try:
             for source in sources:
                 sha = source.sha256()
-                if sha not in rows or sha in seen:
+                if sha not in seconds or sha in seen:
                     continue
                 seen.add(sha)
-                waiting.append((rows[sha], pool.submit(source.decode)))
-                if len(waiting) >= _WINDOW:
+                waiting.append((sha, pool.submit(source.decode)))
+                while _full(waiting, seconds):
                     yield _result(waiting)
             while waiting:
                 yield _result(waiting)
@@ -156,7 +162,12 @@ def _decoded(
                 future.cancel()
 
 
-def _result(waiting: deque[tuple[list[int], Future]]) -> tuple[list[int], np.ndarray, int]:
-    rows, future = waiting.popleft()
+def _full(waiting: deque[tuple[str, Future]], seconds: dict[str, float]) -> bool:
+    together = sum(seconds[sha] for sha, _ in waiting)
+    return len(waiting) >= _WINDOW or (len(waiting) > 1 and together > _WINDOW_SECONDS)
+
+
+def _result(waiting: deque[tuple[str, Future]]) -> tuple[str, np.ndarray, int]:
+    sha, future = waiting.popleft()
     wave, rate, _ = future.result()
-    return rows, wave, rate
+    return sha, wave, rate

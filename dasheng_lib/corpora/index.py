@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -17,14 +18,13 @@ from dasheng_lib.corpora.packages import package_sources
 from dasheng_lib.corpora.pocket_tasks import label_tasks
 from dasheng_lib.corpora.source import Source
 
-COLUMNS = ("package", "member", "sha256", "rate", "channels", "seconds", "domain", "group", "sets")
+COLUMNS = ("package", "member", "sha256", "rate", "channels", "seconds", "domain", "group")
 
 
 def index_pocket(packages: dict[str, Path], say: Callable[[str], None] = print) -> None:
     """Rewrite both tables from the packages' files, and say what was left out and why."""
-    sets = {p["package"]: " ".join(p["sets"]) for p in read_yml("pocket")["packages"]}
     tables = []
-    for package in sets:
+    for package in [p["package"] for p in read_yml("pocket")["packages"]]:
         rows = [r for r in _rows(package, package_sources(packages[package]), say)]
         tables.append(pd.DataFrame(rows, columns=[*COLUMNS[:6], "zone", "sound", "pcm"]))
     clips = pd.concat(tables, ignore_index=True)
@@ -35,13 +35,10 @@ def index_pocket(packages: dict[str, Path], say: Callable[[str], None] = print) 
         for row in twins.itertuples():
             say(f"left out {row.member}: {what} of {firsts[getattr(row, column)]}")
         clips = clips.drop_duplicates(column)
-    clips["domain"] = [
-        pocket.domain(*key) for key in zip(clips["package"], clips["seconds"], strict=True)
-    ]
-    clips["group"] = [
-        pocket.group(*key) for key in zip(clips["package"], clips["member"], strict=True)
-    ]
-    clips["sets"] = clips["package"].map(sets)
+    keys = clips[["package", "member", "seconds"]].itertuples(index=False)
+    clips["domain"] = [pocket.domain(*key) for key in keys]
+    keys = clips[["package", "member"]].itertuples(index=False)
+    clips["group"] = [pocket.group(*key) for key in keys]
     _save(clips[[*COLUMNS, "zone"]], "pocket.csv")
     _save(label_tasks(clips), "pocket_tasks.csv")
 
@@ -56,7 +53,7 @@ def _without_borrowed(clips: pd.DataFrame, say: Callable[[str], None]) -> pd.Dat
 
 
 def _rows(package: str, sources: Iterable[Source], say: Callable[[str], None]) -> Iterable[tuple]:
-    with ThreadPoolExecutor() as pool:
+    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
         kept = []
         for source in sources:
             reason = pocket.left_out(package, source.member)
@@ -64,26 +61,30 @@ def _rows(package: str, sources: Iterable[Source], say: Callable[[str], None]) -
                 say(f"left out {source.member}: {reason}")
             else:
                 kept.append(source)
-        for source, result in zip(kept, pool.map(_decode, kept), strict=True):
+        for source, result in zip(kept, pool.map(_facts, kept), strict=True):
             if isinstance(result, AudioError):
                 say(f"left out: {result}")
                 continue
-            wave, rate, channels = result
-            if not len(wave):
+            samples, rate, channels, sound = result
+            if not samples:
                 say(f"left out {source.member}: it holds no samples")
                 continue
-            seconds = round(len(wave) / SAMPLE_RATE, 4)
-            sound = hash(np.round(wave * 8192).astype(np.int16).tobytes())
+            seconds = round(samples / SAMPLE_RATE, 4)
             sha = source.sha256()
             pcm = hash(source.payload)
             yield package, source.member, sha, rate, channels, seconds, source.zone, sound, pcm
 
 
-def _decode(source: Source) -> tuple[np.ndarray, int, int] | AudioError:
+def _facts(source: Source) -> tuple[int, int, int, int] | AudioError:
+    """Samples at 16 kHz, the original rate and channels, and a hash of what is heard.
+
+    The samples themselves are let go: those of a package of music would fill the memory.
+    """
     try:
-        return source.decode()
+        wave, rate, channels = source.decode()
     except AudioError as error:
         return error
+    return len(wave), rate, channels, hash(np.round(wave * 8192).astype(np.int16).tobytes())
 
 
 def _save(table: pd.DataFrame, name: str) -> None:

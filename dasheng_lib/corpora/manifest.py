@@ -59,7 +59,7 @@ class Manifest:
 
 
 def pocket_manifest(name: str) -> Manifest:
-    """Manifest of ``pocket`` or ``pocket-full``.
+    """Manifest of ``pocket``, ``pocket-full`` or ``pocket-large``.
 
     Raises:
         UserError: the manifest folder is missing.

@@ -19,7 +19,7 @@ from dasheng_lib.errors import UserError
 def load_pocket(
     name: str, *, fetch: bool = True, progress: bool = True, mirror: str | None = None
 ) -> Corpus:
-    """``pocket`` or ``pocket-full``; see :func:`dasheng_lib.corpora.load_corpus`.
+    """``pocket``, ``pocket-full`` or ``pocket-large``; see :func:`dasheng_lib.corpora.load_corpus`.
 
     Where another release of Debian offers other versions of the packages, the clips whose
     hashes are those of the manifest are used and the others are named in a warning.

@@ -62,6 +62,7 @@ SYNTHETIC = (
 SUITES = {
     "pocket": POCKET,
     "pocket-full": POCKET,
+    "pocket-large": POCKET,
     "synthetic": SYNTHETIC,
     "fsdd": (Task("fsdd", "fsdd", "spoken digit (FSDD)", "speech", "talker"),),
     "esc10": (Task("esc10", "esc10", "environmental sound (ESC-10)", "environment", "source"),),
