@@ -144,6 +144,7 @@ def test_one_arm_needs_fewer_runs_the_wider_its_ranks():
     wide = arm_power(7, 3, 1.0, 3.0, 1.0, 0.0, rules=RULES)
     assert wide[0] > arm_power(7, 3, 0.6, 3.0, 1.0, 0.0, rules=RULES)[0] + 0.2
     assert wide[0] > arm_power(7, 3, 1.0, 3.0, 1.0, 0.0, rules=RULES, measures=4)[0] + 0.2
+    assert wide[0] > arm_power(7, 1, 1.0, 3.0, 1.0, 0.0, rules=RULES)[0] + 0.2
     two = arm_power(7, 3, 0.6, 3.0, 1.0, 0.0, arms=2, rules=RULES)
     assert two[0] > arm_power(7, 3, 0.6, 3.0, 1.0, 0.0, rules=RULES)[0] + 0.2
     need = arms_needed(2.0, 3.0, 1.0, 0.3, settings=(6, 10), rules=RULES, sweeps=500)
