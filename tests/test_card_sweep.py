@@ -35,7 +35,7 @@ def test_two_at_a_time_give_the_rows_of_one_at_a_time(job, synthetic):
     said = []
     job.place.mkdir()
     (job.place / "seed-2").write_text("")
-    assert work_on_card(job, Crew(1, 2, 1), 300, said.append) == ["seed-2"]
+    assert work_on_card(job, Crew(1, 2, 1), 3600, said.append) == ["seed-2"]
     assert len(said) == 3 and sum("seed-2 failed" in line for line in said) == 1
     grid = read_grid(job.grid)
     held = hold_out(prepare(synthetic), grid.protocol.hold_out)[1]
