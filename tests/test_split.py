@@ -58,7 +58,7 @@ def listed(name):
 
 
 @pytest.mark.parametrize("share", [0.001, 0.01, 0.02, 0.03, 0.1, 0.2])
-@pytest.mark.parametrize("name", ["synthetic", "pocket", "pocket-full"])
+@pytest.mark.parametrize("name", ["synthetic", "pocket", "pocket-full", "pocket-large"])
 def test_every_domain_is_held_out_by_groups_whatever_the_share(name, share, corpus):
     whole = corpus if name == "synthetic" else listed(name)
     rest, held = hold_out(whole, share)
