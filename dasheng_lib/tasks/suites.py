@@ -33,6 +33,9 @@ class Task:
         """Whether its clips are in no corpus that encoders of this library are pretrained on.
 
         Published encoders may have heard them: AudioSet and ESC-50 both come from public sites.
+        Of the 400 clips of ESC-10 the pocket corpus holds two under other names, found by
+        cross-correlation: 1-4211-A (``fire_small`` of Minetest) and 1-19898-C (the chainsaw of
+        OpenSFX); they stay, so that recorded digests do.
         """
         return self.corpus in OPENSETS
 
