@@ -54,7 +54,7 @@ class FrozenLinear(nn.Module):
         weight = linear.weight.detach().to(dtype)
         self.dtype = dtype
         self.gelu = gelu
-        self.packed = weight.device.type == "cpu" and _can_pack()
+        self.packed = weight.device.type == "cpu" and _can_pack(dtype)
         self.weight = torch.ops.mkldnn._reorder_linear_weight(weight) if self.packed else weight
         self.bias = linear.bias.detach().to(dtype)
 
@@ -67,10 +67,12 @@ class FrozenLinear(nn.Module):
         return F.gelu(out) if self.gelu else out
 
 
-def _can_pack() -> bool:
+def _can_pack(dtype: torch.dtype) -> bool:
     return (
         platform.machine() in ("x86_64", "AMD64")
         and torch.backends.mkldnn.is_available()
         and hasattr(torch.ops.mkldnn, "_linear_pointwise")
         and hasattr(torch.ops.mkldnn, "_reorder_linear_weight")
+        # Processors without AVX-512 have no packed product in bfloat16, and oneDNN raises.
+        and (dtype != torch.bfloat16 or torch.ops.mkldnn._is_mkldnn_bf16_supported())
     )
