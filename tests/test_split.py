@@ -101,6 +101,21 @@ def test_an_exam_gives_every_domain_and_every_group_of_it_the_same_weight(corpus
     assert np.array_equal(batches.batch(1, slice(1, 3)), crop[1:3])
 
 
+def test_a_batch_of_the_exam_is_of_one_domain_and_each_has_as_many(corpus):
+    _, held = hold_out(corpus, 0.2)
+    names, codes = np.unique(held.clips["domain"].to_numpy(str), return_inverse=True)
+    store = np.zeros_like(held.store)  # every sample says which domain it is of
+    for (offset, samples), code in zip(
+        held.clips[["offset", "samples"]].to_numpy(int), codes, strict=True
+    ):
+        store[offset : offset + samples] = code + 1
+    clips = held.clips.drop(columns="gain", errors="ignore")
+    exam = Exam(replace(held, store=store, clips=clips), 0.25, 4, crops=30)
+    heard = [np.unique(exam.batch(step)).tolist() for step in range(len(exam))]
+    turns = len(exam) // len(names)
+    assert sorted(heard) == sorted([[code + 1.0] for code in range(len(names))] * turns)
+
+
 def test_clips_without_some_groups(corpus):
     groups = set(corpus.clips["group"].unique()[:2])
     rest = without(corpus, groups)
