@@ -1,6 +1,6 @@
 """Which recipe is the base, and the rate of each size and family, by rules written before.
 
-See data_manifests/sweeps/base.yml and tuning.yml.
+See data_manifests/sweeps/base.yml and desk.yml.
 """
 
 from __future__ import annotations
@@ -20,8 +20,9 @@ def tuned_rates(table: pd.DataFrame) -> pd.DataFrame:
     """The rate of each family and size whose run explains most of the exam of its own task.
 
     Args:
-        table: rows of a sweep over rates: ``family, preset, lr, step, explained, state``. Each
-            run's last row counts, and only where it is healthy.
+        table: rows of a sweep: ``run, factor, family, preset, lr, seed, step, explained, state``.
+            Runs of seed 0 in the arms over rates count (see :func:`over_rates`), each by its
+            last row and only where that is healthy.
 
     Returns:
         A row a family and size: ``family, preset, lr, explained``, and ``inside``, whether a
@@ -30,7 +31,8 @@ def tuned_rates(table: pd.DataFrame) -> pd.DataFrame:
     Raises:
         ValueError: no run of some family and size is healthy.
     """
-    last = table[table["step"] == table.groupby("run")["step"].transform("max")]
+    last = last_checkpoints(table)
+    last = last[last["factor"].map(over_rates) & (last["seed"] == 0)]
     rows = []
     for kind, runs in last.groupby(KINDS, sort=False):
         healthy = runs[runs["state"] == "healthy"]
@@ -42,25 +44,34 @@ def tuned_rates(table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def over_rates(factor: str) -> bool:
+    """Whether runs of this factor tell the rates of a size or family apart."""
+    return any(arm in ("base", "family") or arm.startswith("rate") for arm in factor.split("+"))
+
+
 def base_trials(table: pd.DataFrame, logmel: pd.Series) -> pd.DataFrame:
     """What each recipe of a sweep gains, and which of them learn; the cheapest first.
 
+    Of equally cheap ones, that which explains most of the exam.
+
     Args:
-        table: rows of a sweep: ``run, setting, step, seed, flops, quality, knn_quality``.
+        table: rows of a sweep: ``run, setting, step, seed, flops, explained, quality,
+            knn_quality``.
         logmel: the two qualities of log-mel statistics under the same protocol.
 
     Returns:
-        A row a recipe, by setting: ``seeds, flops``; of each quality the mean at the end, ``gain``
+        A row a recipe, by setting: ``seeds, flops, explained`` (a share); of each quality the mean at the end, ``gain``
         over its own untrained encoders and over log-mel (``above log-mel``), and the ``floor``
         between means of so many seeds, NaN where no recipe has two; all in points. ``learns`` is
         the rule's word.
     """
-    table = table[["run", "setting", "step", "seed", "flops", *MEASURES]]
+    table = table[["run", "setting", "step", "seed", "flops", "explained", *MEASURES]]
     last = last_checkpoints(table).set_index("run")
     first = table[table["step"] == 0].set_index("run")
     rows = {}
     for setting, runs in last.groupby("setting", sort=False):
         row: dict[str, float] = {"seeds": len(runs), "flops": float(runs["flops"].iloc[0])}
+        row["explained"] = runs["explained"].mean()
         passes = [len(runs) >= SEEDS]
         for measure in MEASURES:
             mean = runs[measure].mean()
@@ -71,7 +82,8 @@ def base_trials(table: pd.DataFrame, logmel: pd.Series) -> pd.DataFrame:
             names = (measure, f"{measure} gain", f"{measure} above log-mel", f"{measure} floor")
             row |= {n: 100 * v for n, v in zip(names, (mean, gain, above, floor), strict=True)}
         rows[setting] = {**row, "learns": all(passes)}
-    return pd.DataFrame.from_dict(rows, orient="index").sort_values("flops", kind="stable")
+    found = pd.DataFrame.from_dict(rows, orient="index")
+    return found.sort_values(["flops", "explained"], ascending=[True, False], kind="stable")
 
 
 def _floor(last: pd.DataFrame, measure: str, seeds: int) -> float:
