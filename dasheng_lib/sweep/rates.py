@@ -60,10 +60,10 @@ def base_trials(table: pd.DataFrame, logmel: pd.Series) -> pd.DataFrame:
         logmel: the two qualities of log-mel statistics under the same protocol.
 
     Returns:
-        A row a recipe, by setting: ``seeds, flops, explained`` (a share); of each quality the mean at the end, ``gain``
-        over its own untrained encoders and over log-mel (``above log-mel``), and the ``floor``
-        between means of so many seeds, NaN where no recipe has two; all in points. ``learns`` is
-        the rule's word.
+        A row a recipe, by setting: ``seeds, flops, explained`` (a share); of each quality the
+        mean at the end, ``gain`` over its own untrained encoders and over log-mel (``above
+        log-mel``), and the ``floor`` between means of so many seeds, NaN where no recipe has two;
+        all in points. ``learns`` is the rule's word.
     """
     table = table[["run", "setting", "step", "seed", "flops", "explained", *MEASURES]]
     last = last_checkpoints(table).set_index("run")
