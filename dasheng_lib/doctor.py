@@ -15,10 +15,10 @@ from importlib import metadata
 from pathlib import Path
 
 from dasheng_lib.errors import UserError
+from dasheng_lib.places import ROOT
 
 # Packages are imported where they are used: a doctor must be able to report their absence.
 
-ROOT = Path(__file__).resolve().parents[1]
 PROJECT = "dasheng-companion"
 PIP = ".venv/bin/pip install -c constraints.txt"
 

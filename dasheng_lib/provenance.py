@@ -10,6 +10,8 @@ import subprocess
 from importlib import metadata
 from pathlib import Path
 
+from dasheng_lib.places import LIBRARY
+
 PACKAGES = ("torch", "torchaudio", "numpy", "scipy", "scikit-learn", "pandas", "soundfile")
 
 
@@ -20,7 +22,7 @@ def provenance() -> dict[str, object]:
     when files differ from it, and is "unknown" outside a git checkout.
     """
     return {
-        "commit": commit(Path(__file__).parent),
+        "commit": commit(LIBRARY),
         "python": platform.python_version(),
         "versions": {name: version(name) for name in PACKAGES},
         "processor": processor(),

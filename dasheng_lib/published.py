@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pandas as pd
 
 from dasheng_lib.errors import UserError
-
-FOLDER = Path(__file__).parents[1] / "data_manifests" / "published"
+from dasheng_lib.places import PUBLISHED as FOLDER
 
 
 def read_table(name: str) -> pd.DataFrame:

@@ -11,9 +11,9 @@ from typing import Any
 import pandas as pd
 
 from dasheng_lib.cache import atomic_file
+from dasheng_lib.places import RESULTS as FOLDER
 from dasheng_lib.provenance import provenance
 
-FOLDER = Path(__file__).parents[1] / "book" / "results"
 COLUMNS = ("corpus", "task", "encoder", "probe", "seed", "accuracy")
 
 

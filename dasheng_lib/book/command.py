@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from dasheng_lib.errors import UserError
+from dasheng_lib.places import ROOT
 
 DESCRIPTION = """\
 Build the book: run each chapter whose code, parameters, library or audio changed since its
@@ -109,8 +110,7 @@ def find_root(start: Path) -> Path:
     Raises:
         UserError: neither has a book.
     """
-    library = Path(__file__).resolve().parents[2]
-    for folder in (start, *start.parents, library):
+    for folder in (start, *start.parents, ROOT):
         if (folder / "_config.yml").exists() and (folder / "book" / "_toc.yml").exists():
             return folder
     raise UserError("No book here: run `dasheng book` inside a checkout of the repository.")

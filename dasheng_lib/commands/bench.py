@@ -9,8 +9,8 @@ import sys
 from pathlib import Path
 
 from dasheng_lib.errors import UserError
+from dasheng_lib.places import BENCHMARKS as FOLDER
 
-FOLDER = Path(__file__).parents[2] / "benchmarks"
 HELPERS = ("card_steps", "common")
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -12,8 +11,8 @@ import yaml
 
 from dasheng_lib.cache import digest
 from dasheng_lib.errors import UserError
+from dasheng_lib.places import CORPORA as FOLDER
 
-FOLDER = Path(__file__).resolve().parents[2] / "data_manifests" / "corpora"
 CLIP_COLUMNS = ("package", "member", "sha256", "seconds", "domain", "group", "licence")
 
 # Part of every digest: raise it when the same bytes come to decode to other samples.

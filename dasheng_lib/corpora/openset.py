@@ -29,8 +29,8 @@ from dasheng_lib.corpora.openset_names import names_say
 from dasheng_lib.corpora.source import Source
 from dasheng_lib.corpora.unpack import tar_members, zip_members
 from dasheng_lib.errors import UserError
+from dasheng_lib.places import ROOT as CHECKOUT
 
-CHECKOUT = Path(__file__).resolve().parents[2]
 _SUFFIXES = {".ogg", ".wav", ".flac"}
 _SAME_LENGTH = 0.01  # seconds by which a coder may lengthen a clip
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
+from dasheng_lib import places
 from dasheng_lib.encoders.dasheng import DashengEncoder
 from dasheng_lib.encoders.hear_module import load_hear_module
 from dasheng_lib.encoders.logmel import LogMelStatistics
@@ -14,9 +13,7 @@ from dasheng_lib.errors import UserError
 from dasheng_lib.objectives import FAMILIES, WAVEFORM_FAMILIES
 
 # What comes with the library, by name; each has a model card beside it.
-WEIGHTS = {
-    path.stem: path for path in (Path(__file__).parents[1] / "weights").glob("*.safetensors")
-}
+WEIGHTS = {path.stem: path for path in places.WEIGHTS.glob("*.safetensors")}
 
 __all__ = ["AudioEncoder", "DashengEncoder", "LogMelStatistics", "load_encoder"]
 

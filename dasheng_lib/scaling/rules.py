@@ -13,9 +13,10 @@ import numpy as np
 import yaml
 
 from dasheng_lib.errors import UserError
+from dasheng_lib.places import SWEEPS
 from dasheng_lib.scaling.forms import Array
 
-PATH = Path(__file__).parents[2] / "data_manifests" / "sweeps" / "rules.yml"
+PATH = SWEEPS / "rules.yml"
 QUESTIONS = ("association", "one_curve", "claim")
 
 

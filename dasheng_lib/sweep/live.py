@@ -9,12 +9,12 @@ import torch
 
 from dasheng_lib.cache import artefact
 from dasheng_lib.corpora import load_corpus
+from dasheng_lib.places import SWEEPS as FOLDER
 from dasheng_lib.sweep.baselines import baselines
 from dasheng_lib.sweep.engine import work
 from dasheng_lib.sweep.grid import read_grid
 from dasheng_lib.sweep.judge import Judge
 
-FOLDER = Path(__file__).parents[2] / "data_manifests" / "sweeps"
 VERSION = 4  # raise it when the same grid would give another table
 
 

@@ -15,8 +15,9 @@ import yaml
 
 from dasheng_lib.cache import cache_dir, locked, need_space
 from dasheng_lib.errors import UserError
+from dasheng_lib.places import MANIFESTS
 
-MANIFEST = Path(__file__).resolve().parents[3] / "data_manifests" / "wheels.yml"
+MANIFEST = MANIFESTS / "wheels.yml"
 _TIMEOUT = 600  # seconds for one run of pip
 
 
