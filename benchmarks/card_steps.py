@@ -16,16 +16,16 @@ from threading import Barrier
 import numpy as np
 import torch
 
-from dasheng_lib.cache import atomic_file
-from dasheng_lib.card_crops import CardCrops
+from dasheng_lib.common.cache import atomic_file
+from dasheng_lib.common.provenance import provenance, version
+from dasheng_lib.corpora.card_crops import CardCrops
 from dasheng_lib.corpora.corpus import Corpus
-from dasheng_lib.crops import Crops
+from dasheng_lib.corpora.crops import Crops
 from dasheng_lib.objectives import FAMILIES
-from dasheng_lib.provenance import provenance, version
-from dasheng_lib.run_config import RunConfig, family_defaults
-from dasheng_lib.run_models import new_model
-from dasheng_lib.runs import crops_of
 from dasheng_lib.train import pretrain
+from dasheng_lib.train.build import new_model
+from dasheng_lib.train.config import RunConfig, family_defaults
+from dasheng_lib.train.run import crops_of
 
 OPTIONAL = ("dasheng", "einops", "transformers", "bitsandbytes", "soundfile")
 WARM, WINDOWS = 12, 5

@@ -24,12 +24,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from dasheng_lib.errors import UserError
-from dasheng_lib.frozen import PRECISIONS
+from dasheng_lib.checkpoint.published import from_upstream
+from dasheng_lib.common.errors import UserError
+from dasheng_lib.common.provenance import version
 from dasheng_lib.model import PRESETS, Encoder
-from dasheng_lib.provenance import version
+from dasheng_lib.model.frozen import PRECISIONS
 from dasheng_lib.results import recordable, write_results
-from dasheng_lib.upstream import from_upstream
 
 OURS = "this library"
 PEER = "dasheng"  # the package on PyPI, by the model's authors

@@ -29,7 +29,7 @@ from common import (
 )
 
 from dasheng_lib.encoders import DashengEncoder
-from dasheng_lib.flops import encoder_flops
+from dasheng_lib.train.flops import encoder_flops
 
 
 def main(argv: Sequence[str] | None = None) -> None:

@@ -31,10 +31,10 @@ from common import (
 )
 from torch.nn.utils.rnn import pad_sequence
 
-from dasheng_lib.embed import BATCH_SECONDS, embed_waves
 from dasheng_lib.encoders import DashengEncoder
-from dasheng_lib.flops import mixed_flops
+from dasheng_lib.evaluation.embed import BATCH_SECONDS, embed_waves
 from dasheng_lib.model import TOKEN_SAMPLES
+from dasheng_lib.train.flops import mixed_flops
 
 
 def main(argv: Sequence[str] | None = None) -> None:

@@ -43,13 +43,13 @@ import torch
 from card_steps import check, small_steps
 from common import run_script
 
-from dasheng_lib.cache import atomic_file
+from dasheng_lib.common.cache import atomic_file
+from dasheng_lib.common.errors import UserError
+from dasheng_lib.common.provenance import provenance
 from dasheng_lib.corpora import load_corpus
 from dasheng_lib.corpora.packed import load_packed, pack, packed_head
-from dasheng_lib.corpora.prepared import prepare
 from dasheng_lib.corpora.split import shortened
-from dasheng_lib.errors import UserError
-from dasheng_lib.provenance import provenance
+from dasheng_lib.corpora.trim import prepare
 from dasheng_lib.results import write_results
 from dasheng_lib.sweep.card import Crew, Job, work_on_card
 from dasheng_lib.sweep.grid import read_grid

@@ -26,8 +26,8 @@ from common import OURS, Case, add_timing_arguments, beside, keep, prepare, run_
 from torch import nn
 from torch.nn import functional as F
 
-from dasheng_lib.hear_probe import GRID, SCHEDULE, Part, Split, kfold, probe
-from dasheng_lib.side_by_side import advance_all
+from dasheng_lib.evaluation.probes.mlp.probe import GRID, SCHEDULE, Part, Split, kfold, probe
+from dasheng_lib.evaluation.probes.mlp.side_by_side import advance_all
 
 PLAIN = "plain PyTorch"
 PRODUCTS = "the products alone"
@@ -100,8 +100,8 @@ def drawn(spread: float, args: argparse.Namespace) -> Split:
 def esc10(encoder: str) -> Split:
     """The first fold of ESC-10 as an encoder sees it."""
     from dasheng_lib.corpora import load_corpus
-    from dasheng_lib.embed import embed
     from dasheng_lib.encoders import load_encoder
+    from dasheng_lib.evaluation.embed import embed
 
     corpus = load_corpus("esc10")
     rows = corpus.task("esc10")

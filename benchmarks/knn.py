@@ -20,7 +20,7 @@ from common import OURS, Case, add_timing_arguments, beside, keep, prepare, run_
 from memory import peak_bytes
 from sklearn.neighbors import KNeighborsClassifier
 
-from dasheng_lib.errors import UserError
+from dasheng_lib.common.errors import UserError
 from dasheng_lib.knn import knn_predict
 
 SCIKIT = "scikit-learn"

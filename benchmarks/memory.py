@@ -20,9 +20,9 @@ import torch
 from common import OURS, PEER, add_common_arguments, keep, noise, peer, prepare, run_script
 from train_step import our_model, our_step, their_step
 
-from dasheng_lib.embed import embed_waves
+from dasheng_lib.common.errors import UserError
 from dasheng_lib.encoders import DashengEncoder
-from dasheng_lib.errors import UserError
+from dasheng_lib.evaluation.embed import embed_waves
 from dasheng_lib.model import PRESETS, Encoder
 
 TASKS = ("10 s clips", "30 s clips", "training step")

@@ -17,15 +17,15 @@ import pandas as pd
 import torch
 from common import run_script, script_command
 
-from dasheng_lib import probes
 from dasheng_lib.corpora import load_corpus
 from dasheng_lib.corpora.corpus import Corpus
 from dasheng_lib.corpora.packed import load_packed, packed_head
-from dasheng_lib.corpora.prepared import prepare
 from dasheng_lib.corpora.split import shortened
-from dasheng_lib.embed import embed
+from dasheng_lib.corpora.trim import prepare
 from dasheng_lib.encoders import load_encoder
 from dasheng_lib.encoders.protocol import AudioEncoder
+from dasheng_lib.evaluation.embed import embed
+from dasheng_lib.evaluation.probes import probes
 from dasheng_lib.results import recordable, write_results
 from dasheng_lib.tasks import suite
 

@@ -23,7 +23,7 @@ from memory import peak_bytes
 from threadpoolctl import threadpool_limits
 from torch import Tensor
 
-from dasheng_lib.errors import UserError
+from dasheng_lib.common.errors import UserError
 from dasheng_lib.rank import RankMe, effective_rank
 
 ALL = f"{OURS}, centred and corrected too"

@@ -29,12 +29,12 @@ from common import (
 )
 from torch import Tensor, nn
 
-from dasheng_lib.errors import UserError
-from dasheng_lib.flops import training_flops
+from dasheng_lib.checkpoint.published import from_upstream
+from dasheng_lib.common.errors import UserError
 from dasheng_lib.mae import DECODERS, MaskedAutoencoder
 from dasheng_lib.model import PRESETS, Encoder, token_count
 from dasheng_lib.train import TrainConfig, make_optimizer
-from dasheng_lib.upstream import from_upstream
+from dasheng_lib.train.flops import training_flops
 
 
 def main(argv: Sequence[str] | None = None) -> None:

@@ -1,5 +1,5 @@
 """Library of the companion book."""
 
-from dasheng_lib import _torchaudio
+from dasheng_lib.common import torchaudio
 
-_torchaudio.tolerate()
+torchaudio.tolerate()

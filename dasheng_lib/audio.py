@@ -12,8 +12,8 @@ import numpy as np
 import soundfile
 import torch
 
-from dasheng_lib._torchaudio import torchaudio
-from dasheng_lib.errors import UserError
+from dasheng_lib.common.errors import UserError
+from dasheng_lib.common.torchaudio import torchaudio
 
 SAMPLE_RATE = 16_000
 

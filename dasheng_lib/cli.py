@@ -9,14 +9,17 @@ import os
 import sys
 from collections.abc import Sequence
 
-from dasheng_lib.errors import UserError
+from dasheng_lib.common.errors import UserError
 
 # verb: (module that has add_arguments(parser) and run(args) -> int, one line of help)
 VERBS = {
     "bench": ("dasheng_lib.commands.bench", "measure speed and memory beside the authors' package"),
-    "book": ("dasheng_lib.book.command", "run the chapters and build the book"),
-    "corpus": ("dasheng_lib.corpora.command", "fetch, list or check recordings"),
-    "doctor": ("dasheng_lib.doctor", "say what is installed, what is missing and what mends it"),
+    "book": ("dasheng_lib.commands.book", "run the chapters and build the book"),
+    "corpus": ("dasheng_lib.commands.corpus", "fetch, list or check recordings"),
+    "doctor": (
+        "dasheng_lib.commands.doctor",
+        "say what is installed, what is missing and what mends it",
+    ),
     "evaluate": ("dasheng_lib.commands.evaluate", "score encoders on tasks, and keep the result"),
     "hear-check": (
         "dasheng_lib.commands.hear_check",

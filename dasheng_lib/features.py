@@ -10,7 +10,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from dasheng_lib._torchaudio import torchaudio
+from dasheng_lib.common.torchaudio import torchaudio
 
 SAMPLE_RATE = 16_000
 HOP = 160

@@ -14,13 +14,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from dasheng_lib.checkpoint import load_encoder_weights, load_published
+from dasheng_lib.checkpoint.weights import load_encoder_weights, load_published
+from dasheng_lib.common.errors import UserError
 from dasheng_lib.encoders import WEIGHTS, AudioEncoder, load_encoder
 from dasheng_lib.encoders.dasheng import untrained_network
-from dasheng_lib.errors import UserError
+from dasheng_lib.evaluation.frame_times import frame_times
 from dasheng_lib.features import SAMPLE_RATE
-from dasheng_lib.frame_times import frame_times
-from dasheng_lib.model import Encoder
+from dasheng_lib.model.encoder import Encoder
 
 
 def load_model(

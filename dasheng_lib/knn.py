@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dasheng_lib.tensors import view
+from dasheng_lib.common.tensors import view
 
 Metric = Literal["cosine", "euclidean"]
 Weights = Literal["uniform", "softmax"]

@@ -11,7 +11,7 @@ import pytest
 from shard_files import faulty_shards, shards  # noqa: F401
 from smoke_book import smoke_book  # noqa: F401
 
-from dasheng_lib.corpora.synthetic import synthetic_corpus
+from dasheng_lib.corpora.synthetic.corpus import synthetic_corpus
 
 # A shell's background jobs are born deaf to SIGINT, and so are their children; some tests send it.
 signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import torch
 
-from dasheng_lib import embed_files as module
-from dasheng_lib.corpora.hear import read_hear_task
+from dasheng_lib.evaluation import embed_files as module
+from dasheng_lib.tasks.hear.read import read_hear_task
 
 
 class Windows:

@@ -13,9 +13,9 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from dasheng_lib.hear_probe import Part, Split
-from dasheng_lib.mlp_grid import Point, dropout_gate, initial_network
-from dasheng_lib.mlp_training import DROPOUT, Course, Schedule, _weight_seed
+from dasheng_lib.evaluation.probes.mlp.networks import Point, dropout_gate, initial_network
+from dasheng_lib.evaluation.probes.mlp.probe import Part, Split
+from dasheng_lib.evaluation.probes.mlp.training import DROPOUT, Course, Schedule, _weight_seed
 
 
 class GivenDropout(nn.Module):

@@ -12,7 +12,7 @@ import pytest
 
 from dasheng_lib import cli
 from dasheng_lib.commands import bench
-from dasheng_lib.errors import UserError
+from dasheng_lib.common.errors import UserError
 
 SMALL = ["--size", "nano", "--repeats", "1", "--clips", "2", "--precision", "float32"]
 SHORT = {

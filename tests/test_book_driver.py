@@ -23,7 +23,7 @@ from dasheng_lib.book.driver.execute import ChapterFailed
 from dasheng_lib.book.driver.fingerprint import fingerprint, ground
 from dasheng_lib.book.driver.progress import progress_line
 from dasheng_lib.book.driver.stage import compose, rerun_box
-from dasheng_lib.errors import UserError
+from dasheng_lib.common.errors import UserError
 from dasheng_lib.tasks import never_heard
 
 PARAMETERS = """\
@@ -50,7 +50,7 @@ def root(tmp_path) -> Path:
     """A checkout with chapters 01_one and 02_two, a library and a profile of each kind."""
     (tmp_path / "book").mkdir()
     (tmp_path / "dasheng_lib/book/driver").mkdir(parents=True)
-    (tmp_path / "dasheng_lib/model.py").write_text("width = 1\n")
+    (tmp_path / "dasheng_lib/features.py").write_text("width = 1\n")
     (tmp_path / "dasheng_lib/book/driver/site.py").write_text("")
     (tmp_path / "_config.yml").write_text("title: Tiny\nexecute: {execute_notebooks: 'off'}\n")
     write_toc(tmp_path, "01_one", "02_two")
@@ -126,7 +126,7 @@ def test_only_what_changed_is_run(root, no_site):
     assert ran(dasheng_book(root, profile="big", parameters=("k=7",))) == ["01_one", "02_two"]
     assert output_of(root, "02_two") == "two 7 ['a']\n", "what -p sets comes before the profile"
 
-    (root / "dasheng_lib/model.py").write_text("width = 2\n")
+    (root / "dasheng_lib/features.py").write_text("width = 2\n")
     assert ran(dasheng_book(root, only=("one",), force=True)) == ["01_one"]
     assert ran(dasheng_book(root)) == ["02_two"]
 

@@ -24,10 +24,10 @@ from dasheng_lib.book import (
     three_columns,
     verdicts,
 )
-from dasheng_lib.book.command import cell_seconds, find_root
 from dasheng_lib.book.findings import MIME, bundle
 from dasheng_lib.book.sources import SOURCES
-from dasheng_lib.errors import UserError
+from dasheng_lib.commands.book import cell_seconds, find_root
+from dasheng_lib.common.errors import UserError
 
 
 def luminance(colour: str) -> float:

@@ -5,7 +5,11 @@ import pandas as pd
 import pytest
 
 from dasheng_lib.book import verdicts
-from dasheng_lib.book.sweeps import (
+from dasheng_lib.common.errors import UserError
+from dasheng_lib.results import write_results
+from dasheng_lib.scaling.bootstrap import Estimate
+from dasheng_lib.scaling.rows import last_checkpoints
+from dasheng_lib.sweep.recorded import (
     baselines,
     gains,
     of_both,
@@ -18,10 +22,6 @@ from dasheng_lib.book.sweeps import (
     training,
     withdrawn,
 )
-from dasheng_lib.errors import UserError
-from dasheng_lib.results import write_results
-from dasheng_lib.scaling.bootstrap import Estimate
-from dasheng_lib.scaling.rows import last_checkpoints
 
 TASKS = ("number", "drum", "event", "fsdd", "esc10")
 # Log-mel, chance, the base point untrained and trained, and another run: seeds move it a little.

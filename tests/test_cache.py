@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from dasheng_lib import cache
-from dasheng_lib.errors import UserError
+from dasheng_lib.common import cache
+from dasheng_lib.common.errors import UserError
 
 
 @pytest.fixture(autouse=True)
@@ -149,7 +149,7 @@ def test_failed_artefact_leaves_nothing_and_is_made_next_time(root):
 MAKER = """
 import sys
 from pathlib import Path
-from dasheng_lib.cache import artefact
+from dasheng_lib.common.cache import artefact
 
 def make(folder):
     with open(sys.argv[1], "a") as file:

@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from dasheng_lib.audio import played
-from dasheng_lib.card_crops import CardCrops, Pieces, cut, mixed_rows
-from dasheng_lib.corpora.prepared import prepare
-from dasheng_lib.crops import Crops, mixed
+from dasheng_lib.corpora.card_crops import CardCrops, Pieces, cut, mixed_rows
+from dasheng_lib.corpora.crops import Crops, mixed
+from dasheng_lib.corpora.trim import prepare
 
 
 @pytest.fixture(scope="module")

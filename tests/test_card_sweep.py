@@ -5,15 +5,15 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from dasheng_lib.card_crops import CardCrops
 from dasheng_lib.corpora import load_corpus
-from dasheng_lib.corpora.prepared import prepare
+from dasheng_lib.corpora.card_crops import CardCrops
 from dasheng_lib.corpora.split import hold_out
-from dasheng_lib.runs import Execution, crops_of
+from dasheng_lib.corpora.trim import prepare
 from dasheng_lib.sweep.card import Crew, Job, work_on_card
 from dasheng_lib.sweep.grid import read_grid
 from dasheng_lib.sweep.judge import Judge
 from dasheng_lib.sweep.trial import audio_of, rows_of, trained_run
+from dasheng_lib.train.run import Execution, crops_of
 
 GRID = """
 base: {preset: 12x2x2, corpus: synthetic, steps: 2, batch: 4, clip_seconds: 0.48}

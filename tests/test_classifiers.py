@@ -6,8 +6,8 @@ import torch
 from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from dasheng_lib import classifiers
-from dasheng_lib.classifiers import arch, logistic
+from dasheng_lib.evaluation.probes import classifiers
+from dasheng_lib.evaluation.probes.classifiers import arch, logistic
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import types
 import pytest
 
 from dasheng_lib import cli
-from dasheng_lib.errors import UserError
+from dasheng_lib.common.errors import UserError
 
 
 @pytest.fixture

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from fake_packages import audio_bytes, cat_bytes, pat_bytes, sf2_bytes, tone, zip_bytes
 
-from dasheng_lib.corpora.gus import read_pat
-from dasheng_lib.corpora.opensfx import read_cat
-from dasheng_lib.corpora.packages import member_sources
-from dasheng_lib.corpora.soundfont import read_soundfont
+from dasheng_lib.corpora.fetch.unpack import UnpackError
+from dasheng_lib.corpora.pocket.gus import read_pat
+from dasheng_lib.corpora.pocket.opensfx import read_cat
+from dasheng_lib.corpora.pocket.packages import member_sources
+from dasheng_lib.corpora.pocket.soundfont import read_soundfont
 from dasheng_lib.corpora.source import Source
-from dasheng_lib.corpora.unpack import UnpackError
 
 
 def pcm(frames, hertz=440):

@@ -10,12 +10,12 @@ import threading
 import pytest
 from fake_packages import mirror_files, serving, written
 
-from dasheng_lib import cache
-from dasheng_lib.corpora import debian
-from dasheng_lib.corpora import download as downloading
-from dasheng_lib.corpora.debian import fetch_packages, is_pinned, local_package
-from dasheng_lib.corpora.download import DownloadError, Remote, download
-from dasheng_lib.errors import UserError
+from dasheng_lib.common import cache
+from dasheng_lib.common.errors import UserError
+from dasheng_lib.corpora.fetch import download as downloading
+from dasheng_lib.corpora.fetch.download import DownloadError, Remote, download
+from dasheng_lib.corpora.pocket import debian
+from dasheng_lib.corpora.pocket.debian import fetch_packages, is_pinned, local_package
 
 DATA = bytes(range(256)) * 2000
 SHA = hashlib.sha256(DATA).hexdigest()

@@ -23,10 +23,12 @@ from fake_packages import (
     zip_bytes,
 )  # fmt: skip
 
-from dasheng_lib import cache, cli
-from dasheng_lib.corpora import cached, index, load_corpus, manifest, openset
-from dasheng_lib.corpora.pocket_load import load_pocket
-from dasheng_lib.errors import UserError
+from dasheng_lib import cli
+from dasheng_lib.common import cache
+from dasheng_lib.common.errors import UserError
+from dasheng_lib.corpora import decoded, load_corpus, manifest, openset
+from dasheng_lib.corpora.pocket import make_tables
+from dasheng_lib.corpora.pocket.load import load_pocket
 
 
 def kajongg():
@@ -76,14 +78,14 @@ def world(tmp_path, monkeypatch):
     info = {"title": "t", "release": "bookworm", "component": "main", "packages": packages}
     (folder / "pocket.yml").write_text(yaml.safe_dump(info))
     monkeypatch.setattr(manifest, "FOLDER", folder)
-    monkeypatch.setattr(index, "FOLDER", folder)
+    monkeypatch.setattr(make_tables, "FOLDER", folder)
     monkeypatch.setenv("DASHENG_CACHE", str(tmp_path / "cache"))
     files = {}
     for name, (_, deb) in PACKAGES.items():
         files[name] = tmp_path / f"{name}.deb"
         files[name].write_bytes(deb)
     said = []
-    index.index_pocket(files, said.append)
+    make_tables.index_pocket(files, said.append)
     with serving(mirror_files(PACKAGES)) as server:
         monkeypatch.setenv("DASHENG_MIRROR", server.url)
         server.said, server.folder, server.cache = said, folder, tmp_path / "cache"
@@ -121,7 +123,7 @@ def test_from_mirror_to_samples(world):
 def test_the_second_time_nothing_is_done(world, monkeypatch):
     first = load_corpus("pocket", progress=False)
     asked = len(world.requests)
-    monkeypatch.setattr(cached, "_write", None)
+    monkeypatch.setattr(decoded, "_write", None)
     second = load_corpus("pocket", fetch=False)
     assert second.digest == first.digest and len(world.requests) == asked
     pd.testing.assert_frame_equal(second.clips, first.clips)
@@ -200,25 +202,25 @@ def test_few_seconds_wait_in_memory(monkeypatch):
         most.clear()
         names = [f"{i:03}" for i in range(100)]
         found = []
-        for name, _, _ in cached._decoded(map(Piece, names), dict.fromkeys(names, seconds)):
+        for name, _, _ in decoded._decoded(map(Piece, names), dict.fromkeys(names, seconds)):
             alive.discard(name)
             found.append(name)
         assert found == names
         return max(most)
 
-    monkeypatch.setattr(cached, "_WINDOW_SECONDS", 600.0)
+    monkeypatch.setattr(decoded, "_WINDOW_SECONDS", 600.0)
     assert waiting(0.5) == 64
     assert waiting(250.0) == 3
     assert waiting(5000.0) == 2  # the one that is decoded and the one that comes
 
 
 def test_a_full_disk_leaves_nothing(world, monkeypatch):
-    monkeypatch.setattr(cached, "need_space", lambda *_: None)
+    monkeypatch.setattr(decoded, "need_space", lambda *_: None)
 
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(cached, "_decoded", full)
+    monkeypatch.setattr(decoded, "_decoded", full)
     with pytest.raises(UserError, match="disk is full"):
         load_corpus("pocket", progress=False)
     assert not [f for f in written(world.cache / "corpora") if "audio" in f]
@@ -361,7 +363,7 @@ def test_a_set_that_is_nowhere_says_where_to_put_it(data, monkeypatch):
     info = yaml.safe_load((manifest.FOLDER / "esc10.yml").read_text())
     info["url"] = "http://127.0.0.1:9/ESC-10.tar.gz"
     (manifest.FOLDER / "esc10.yml").write_text(yaml.safe_dump(info))
-    monkeypatch.setattr("dasheng_lib.corpora.download.time.sleep", lambda seconds: None)
+    monkeypatch.setattr("dasheng_lib.corpora.fetch.download.time.sleep", lambda seconds: None)
     with pytest.raises(UserError, match=r"unpack it as a folder esc10, and set DASHENG_DATA"):
         load_corpus("esc10", progress=False)
 

@@ -10,9 +10,9 @@ import yaml
 from fake_packages import audio_bytes, serving, tar_bytes, tone, zip_bytes
 
 from dasheng_lib import cli
+from dasheng_lib.common.errors import UserError
 from dasheng_lib.corpora import OPENSETS, load_corpus, manifest, openset
 from dasheng_lib.corpora.source import Source
-from dasheng_lib.errors import UserError
 from dasheng_lib.tasks import SUITES, suite
 
 WAVS = {
@@ -116,7 +116,7 @@ def test_fetch_gets_the_archive_with_the_published_hash(commands, monkeypatch):
     shutil.rmtree(commands / "speech_commands_test")
     for data, good in ((gzip.compress(tar_bytes(official())), True), (b"another file", False)):
         monkeypatch.setenv("DASHENG_CACHE", str(commands.parent / str(good)))
-        monkeypatch.setattr("dasheng_lib.corpora.download.time.sleep", lambda seconds: None)
+        monkeypatch.setattr("dasheng_lib.corpora.fetch.download.time.sleep", lambda seconds: None)
         path = manifest.FOLDER / "speech_commands_test.yml"
         with serving({"set.tar.gz": data}) as server:
             info = yaml.safe_load(path.read_text()) | {"url": f"{server.url}/set.tar.gz"}

@@ -5,8 +5,9 @@ import re
 import pandas as pd
 import pytest
 
-from dasheng_lib.corpora import pocket, pocket_tasks
 from dasheng_lib.corpora.manifest import pocket_manifest, read_csv, read_yml
+from dasheng_lib.corpora.pocket import groups
+from dasheng_lib.corpora.pocket import labels as pocket_tasks
 
 
 @pytest.fixture(scope="module")
@@ -27,10 +28,10 @@ def test_the_committed_labels_are_what_the_rules_give(clips):
 
 def test_the_committed_clips_are_what_the_rules_give(clips):
     keys = list(zip(clips["package"], clips["member"], strict=True))
-    assert clips["group"].tolist() == [pocket.group(*key) for key in keys]
-    assert [pocket.left_out(*key) for key in keys] == [None] * len(clips)
+    assert clips["group"].tolist() == [groups.group(*key) for key in keys]
+    assert [groups.left_out(*key) for key in keys] == [None] * len(clips)
     sounds = clips[["package", "member", "seconds"]].itertuples(index=False)
-    assert clips["domain"].tolist() == [pocket.domain(*sound) for sound in sounds]
+    assert clips["domain"].tolist() == [groups.domain(*sound) for sound in sounds]
 
 
 def test_every_clip_is_there_once(clips):
@@ -154,7 +155,7 @@ def test_borrowed_notes_are_left_out(clips):
 
 def test_kits_with_common_samples_are_one_group():
     def drum(name, package="hydrogen-data"):
-        return pocket.group(package, name)
+        return groups.group(package, name)
 
     kits = "usr/share/hydrogen/data/drumkits"
     fluid = "usr/share/fluidr3mono-gm-soundfont/FluidR3Mono_GM.sf3"
@@ -264,8 +265,8 @@ def test_silence_and_words_of_a_synthesiser_are_left_out():
         ("tuxpaint-stamps-default", "usr/share/tuxpaint/stamps/animals/mammals/giraffe.ogg"),
         ("qabcs-data", "usr/share/qabcs/abcs/de/sounds/words/x.ogg"),
     ]:
-        assert pocket.left_out(package, member)
-    assert pocket.left_out("qabcs-data", "usr/share/qabcs/abcs/all/noises/dog.ogg") is None
+        assert groups.left_out(package, member)
+    assert groups.left_out("qabcs-data", "usr/share/qabcs/abcs/all/noises/dog.ogg") is None
 
 
 # ---- rules that the tables do not show
@@ -292,9 +293,9 @@ def test_a_small_drum_fold_is_left_out():
 
 
 def test_stems():
-    assert pocket.stem("sound/ugv/Diesel-idle.ogg") == "sound/ugv/diesel"
-    assert pocket.stem("sound/weapons/bullet-rifle-8x.ogg") == "sound/weapons/bullet-rifle"
-    assert pocket.stem("default_dig_choppy.3.ogg") == "default_dig_choppy"
+    assert groups.stem("sound/ugv/Diesel-idle.ogg") == "sound/ugv/diesel"
+    assert groups.stem("sound/weapons/bullet-rifle-8x.ogg") == "sound/weapons/bullet-rifle"
+    assert groups.stem("default_dig_choppy.3.ogg") == "default_dig_choppy"
 
 
 def test_wide_drum_zones_have_no_label():

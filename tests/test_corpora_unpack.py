@@ -7,8 +7,8 @@ import tarfile
 import pytest
 from fake_packages import deb_bytes, tar_bytes, zip_bytes
 
-from dasheng_lib.corpora import unpack
-from dasheng_lib.corpora.unpack import UnpackError, deb_members, tar_members, zip_members
+from dasheng_lib.corpora.fetch import unpack
+from dasheng_lib.corpora.fetch.unpack import UnpackError, deb_members, tar_members, zip_members
 
 FILES = {"./usr/share/a.ogg": b"first", "./usr/share/b.txt": b"second" * 999}
 PLAIN = {"usr/share/a.ogg": b"first", "usr/share/b.txt": b"second" * 999}

@@ -9,10 +9,10 @@ import torch
 from smoke_book import ROOT
 from two_processes import CONFIG, run
 
-from dasheng_lib import distributed
-from dasheng_lib.distributed import World
-from dasheng_lib.errors import UserError
-from dasheng_lib.input_norm import InputNorm
+from dasheng_lib.common import distributed
+from dasheng_lib.common.distributed import World
+from dasheng_lib.common.errors import UserError
+from dasheng_lib.model.input_norm import InputNorm
 
 
 @pytest.fixture(scope="module")

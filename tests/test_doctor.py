@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from dasheng_lib import cli, doctor
+from dasheng_lib import cli
+from dasheng_lib.commands import doctor
 
 
 @pytest.fixture(autouse=True)

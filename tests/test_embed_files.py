@@ -11,11 +11,12 @@ from embedding import Windows, embed
 from hear_folder import TVT, make_task, write_wav
 from smoke_book import ROOT
 
-from dasheng_lib import audio, embed_files
-from dasheng_lib.corpora.hear import read_hear_task
+from dasheng_lib import audio
+from dasheng_lib.common.errors import UserError
 from dasheng_lib.encoders import load_encoder
-from dasheng_lib.errors import UserError
-from dasheng_lib.row_store import RowStore, read_rows
+from dasheng_lib.evaluation import embed_files
+from dasheng_lib.evaluation.row_store import RowStore, read_rows
+from dasheng_lib.tasks.hear.read import read_hear_task
 
 
 @pytest.fixture(autouse=True)
@@ -303,7 +304,7 @@ def test_nothing_to_embed_is_a_mistake(tmp_path):
 
 
 def test_a_full_disk_is_known_before_the_second_batch(tmp_path, monkeypatch):
-    from dasheng_lib import cache
+    from dasheng_lib.common import cache
 
     clips = clips_of(make_task(tmp_path))
     monkeypatch.setattr(

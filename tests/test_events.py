@@ -11,8 +11,14 @@ from scipy.ndimage import median_filter
 from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import maximum_bipartite_matching
 
-from dasheng_lib.events import EVENT_METRICS, Event, event_score, event_scores, events_from_frames
-from dasheng_lib.metrics import higher_is_better
+from dasheng_lib.metrics.events import (
+    EVENT_METRICS,
+    Event,
+    event_score,
+    event_scores,
+    events_from_frames,
+)
+from dasheng_lib.metrics.scene import higher_is_better
 
 GOLDEN = Path(__file__).parent / "golden"
 POSTPROCESSING = json.loads((GOLDEN / "event_postprocessing.json").read_text())

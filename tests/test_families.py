@@ -13,21 +13,21 @@ import torch
 from scipy.stats import entropy
 from smoke_book import ROOT
 
-from dasheng_lib import runs
 from dasheng_lib.checkpoint import load_autoencoder, load_objective, save_weights
 from dasheng_lib.commands.pretrain import add_run_arguments, run_config
-from dasheng_lib.crops import Crops
-from dasheng_lib.distributed import World
+from dasheng_lib.common.distributed import World
+from dasheng_lib.common.errors import UserError
+from dasheng_lib.corpora.crops import Crops
 from dasheng_lib.encoders import load_encoder
 from dasheng_lib.encoders.waveform import WaveformFeatures, features_of
-from dasheng_lib.errors import UserError
-from dasheng_lib.health import MASK_SEED, Validation, validate, verdict, warning
 from dasheng_lib.masking import span_mask
 from dasheng_lib.objectives import FAMILIES
-from dasheng_lib.run_config import RunConfig, family_defaults
-from dasheng_lib.run_models import new_model
-from dasheng_lib.runs import Execution, batches_of, pretrain_into
 from dasheng_lib.train import TrainConfig, mask_noise, pretrain
+from dasheng_lib.train import run as runs
+from dasheng_lib.train.build import new_model
+from dasheng_lib.train.config import RunConfig, family_defaults
+from dasheng_lib.train.health import MASK_SEED, Validation, validate, verdict, warning
+from dasheng_lib.train.run import Execution, batches_of, pretrain_into
 
 OTHERS = FAMILIES[1:]
 
@@ -431,7 +431,7 @@ from dasheng_lib.encoders import load_encoder
 before = sorted(name for name in ("transformers", "sklearn") if name in sys.modules)
 encoder = load_encoder(sys.argv[1])
 import torch
-from dasheng_lib._torchaudio import torchaudio
+from dasheng_lib.common.torchaudio import torchaudio
 print(json.dumps([before, list(encoder.clips(torch.zeros(1, 8000)).shape), torchaudio.__name__]))
 """
 

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from dasheng_lib.places import LIBRARY, ROOT
+from dasheng_lib.common.places import LIBRARY, ROOT
 
-DOORS = {("train", "cli")}  # `python -m dasheng_lib.train` is the command line
+DOORS = {("train", "cli")}  # `python -m dasheng_lib.train` is the command `dasheng pretrain`
 
 
 def floors() -> dict[str, int]:

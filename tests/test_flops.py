@@ -5,9 +5,9 @@ import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
-from dasheng_lib.flops import encoder_flops, mel_flops, mixed_flops, training_flops
 from dasheng_lib.mae import MAEConfig, MaskedAutoencoder
 from dasheng_lib.model import PRESETS, Encoder, EncoderConfig
+from dasheng_lib.train.flops import encoder_flops, mel_flops, mixed_flops, training_flops
 
 SMALL = EncoderConfig(dim=32, depth=2, heads=2)
 

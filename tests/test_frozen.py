@@ -4,11 +4,11 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from dasheng_lib import frozen as frozen_module
+from dasheng_lib.common.errors import UserError
 from dasheng_lib.encoders import DashengEncoder, load_encoder
-from dasheng_lib.errors import UserError
-from dasheng_lib.frozen import FrozenLinear, freeze
 from dasheng_lib.model import Encoder, EncoderConfig
+from dasheng_lib.model import frozen as frozen_module
+from dasheng_lib.model.frozen import FrozenLinear, freeze
 
 
 @pytest.fixture(scope="module")

@@ -11,10 +11,10 @@ import pytest
 import torch
 
 from dasheng_lib.checkpoint import load_published
+from dasheng_lib.checkpoint.published import from_upstream
 from dasheng_lib.features import LogMel
 from dasheng_lib.mae import MAEConfig, MaskedAutoencoder
 from dasheng_lib.model import Encoder, EncoderConfig
-from dasheng_lib.upstream import from_upstream
 
 GOLDEN = Path(__file__).parent / "golden"
 TINY = EncoderConfig(dim=32, depth=2, heads=4)

@@ -11,20 +11,20 @@ import numpy as np
 import pytest
 import torch
 
-from dasheng_lib.card_crops import CardCrops
-from dasheng_lib.corpora.synthetic import synthetic_corpus
-from dasheng_lib.distributed import World, restore_state, spread, whole_state
-from dasheng_lib.embed import compute_embeddings
+from dasheng_lib.checkpoint.published import from_upstream
+from dasheng_lib.common.distributed import World, restore_state, spread, whole_state
+from dasheng_lib.corpora.card_crops import CardCrops
+from dasheng_lib.corpora.synthetic.corpus import synthetic_corpus
 from dasheng_lib.encoders import DashengEncoder
+from dasheng_lib.evaluation.embed import compute_embeddings
 from dasheng_lib.features import LogMel
 from dasheng_lib.mae import MAEConfig, MaskedAutoencoder
 from dasheng_lib.model import Encoder, EncoderConfig
-from dasheng_lib.replay import WARM
-from dasheng_lib.run_config import RunConfig
-from dasheng_lib.run_models import new_model
-from dasheng_lib.runs import Execution, crops_of, pretrain_into
 from dasheng_lib.train import TrainConfig, make_optimizer, pretrain
-from dasheng_lib.upstream import from_upstream
+from dasheng_lib.train.build import new_model
+from dasheng_lib.train.config import RunConfig
+from dasheng_lib.train.replay import WARM
+from dasheng_lib.train.run import Execution, crops_of, pretrain_into
 
 ON = os.environ.get("GPU_TESTS_ON", "cuda")
 pytestmark = [

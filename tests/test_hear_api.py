@@ -6,9 +6,9 @@ import torch
 
 from dasheng_lib import hear_api
 from dasheng_lib.checkpoint import save_weights
+from dasheng_lib.common.errors import UserError
 from dasheng_lib.encoders import load_encoder
 from dasheng_lib.encoders.dasheng import untrained_network
-from dasheng_lib.errors import UserError
 from dasheng_lib.hear_api import get_scene_embeddings, get_timestamp_embeddings, load_model
 
 

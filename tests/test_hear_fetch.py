@@ -11,10 +11,11 @@ from fake_packages import serving, tar_bytes, written
 from hear_folder import make_task
 
 from dasheng_lib import cli
-from dasheng_lib.corpora import hear_fetch, manifest
-from dasheng_lib.corpora.hear import read_hear_task
-from dasheng_lib.corpora.hear_fetch import fetch_hear, find_hear
-from dasheng_lib.errors import UserError
+from dasheng_lib.common.errors import UserError
+from dasheng_lib.corpora import manifest
+from dasheng_lib.tasks.hear import fetch as hear_fetch
+from dasheng_lib.tasks.hear.fetch import fetch_hear, find_hear
+from dasheng_lib.tasks.hear.read import read_hear_task
 
 NAME = "made_up-v1-full"
 

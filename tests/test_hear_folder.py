@@ -10,11 +10,11 @@ import pytest
 import soundfile
 from hear_folder import TVT, edit, folds, make_task, write_wav
 
-from dasheng_lib.corpora import hear_index
-from dasheng_lib.corpora.hear import Fold, read_hear_task
-from dasheng_lib.corpora.hear import folds as hear_folds
-from dasheng_lib.errors import UserError
-from dasheng_lib.events import Event
+from dasheng_lib.common.errors import UserError
+from dasheng_lib.corpora import wav_facts
+from dasheng_lib.metrics.events import Event
+from dasheng_lib.tasks.hear.read import Fold, read_hear_task
+from dasheng_lib.tasks.hear.read import folds as hear_folds
 
 EVENTS, FOLDS = {"embedding": "event"}, {"splits": folds(3)}
 
@@ -382,8 +382,8 @@ def test_wavs_are_looked_at_once_unless_they_change(tmp_path, monkeypatch):
     folder = make_task(tmp_path, clips=2)
     before = read_hear_task(folder)
     looked = []
-    real = hear_index._read
-    monkeypatch.setattr(hear_index, "_read", lambda path: looked.append(path.name) or real(path))
+    real = wav_facts._read
+    monkeypatch.setattr(wav_facts, "_read", lambda path: looked.append(path.name) or real(path))
     assert read_hear_task(folder).clips == before.clips and looked == []
     changed = folder / "16000/test/test-001.wav"
     stat, samples = changed.stat(), soundfile.read(changed)[0]

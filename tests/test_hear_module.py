@@ -6,9 +6,9 @@ import pytest
 import torch
 from hear_fakes import Model, fake, timed
 
+from dasheng_lib.common.errors import UserError
 from dasheng_lib.encoders import load_encoder
-from dasheng_lib.encoders.hear_module import HearModule
-from dasheng_lib.errors import UserError
+from dasheng_lib.encoders.hear.module import HearModule
 
 CODE = """
 import torch

@@ -11,10 +11,25 @@ from plain_probe import plain_probe, plain_train
 from sklearn.model_selection import ParameterGrid
 from torch.nn import functional as F
 
-from dasheng_lib.errors import UserError
-from dasheng_lib.hear_probe import GRID, SCHEDULE, Part, Split, best_of, kfold, probe
-from dasheng_lib.mlp_grid import Point, backward, dropout_gate, initial_network, logits, stack
-from dasheng_lib.mlp_training import Course, read_rows
+from dasheng_lib.common.errors import UserError
+from dasheng_lib.evaluation.probes.mlp.networks import (
+    Point,
+    backward,
+    dropout_gate,
+    initial_network,
+    logits,
+    stack,
+)
+from dasheng_lib.evaluation.probes.mlp.probe import (
+    GRID,
+    SCHEDULE,
+    Part,
+    Split,
+    best_of,
+    kfold,
+    probe,
+)
+from dasheng_lib.evaluation.probes.mlp.training import Course, read_rows
 
 SMALL = replace(SCHEDULE, max_epochs=24, patience=4, batch=50, hidden=24)
 POINTS = (*GRID[:2], GRID[4], GRID[6])

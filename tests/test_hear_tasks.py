@@ -2,9 +2,9 @@
 
 import pytest
 
-from dasheng_lib.corpora.hear_fetch import hear_source, hear_sources
-from dasheng_lib.errors import UserError
-from dasheng_lib.tasks.hear import HEAR, SPOKEN_DIGIT, hear_task
+from dasheng_lib.common.errors import UserError
+from dasheng_lib.tasks.hear.declared import HEAR, SPOKEN_DIGIT, hear_task
+from dasheng_lib.tasks.hear.fetch import hear_source, hear_sources
 
 # Column of Dasheng's Table 2, folder, embedding, prediction, folds, seconds, clips, classes, score.
 # Source: hear-preprocess 2021.1.1 and hearbenchmark.com/hear-tasks.html.

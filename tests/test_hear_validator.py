@@ -8,8 +8,8 @@ import torch
 from hear_fakes import Model, fake, timed
 
 from dasheng_lib import cli, hear_api
-from dasheng_lib.errors import UserError
-from dasheng_lib.hear_validator import check_hear, check_module, check_times
+from dasheng_lib.common.errors import UserError
+from dasheng_lib.encoders.hear.validator import check_hear, check_module, check_times
 
 
 def findings(model=None, **parts):

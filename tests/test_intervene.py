@@ -6,16 +6,23 @@ import pytest
 from scipy import stats
 from test_told import run_cell
 
-from dasheng_lib import intervene as module
 from dasheng_lib.cli import main
 from dasheng_lib.commands.interventions import DRAWN, NAMES
-from dasheng_lib.embed import compute_embeddings
 from dasheng_lib.encoders import load_encoder
-from dasheng_lib.intervene import Untrained, intervene, majority, mean_of, rows_of, untrained
-from dasheng_lib.interventions import UNSEEN_BY_LINEAR
+from dasheng_lib.evaluation.embed import compute_embeddings
 from dasheng_lib.rank import rankme
+from dasheng_lib.rank.interventions import UNSEEN_BY_LINEAR
 from dasheng_lib.results import read_results
 from dasheng_lib.scaling.follow import RULES, cases, judge, of_kind
+from dasheng_lib.sweep import interventions as module
+from dasheng_lib.sweep.interventions import (
+    Untrained,
+    intervene,
+    majority,
+    mean_of,
+    rows_of,
+    untrained,
+)
 
 
 @pytest.fixture(scope="module")

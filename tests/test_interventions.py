@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from dasheng_lib.errors import UserError
-from dasheng_lib.interventions import KINDS, UNSEEN_BY_LINEAR, fit, kind
+from dasheng_lib.common.errors import UserError
+from dasheng_lib.evaluation.probes.probes import linear
 from dasheng_lib.knn import knn_predict
-from dasheng_lib.probes import linear
 from dasheng_lib.rank import rankme
+from dasheng_lib.rank.interventions import KINDS, UNSEEN_BY_LINEAR, fit, kind
 
 N, D = 600, 12
 NAMES = ["as is", "centre", "standardise", "scale:1.5", "rotate", "flatten:0.5", "whiten"]

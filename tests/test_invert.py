@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
+from dasheng_lib.book.mel_to_wave import mel_to_wave
 from dasheng_lib.features import LogMel
-from dasheng_lib.invert import mel_to_wave
 
 
 def mel_of(wave):

@@ -9,10 +9,10 @@ import torch
 from killed import CONFIG, train
 from smoke_book import ROOT
 
-from dasheng_lib.cache import need_space
-from dasheng_lib.errors import UserError
-from dasheng_lib.run_folder import RunFolder
-from dasheng_lib.runs import Run, new_model
+from dasheng_lib.common.cache import need_space
+from dasheng_lib.common.errors import UserError
+from dasheng_lib.train.folder import RunFolder
+from dasheng_lib.train.run import Run, new_model
 
 # The touches of the disk at which the process dies, one life after another.
 LIVES = [1, 2, 5, 9, 10, 11, 13, 12, 15, 8, 14, 7, 9]

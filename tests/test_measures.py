@@ -10,16 +10,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_rank import rows
 
-from dasheng_lib.measures import MEASURES, measure
-from dasheng_lib.measures.lidar import lidar
-from dasheng_lib.measures.spectra import (
+from dasheng_lib.rank import rankme
+from dasheng_lib.rank.lidar import lidar
+from dasheng_lib.rank.measures import MEASURES, measure
+from dasheng_lib.rank.spectra import (
     alpha_req,
     participation_ratio,
     stable_rank,
     unbiased_participation_ratio,
     variance_rank,
 )
-from dasheng_lib.rank import rankme
 
 REFERENCES = (Path(__file__).parents[1] / "book" / "references.bib").read_text()
 SPECTRAL = ["rankme", "rankme_centred", "variance_rank", "participation_ratio", "nesum"]

@@ -7,9 +7,9 @@ import pytest
 import torch
 from test_rank import rows
 
-from dasheng_lib.measures.clusters import kmeans_inertia, self_clustering, uniformity
-from dasheng_lib.measures.dimension import two_nn
-from dasheng_lib.measures.lidar import lidar
+from dasheng_lib.rank.clusters import kmeans_inertia, self_clustering, uniformity
+from dasheng_lib.rank.dimension import two_nn
+from dasheng_lib.rank.lidar import lidar
 
 
 @pytest.mark.parametrize("N", [5, 40, 5000])
@@ -128,7 +128,7 @@ def test_lidar_counts_the_directions_that_clips_differ_in():
 def test_lidar_of_many_batches_is_that_of_one(monkeypatch):
     views = np.random.default_rng(0).normal(size=(90, 3, 8)) + rows(90, 8)[:, None]
     whole = lidar(views)
-    monkeypatch.setattr("dasheng_lib.measures.lidar.PART", 7)
+    monkeypatch.setattr("dasheng_lib.rank.lidar.PART", 7)
     assert lidar(views) == pytest.approx(whole, rel=1e-10)
 
 

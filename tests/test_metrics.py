@@ -9,7 +9,7 @@ import pytest
 from scipy.stats import binomtest
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from dasheng_lib.metrics import (
+from dasheng_lib.metrics.scene import (
     SCENE_METRICS,
     average_precision,
     higher_is_better,

@@ -7,7 +7,7 @@ import torch
 
 from dasheng_lib.features import LogMel, frame_count
 from dasheng_lib.mae import MAEConfig, MaskedAutoencoder, masked_mse, standardise
-from dasheng_lib.model import PRESETS, Encoder, EncoderConfig, patches, token_count
+from dasheng_lib.model.encoder import PRESETS, Encoder, EncoderConfig, patches, token_count
 
 SMALL = EncoderConfig(dim=32, depth=2, heads=2)
 

@@ -9,12 +9,17 @@ import torch
 from scipy.stats import entropy
 from torch.nn import functional as F
 
-from dasheng_lib import train
-from dasheng_lib.crops import Crops
-from dasheng_lib.errors import UserError
-from dasheng_lib.flops import counted_training_flops, training_flops
+from dasheng_lib.common.errors import UserError
+from dasheng_lib.corpora.crops import Crops
 from dasheng_lib.masking import span_mask, span_places
 from dasheng_lib.model import encoder_config
+from dasheng_lib.model.waveform import (
+    WaveformConfig,
+    WaveformEncoder,
+    frame_count,
+    standardised,
+    waveform_config,
+)
 from dasheng_lib.objectives import FAMILIES, wav2vec2
 from dasheng_lib.objectives.hubert import Hubert, HubertConfig, kmeans
 from dasheng_lib.objectives.mfcc import MFCC
@@ -28,16 +33,10 @@ from dasheng_lib.objectives.wav2vec2 import (
     gumbel_temperature,
     negatives,
 )
-from dasheng_lib.objectives.waveform import (
-    WaveformConfig,
-    WaveformEncoder,
-    frame_count,
-    standardised,
-    waveform_config,
-)
-from dasheng_lib.run_config import RunConfig, family_defaults
-from dasheng_lib.run_models import new_model
-from dasheng_lib.train import TrainConfig, mask_noise, pretrain
+from dasheng_lib.train import TrainConfig, loop, mask_noise, pretrain
+from dasheng_lib.train.build import new_model
+from dasheng_lib.train.config import RunConfig, family_defaults
+from dasheng_lib.train.flops import counted_training_flops, training_flops
 
 OTHERS = FAMILIES[1:]
 
@@ -513,6 +512,6 @@ def test_operations_are_counted_for_all_families():
 def test_the_optimizer_has_what_is_trained(synthetic):
     model = new_model(tiny("hubert"), stage=1)
     assert isinstance(model, Hubert)
-    (group,) = train.make_optimizer(model, TrainConfig()).param_groups
+    (group,) = loop.make_optimizer(model, TrainConfig()).param_groups
     frozen = set(map(id, model.teacher.parameters()))
     assert len(group["params"]) == sum(id(p) not in frozen for p in model.parameters())

@@ -7,11 +7,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from dasheng_lib.common.errors import UserError
 from dasheng_lib.corpora import packed
 from dasheng_lib.corpora.packed import load_packed, pack, packed_head
-from dasheng_lib.corpora.prepared import prepare
 from dasheng_lib.corpora.split import shortened
-from dasheng_lib.errors import UserError
+from dasheng_lib.corpora.trim import prepare
 
 
 @pytest.fixture(scope="module")

@@ -6,11 +6,11 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dasheng_lib.attention import attend, attend_in_runs, attend_to
-from dasheng_lib.bucketing import length_batches
-from dasheng_lib.embed import embed_waves
 from dasheng_lib.encoders import load_encoder
-from dasheng_lib.packing import pack
+from dasheng_lib.evaluation.bucketing import length_batches
+from dasheng_lib.evaluation.embed import embed_waves
+from dasheng_lib.model.attention import attend, attend_in_runs, attend_to
+from dasheng_lib.model.packing import pack
 
 
 @given(st.lists(st.integers(1, 500), max_size=60), st.integers(1, 2000))

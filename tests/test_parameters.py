@@ -9,7 +9,7 @@ from dasheng_lib.book import ParameterError, at_least, between, check_parameters
 from dasheng_lib.book.driver.chapters import read_parameters
 from dasheng_lib.book.driver.plan import read_value
 from dasheng_lib.book.parameters import conforms
-from dasheng_lib.errors import UserError
+from dasheng_lib.common.errors import UserError
 
 CELL = """\
 corpus: str = "pocket"  # which recordings

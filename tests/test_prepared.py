@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from dasheng_lib.corpora.prepared import prepare, sounding
+from dasheng_lib.corpora.trim import prepare, sounding
 
 
 def test_bounds_are_those_of_the_definition():

@@ -8,20 +8,20 @@ import torch
 from scipy.stats import gumbel_r
 from torch.nn import functional as F
 
-from dasheng_lib._torchaudio import torchaudio
-from dasheng_lib.crops import Crops
+from dasheng_lib.common.torchaudio import torchaudio
+from dasheng_lib.corpora.crops import Crops
 from dasheng_lib.masking import span_places
-from dasheng_lib.objectives import hubert, wav2vec2
-from dasheng_lib.objectives.mfcc import MFCC
-from dasheng_lib.objectives.waveform import (
+from dasheng_lib.model.waveform import (
     WaveformConfig,
     WaveformEncoder,
     frame_count,
     standardised,
 )
-from dasheng_lib.run_config import family_defaults
-from dasheng_lib.run_models import new_model
+from dasheng_lib.objectives import hubert, wav2vec2
+from dasheng_lib.objectives.mfcc import MFCC
 from dasheng_lib.train import mask_noise
+from dasheng_lib.train.build import new_model
+from dasheng_lib.train.config import family_defaults
 
 B, N = 4, 8_000
 

@@ -9,15 +9,15 @@ import pytest
 import torch
 from smoke_book import ROOT
 
-from dasheng_lib import runs
 from dasheng_lib.audio import played
 from dasheng_lib.book.driver.chapters import read_chapter
 from dasheng_lib.commands.pretrain import add_run_arguments, run_config
-from dasheng_lib.crops import Crops, mixed
-from dasheng_lib.errors import UserError
-from dasheng_lib.run_config import RunConfig
-from dasheng_lib.runs import Execution, Run, batches_of, new_model, pretrain_into, pretrained
+from dasheng_lib.common.errors import UserError
+from dasheng_lib.corpora.crops import Crops, mixed
 from dasheng_lib.train import TrainConfig, learning_rate, pretrain
+from dasheng_lib.train import run as runs
+from dasheng_lib.train.config import RunConfig
+from dasheng_lib.train.run import Execution, Run, batches_of, new_model, pretrain_into, pretrained
 
 TINY = RunConfig(batch=4, clip_seconds=0.5, train=TrainConfig(steps=6))
 

@@ -10,14 +10,14 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from dasheng_lib import embed as embed_module
-from dasheng_lib import probes
 from dasheng_lib.audio import resample
 from dasheng_lib.cli import main
-from dasheng_lib.embed import compute_embeddings, embed
+from dasheng_lib.common.errors import UserError
 from dasheng_lib.encoders import load_encoder
-from dasheng_lib.errors import UserError
-from dasheng_lib.evaluate import evaluate
+from dasheng_lib.evaluation import embed as embed_module
+from dasheng_lib.evaluation.embed import compute_embeddings, embed
+from dasheng_lib.evaluation.evaluate import evaluate
+from dasheng_lib.evaluation.probes import probes
 
 
 @pytest.mark.parametrize("name", ["logmel", "random:nano"])
@@ -179,7 +179,7 @@ def test_seeds_reach_the_probes_that_draw_and_no_others(synthetic, monkeypatch, 
         row = {"headline": True, "encoder": encoder.name, "probe": probe, "domain": "speech"}
         return pd.DataFrame([{**row, "accuracy": 0.5}])
 
-    monkeypatch.setattr("dasheng_lib.evaluate.evaluate", evaluate)
+    monkeypatch.setattr("dasheng_lib.evaluation.evaluate.evaluate", evaluate)
     command = ["evaluate", "pocket", "--corpus", "synthetic", "--encoder", "logmel"]
     command += ["--probes", "linear", "arch", "mlp", "--seeds", "3", "4"]
     assert main([*command, "--record", str(tmp_path / "kept")]) == 0

@@ -11,11 +11,11 @@ import torch
 from torch.nn import functional as F
 
 from dasheng_lib.checkpoint import load_published
+from dasheng_lib.checkpoint.published import from_upstream, upstream_shape
+from dasheng_lib.common.errors import UserError
 from dasheng_lib.encoders import DashengEncoder
-from dasheng_lib.errors import UserError
 from dasheng_lib.features import LogMel
 from dasheng_lib.model import Encoder, EncoderConfig
-from dasheng_lib.upstream import from_upstream, upstream_shape
 
 SIZE = EncoderConfig(dim=32, depth=2, heads=4)
 OPTIONS = {"embed_dim": 32, "depth": 2, "num_heads": 4, "target_length": 1008}

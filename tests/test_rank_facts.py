@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from dasheng_lib.measures import measure
 from dasheng_lib.rank import RankMe, effective_rank, rankme
+from dasheng_lib.rank.measures import measure
 
 
 def deviations(D, a):

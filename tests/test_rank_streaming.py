@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from smoke_book import ROOT
 from test_rank import by_svd, rows
 
-from dasheng_lib import rank
-from dasheng_lib.moments import Moments, moments_of
-from dasheng_lib.rank import RankMe, in_first_half, rankme
+from dasheng_lib.rank import effective as rank
+from dasheng_lib.rank.effective import RankMe, in_first_half, rankme
+from dasheng_lib.rank.moments import Moments, moments_of
 
 
 def numbers(ranks):

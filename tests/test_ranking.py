@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from dasheng_lib.ranking import (
+from dasheng_lib.metrics.ranking import (
     average_ranks,
     critical_difference,
     friedman,

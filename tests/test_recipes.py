@@ -10,17 +10,17 @@ import torch
 
 from dasheng_lib.cli import main
 from dasheng_lib.commands.pretrain import add_run_arguments, run_config
+from dasheng_lib.common.distributed import World
+from dasheng_lib.common.errors import UserError
+from dasheng_lib.corpora.crops import Crops
 from dasheng_lib.corpora.split import hold_out
-from dasheng_lib.crops import Crops
-from dasheng_lib.distributed import World
-from dasheng_lib.errors import UserError
-from dasheng_lib.health import validate, warning
 from dasheng_lib.mae import MAEConfig, MaskedAutoencoder, decoder_config
 from dasheng_lib.model import PRESETS, Encoder, EncoderConfig, encoder_config
-from dasheng_lib.run_config import RECIPES, RunConfig
-from dasheng_lib.runs import Execution, Run, new_model, pretrain_into
 from dasheng_lib.shards import ShardCrops
 from dasheng_lib.train import TrainConfig, learning_rate, make_optimizer, pretrain
+from dasheng_lib.train.config import RECIPES, RunConfig
+from dasheng_lib.train.health import validate, warning
+from dasheng_lib.train.run import Execution, Run, new_model, pretrain_into
 
 SMALL = RunConfig(batch=8, clip_seconds=0.5)
 

@@ -5,7 +5,7 @@ import pytest
 from scipy import integrate, stats
 from sweep_rows import sweep
 
-from dasheng_lib.errors import UserError
+from dasheng_lib.common.errors import UserError
 from dasheng_lib.scaling.bootstrap import draw_runs, interval
 from dasheng_lib.scaling.compare import (
     aicc,

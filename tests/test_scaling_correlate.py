@@ -6,7 +6,7 @@ import pytest
 from scipy import stats
 from sweep_rows import sweep
 
-from dasheng_lib.errors import UserError
+from dasheng_lib.common.errors import UserError
 from dasheng_lib.scaling.correlate import correlate, correlation, fisher_interval, midranks
 from dasheng_lib.scaling.partial import partial_spearman
 from dasheng_lib.scaling.rows import last_checkpoints

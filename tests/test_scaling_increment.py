@@ -8,7 +8,7 @@ from sklearn.linear_model import LinearRegression
 from sklearn.model_selection import LeaveOneGroupOut, cross_val_predict
 from sweep_rows import sweep
 
-from dasheng_lib.errors import UserError
+from dasheng_lib.common.errors import UserError
 from dasheng_lib.scaling.early import compare_early, early, early_and_last
 from dasheng_lib.scaling.floor import analysis_of_variance, retrain_floor
 from dasheng_lib.scaling.increment import increment

@@ -9,7 +9,7 @@ import pytest
 from scipy import stats
 
 from dasheng_lib.cli import main
-from dasheng_lib.errors import UserError
+from dasheng_lib.common.errors import UserError
 from dasheng_lib.results import read_results
 from dasheng_lib.scaling import simulate
 from dasheng_lib.scaling.arm_power import arm_power, arms_needed

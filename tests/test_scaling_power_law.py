@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from sweep_rows import TASKS, sweep
 
-from dasheng_lib.errors import UserError
+from dasheng_lib.common.errors import UserError
 from dasheng_lib.scaling import fit_power_law
 from dasheng_lib.scaling.bootstrap import Estimate
 from dasheng_lib.scaling.rows import arms, in_arms, last_checkpoints, spell_out_base, usable

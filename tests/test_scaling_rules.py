@@ -9,7 +9,7 @@ import pytest
 import yaml
 from scipy import stats
 
-from dasheng_lib.errors import UserError
+from dasheng_lib.common.errors import UserError
 from dasheng_lib.scaling.answers import answer, judge_sweep, plan, slope_words
 from dasheng_lib.scaling.rules import (
     PATH,

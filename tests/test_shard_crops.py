@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from shard_files import BAD, LENGTHS, audio, clip, crops, epoch, ramp, tar_of
 
-from dasheng_lib.crops import Crops
-from dasheng_lib.errors import UserError
+from dasheng_lib.common.errors import UserError
+from dasheng_lib.corpora.crops import Crops
 from dasheng_lib.shards import (
     ShardCrops,
     shard_index,

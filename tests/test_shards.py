@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from shard_files import LENGTHS, audio, clip, crops, ramp, tar_of
 
 from dasheng_lib.cli import main
-from dasheng_lib.errors import UserError
+from dasheng_lib.common.errors import UserError
 from dasheng_lib.shards import (
     Clip,
     clips_of,
@@ -226,7 +226,7 @@ def test_an_unwritable_folder_is_told_before_any_audio_is_read(tmp_path, monkeyp
     def refuse(*_, **__):
         raise PermissionError(errno.EACCES, "Permission denied")
 
-    monkeypatch.setattr("dasheng_lib.cache.tempfile.mkstemp", refuse)
+    monkeypatch.setattr("dasheng_lib.common.cache.tempfile.mkstemp", refuse)
     read = []
     with pytest.raises(UserError, match="Cannot write"):
         write_shards(tmp_path / "out", [Clip("a", lambda: read.append(1), {})], progress=False)

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from dasheng_lib.side_by_side import advance_all
+from dasheng_lib.evaluation.probes.mlp.side_by_side import advance_all
 
 
 def test_all_jobs_come_to_their_ends():

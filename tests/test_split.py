@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from dasheng_lib.corpora.corpus import Corpus
+from dasheng_lib.corpora.crops import Exam
 from dasheng_lib.corpora.manifest import pocket_manifest
 from dasheng_lib.corpora.split import exam_clips, hold_out, portion, shortened, without
-from dasheng_lib.corpora.synthetic import synthetic_corpus
-from dasheng_lib.crops import Exam
+from dasheng_lib.corpora.synthetic.corpus import synthetic_corpus
 
 
 @pytest.fixture(scope="module")

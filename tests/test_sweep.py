@@ -15,18 +15,16 @@ import pytest
 import torch
 
 from dasheng_lib.cli import main
-from dasheng_lib.corpora.prepared import prepare
+from dasheng_lib.common.errors import UserError
+from dasheng_lib.corpora.trim import prepare
 from dasheng_lib.encoders.dasheng import DashengEncoder
 from dasheng_lib.encoders.layers import every_layer
 from dasheng_lib.encoders.waveform import features_of
-from dasheng_lib.errors import UserError
+from dasheng_lib.evaluation.probes.probes import chance
 from dasheng_lib.masking import kept_tokens
 from dasheng_lib.model import token_count
-from dasheng_lib.probes import chance
 from dasheng_lib.results import FOLDER as RESULTS
 from dasheng_lib.results import read_results
-from dasheng_lib.run_config import family_defaults
-from dasheng_lib.run_models import new_model
 from dasheng_lib.scaling.bootstrap import quality
 from dasheng_lib.sweep.engine import chosen, work, work_in_parallel, work_on_cluster
 from dasheng_lib.sweep.grid import read_grid
@@ -42,6 +40,8 @@ from dasheng_lib.sweep.rates import base_trials, over_rates, tuned_rates
 from dasheng_lib.sweep.table import SweepTable
 from dasheng_lib.sweep.trial import spent_by
 from dasheng_lib.tasks import suite
+from dasheng_lib.train.build import new_model
+from dasheng_lib.train.config import family_defaults
 
 SWEEPS = Path(__file__).parents[1] / "data_manifests" / "sweeps"
 DOMAINS = {t.name: t.domain for name in ("pocket", "fsdd", "esc10") for t in suite(name, True)}
@@ -358,7 +358,7 @@ arms:
 
 
 def test_a_diverged_run_has_the_rows_it_came_to(path, tmp_path, monkeypatch):
-    from dasheng_lib import runs
+    from dasheng_lib.train import run as runs
 
     pretrain = runs.pretrain
 

@@ -9,9 +9,9 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from dasheng_lib.corpora import sound
-from dasheng_lib.corpora.synthetic import RATE, synthetic_corpus
-from dasheng_lib.errors import UserError
+from dasheng_lib.common.errors import UserError
+from dasheng_lib.corpora.synthetic import sounds
+from dasheng_lib.corpora.synthetic.corpus import RATE, synthetic_corpus
 
 STORE = "b0b361762ce348049dbc881e1851b47f39ca0e0252abbf0efc1c443917dd27fb"
 DIGEST = "7198922f4daa4d9a"
@@ -37,12 +37,12 @@ def test_same_to_the_bit(corpus):
 
 
 def test_dice_follow_their_name():
-    first = sound.Dice("a").uniform(4)
-    assert np.array_equal(first, sound.Dice("a").uniform(4))
-    assert not np.array_equal(first, sound.Dice("b").uniform(4))
-    many = sound.Dice("c").uniform(20000)
+    first = sounds.Dice("a").uniform(4)
+    assert np.array_equal(first, sounds.Dice("a").uniform(4))
+    assert not np.array_equal(first, sounds.Dice("b").uniform(4))
+    many = sounds.Dice("c").uniform(20000)
     assert many.min() >= -1 and many.max() < 1 and abs(many.mean()) < 0.02
-    assert {sound.Dice(str(i)).choice(3) for i in range(50)} == {0, 1, 2}
+    assert {sounds.Dice(str(i)).choice(3) for i in range(50)} == {0, 1, 2}
 
 
 def test_store_and_table_agree(corpus):

@@ -6,8 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dasheng_lib.published import read_table
-from dasheng_lib.tables import (
+from dasheng_lib.results.agreement import (
     AVERAGE,
     HEAR_DOMAINS,
     KNN_DOMAINS,
@@ -19,6 +18,7 @@ from dasheng_lib.tables import (
     ranking,
     treatments,
 )
+from dasheng_lib.results.published import read_table
 
 SHAPES = {2: (17, 18), 4: (13, 4), 5: (9, 4), 6: (3, 3)}
 DASHENG = ["Dasheng-Base", "Dasheng-0.6B", "Dasheng-1.2B"]

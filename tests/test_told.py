@@ -11,8 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dasheng_lib import plots
-from dasheng_lib.book import change, listed, standing, tally
+from dasheng_lib.book import change, listed, plots, standing, tally
 from dasheng_lib.book.driver.chapters import read_chapter
 from dasheng_lib.results import read_results
 

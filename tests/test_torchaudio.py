@@ -63,7 +63,7 @@ def test_native_torchaudio_is_left_alone(tmp_path, first):
         import sys, torchaudio
         before = {{k: v for k, v in sys.modules.items() if k.startswith("torchaudio")}}
         names = sorted(vars(sys.modules["torchaudio._extension"]))
-        from dasheng_lib._torchaudio import torchaudio as ours, why_python_only
+        from dasheng_lib.common.torchaudio import torchaudio as ours, why_python_only
         after = {{k: v for k, v in sys.modules.items() if k.startswith("torchaudio")}}
         out["same"] = ours is torchaudio and before.keys() == after.keys() and all(
             before[k] is after[k] for k in before)
@@ -99,7 +99,7 @@ def test_broken_extension_leaves_the_python_part(tmp_path, failure, late):
             if {late}: import torchaudio
         except (OSError, RuntimeError, ImportError): pass
         import dasheng_lib, torchaudio
-        from dasheng_lib._torchaudio import torchaudio as ours, why_python_only
+        from dasheng_lib.common.torchaudio import torchaudio as ours, why_python_only
         out["same"] = ours is torchaudio
         out["path"] = torchaudio.functional.path
         out["why"] = why_python_only()
@@ -133,8 +133,8 @@ def test_absent_torchaudio_gives_one_sentence(tmp_path):
     (tmp_path / "torchaudio.py").write_text("raise ModuleNotFoundError('No module: torchaudio')")
     found = run(
         """
-        from dasheng_lib.errors import UserError
-        try: from dasheng_lib._torchaudio import torchaudio
+        from dasheng_lib.common.errors import UserError
+        try: from dasheng_lib.common.torchaudio import torchaudio
         except ImportError as error:
             out["user"] = isinstance(error, UserError)
             out["text"] = str(error)
@@ -151,7 +151,7 @@ def test_import_is_cheap():
 
 def test_the_parts_we_use_work_here():
     torch = pytest.importorskip("torch")
-    from dasheng_lib._torchaudio import torchaudio
+    from dasheng_lib.common.torchaudio import torchaudio
 
     tone = torch.sin(2 * torch.pi * 440 * torch.arange(8000) / 8000)
     up = torchaudio.functional.resample(tone, 8000, 16000)

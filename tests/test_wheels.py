@@ -12,6 +12,7 @@ import pytest
 import torch
 import yaml
 
+from dasheng_lib.common.errors import UserError
 from dasheng_lib.encoders import load_encoder
 from dasheng_lib.encoders.wheels import WHEELS, fetch
 from dasheng_lib.encoders.wheels.aisfx import AiSfx, Cnn9, log_mel
@@ -23,7 +24,6 @@ from dasheng_lib.encoders.wheels.resemblyzer import (
     raised,
     window_starts,
 )
-from dasheng_lib.errors import UserError
 
 
 def here(name: str) -> Path | None:

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import torch
 
-from dasheng_lib.corpora.synthetic import synthetic_corpus
-from dasheng_lib.distributed import join, leave
-from dasheng_lib.run_config import RunConfig
-from dasheng_lib.runs import Execution, batches_of, pretrain_into
+from dasheng_lib.common.distributed import join, leave
+from dasheng_lib.corpora.synthetic.corpus import synthetic_corpus
 from dasheng_lib.train import TrainConfig
+from dasheng_lib.train.config import RunConfig
+from dasheng_lib.train.run import Execution, batches_of, pretrain_into
 
 CONFIG = RunConfig(batch=8, clip_seconds=0.5, hold_out=0.1, train=TrainConfig(steps=6))
 

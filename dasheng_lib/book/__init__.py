@@ -13,7 +13,7 @@ from dasheng_lib.book.player import player, player_html
 from dasheng_lib.book.sentences import change, listed, standing, tally
 from dasheng_lib.book.sources import NOW, PUBLISHED, RECORDED, three_columns
 from dasheng_lib.book.verdicts import verdict
-from dasheng_lib.provenance import provenance
+from dasheng_lib.common.provenance import provenance
 
 __all__ = [
     "NOW",

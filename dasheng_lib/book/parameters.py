@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping, MutableMapping
 from dataclasses import dataclass
 from typing import Any
 
-from dasheng_lib.errors import UserError
+from dasheng_lib.common.errors import UserError
 
 INJECTED_MARK = "# Parameters"  # first line of the cell that papermill injects
 

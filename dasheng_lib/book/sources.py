@@ -10,7 +10,7 @@ import html
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from dasheng_lib.cache import digest
+from dasheng_lib.common.cache import digest
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -8,8 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from dasheng_lib.errors import UserError
-from dasheng_lib.places import BENCHMARKS as FOLDER
+from dasheng_lib.common.errors import UserError
+from dasheng_lib.common.places import BENCHMARKS as FOLDER
 
 HELPERS = ("card_steps", "common")
 

@@ -12,7 +12,7 @@ import pandas as pd
 
 from dasheng_lib.commands.pretrain import add_run_arguments, run_config
 from dasheng_lib.corpora import OPENSETS
-from dasheng_lib.results import recordable
+from dasheng_lib.results.recorded import recordable
 
 EPILOG = """\
 examples:
@@ -84,12 +84,12 @@ def run(args: argparse.Namespace) -> int:
 
 def run_pocket(args: argparse.Namespace) -> int:
     from dasheng_lib.corpora import load_corpus
-    from dasheng_lib.corpora.prepared import prepare
+    from dasheng_lib.corpora.trim import prepare
     from dasheng_lib.encoders import load_encoder
-    from dasheng_lib.evaluate import domain_means, evaluate
-    from dasheng_lib.probes import SEEDED
-    from dasheng_lib.results import write_results
-    from dasheng_lib.runs import pretrained
+    from dasheng_lib.evaluation.evaluate import domain_means, evaluate
+    from dasheng_lib.evaluation.probes.probes import SEEDED
+    from dasheng_lib.results.recorded import write_results
+    from dasheng_lib.train.run import pretrained
 
     began = time.perf_counter()
     judges = [prepare(load_corpus(name)) for name in (args.corpus, *args.also)]

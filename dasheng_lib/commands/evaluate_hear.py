@@ -11,15 +11,15 @@ from pathlib import Path
 
 import pandas as pd
 
-from dasheng_lib.cache import digest
-from dasheng_lib.corpora.hear import HearTask, read_hear_task
-from dasheng_lib.corpora.hear_fetch import fetch_hear, find_hear, hear_sources
-from dasheng_lib.corpora.hear_files import METADATA, task_folder
+from dasheng_lib.common.cache import digest
+from dasheng_lib.common.errors import UserError
 from dasheng_lib.encoders import load_encoder
-from dasheng_lib.errors import UserError
-from dasheng_lib.hear_evaluate import check_asked, embed_task, evaluate_hear, summary
-from dasheng_lib.probes import SEEDED
-from dasheng_lib.results import write_results
+from dasheng_lib.evaluation.hear import check_asked, embed_task, evaluate_hear, summary
+from dasheng_lib.evaluation.probes.probes import SEEDED
+from dasheng_lib.results.recorded import write_results
+from dasheng_lib.tasks.hear.fetch import fetch_hear, find_hear, hear_sources
+from dasheng_lib.tasks.hear.files import METADATA, task_folder
+from dasheng_lib.tasks.hear.read import HearTask, read_hear_task
 
 
 def run_hear(args: argparse.Namespace) -> int:

@@ -21,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from dasheng_lib.hear_validator import check_hear
+    from dasheng_lib.encoders.hear.validator import check_hear
 
     findings = check_hear(args.module, args.model, args.device)
     for finding in findings:

@@ -7,7 +7,7 @@ import shlex
 import sys
 from dataclasses import asdict
 
-from dasheng_lib.results import recordable
+from dasheng_lib.results.recorded import recordable
 
 NAMES = ["centre", "standardise", "scale:1", "scale:2", "rotate"]
 NAMES += ["flatten:0.5", "whiten", "sharpen"]
@@ -53,7 +53,9 @@ def run(args: argparse.Namespace) -> int:
     from tqdm.auto import tqdm
 
     from dasheng_lib.encoders import load_encoder
-    from dasheng_lib.intervene import (
+    from dasheng_lib.rank.interventions import AS_IS
+    from dasheng_lib.results.recorded import write_results
+    from dasheng_lib.sweep.interventions import (
         Untrained,
         intervene,
         load_corpora,
@@ -61,8 +63,6 @@ def run(args: argparse.Namespace) -> int:
         rows_of,
         untrained,
     )
-    from dasheng_lib.interventions import AS_IS
-    from dasheng_lib.results import write_results
 
     whole = Untrained()  # all interventions are done to it, as to those that are named
     seconds = 0.0

@@ -7,8 +7,8 @@ import shlex
 import sys
 from pathlib import Path
 
-from dasheng_lib.errors import UserError
-from dasheng_lib.results import recordable
+from dasheng_lib.common.errors import UserError
+from dasheng_lib.results.recorded import recordable
 
 EPILOG = """\
 DESIGN is a CSV file with a row a setting (setting, factor, rank, seeds, of), NOISE one with a row a
@@ -64,7 +64,7 @@ def run(args: argparse.Namespace) -> int:
             wide = rows.pivot_table("probability", ["truth", "measure"], "word", sort=False)
             print(f"{scope}\n{wide.to_string(float_format='{:.2f}'.format)}\n")
     if args.record:
-        from dasheng_lib.results import write_results
+        from dasheng_lib.results.recorded import write_results
 
         write_results(
             args.record,

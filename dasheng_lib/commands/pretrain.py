@@ -8,13 +8,13 @@ import sys
 from dataclasses import asdict, fields, replace
 from pathlib import Path
 
-from dasheng_lib.distributed import STRATEGIES
-from dasheng_lib.errors import UserError
-from dasheng_lib.model import PRESETS
+from dasheng_lib.common.distributed import STRATEGIES
+from dasheng_lib.common.errors import UserError
+from dasheng_lib.model.encoder import PRESETS
 from dasheng_lib.objectives import FAMILIES
-from dasheng_lib.results import recordable, write_results
-from dasheng_lib.run_config import RECIPES, RunConfig, family_defaults
-from dasheng_lib.train import TrainConfig
+from dasheng_lib.results.recorded import recordable, write_results
+from dasheng_lib.train.config import RECIPES, RunConfig, family_defaults
+from dasheng_lib.train.loop import TrainConfig
 
 EPILOG = """\
 A run goes on by itself from what lies in --out: stop it at any time, also hard, and give the
@@ -102,8 +102,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from dasheng_lib.distributed import join, leave
-    from dasheng_lib.runs import Execution, pretrain_into
+    from dasheng_lib.common.distributed import join, leave
+    from dasheng_lib.train.run import Execution, pretrain_into
 
     config = run_config(args, args.seed)
     if args.checkpoint_every < 1:
@@ -162,9 +162,9 @@ def _of(kind: type, said: dict[str, object]) -> dict[str, object]:
 
 def _audio(args: argparse.Namespace, config: RunConfig):
     from dasheng_lib.corpora import load_corpus
-    from dasheng_lib.corpora.prepared import prepare
-    from dasheng_lib.runs import batches_of
+    from dasheng_lib.corpora.trim import prepare
     from dasheng_lib.shards import ShardCrops
+    from dasheng_lib.train.run import batches_of
 
     if not args.shards:
         return batches_of(prepare(load_corpus(args.corpus)), config)

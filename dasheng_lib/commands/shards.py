@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from dasheng_lib.audio import SAMPLE_RATE
-from dasheng_lib.errors import UserError
+from dasheng_lib.common.errors import UserError
 
 HELP = """\
 A shard is a plain tar file in webdataset's layout: KEY.flac (16 kHz, mono, 16 bit) and KEY.json

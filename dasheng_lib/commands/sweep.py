@@ -10,9 +10,9 @@ import time
 from dataclasses import asdict
 from pathlib import Path
 
-from dasheng_lib.cache import atomic_file
-from dasheng_lib.errors import UserError
-from dasheng_lib.results import recordable
+from dasheng_lib.common.cache import atomic_file
+from dasheng_lib.common.errors import UserError
+from dasheng_lib.results.recorded import recordable
 
 EPILOG = """\
 A grid is a YAML file: a base point and arms that leave it, see data_manifests/sweeps.
@@ -126,7 +126,7 @@ def _options(pairs: list[str]) -> dict[str, object]:
 
 
 def _baselines(args: argparse.Namespace, grid) -> int:
-    from dasheng_lib.results import write_results
+    from dasheng_lib.results.recorded import write_results
     from dasheng_lib.sweep.baselines import AVERAGES, baselines
     from dasheng_lib.sweep.judge import Judge
 
@@ -150,7 +150,7 @@ def _baselines(args: argparse.Namespace, grid) -> int:
 
 
 def _record(args: argparse.Namespace, table) -> None:
-    from dasheng_lib.results import write_results
+    from dasheng_lib.results.recorded import write_results
 
     runs = table.runs()
     made = runs["provenance"].map(json.loads)

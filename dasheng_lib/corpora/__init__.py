@@ -6,8 +6,8 @@ and samples. ``dasheng corpus --help`` does the same from the command line.
 
 from __future__ import annotations
 
+from dasheng_lib.common.errors import UserError
 from dasheng_lib.corpora.corpus import Corpus
-from dasheng_lib.errors import UserError
 
 # Benchmark sets of other authors: nothing here pretrains on them.
 OPENSETS = ("esc10", "fsdd", "speech_commands_test", "esc50_4", "emovo")
@@ -30,11 +30,11 @@ def load_corpus(name: str = "pocket", *, fetch: bool = True, progress: bool = Tr
             had: no network, a full disk, a damaged download.
     """
     if name == "synthetic":
-        from dasheng_lib.corpora.synthetic import synthetic_corpus
+        from dasheng_lib.corpora.synthetic.corpus import synthetic_corpus
 
         return synthetic_corpus()
     if name in POCKETS:
-        from dasheng_lib.corpora.pocket_load import load_pocket
+        from dasheng_lib.corpora.pocket.load import load_pocket
 
         return load_pocket(name, fetch=fetch, progress=progress)
     if name in OPENSETS:

@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from dasheng_lib.errors import UserError
+from dasheng_lib.common.errors import UserError
 
 
 @dataclass(frozen=True, eq=False)

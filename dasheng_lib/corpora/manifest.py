@@ -9,9 +9,9 @@ from typing import Any
 import pandas as pd
 import yaml
 
-from dasheng_lib.cache import digest
-from dasheng_lib.errors import UserError
-from dasheng_lib.places import CORPORA as FOLDER
+from dasheng_lib.common.cache import digest
+from dasheng_lib.common.errors import UserError
+from dasheng_lib.common.places import CORPORA as FOLDER
 
 CLIP_COLUMNS = ("package", "member", "sha256", "seconds", "domain", "group", "licence")
 

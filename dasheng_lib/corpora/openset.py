@@ -20,16 +20,16 @@ from pathlib import Path, PurePosixPath
 import pandas as pd
 import soundfile
 
-from dasheng_lib.cache import cache_dir
-from dasheng_lib.corpora.cached import build, folder_of, open_corpus
+from dasheng_lib.common.cache import cache_dir
+from dasheng_lib.common.errors import UserError
+from dasheng_lib.common.places import ROOT as CHECKOUT
 from dasheng_lib.corpora.corpus import Corpus
-from dasheng_lib.corpora.download import Remote, download
+from dasheng_lib.corpora.decoded import build, folder_of, open_corpus
+from dasheng_lib.corpora.fetch.download import Remote, download
+from dasheng_lib.corpora.fetch.unpack import tar_members, zip_members
 from dasheng_lib.corpora.manifest import Manifest, part_that_is_there, read_csv, read_yml
 from dasheng_lib.corpora.openset_names import names_say
 from dasheng_lib.corpora.source import Source
-from dasheng_lib.corpora.unpack import tar_members, zip_members
-from dasheng_lib.errors import UserError
-from dasheng_lib.places import ROOT as CHECKOUT
 
 _SUFFIXES = {".ogg", ".wav", ".flac"}
 _SAME_LENGTH = 0.01  # seconds by which a coder may lengthen a clip

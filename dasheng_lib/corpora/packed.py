@@ -3,7 +3,7 @@
 The file is a zip archive. ``head.json`` says what is in it; for each corpus it holds
 ``NAME/clips.csv``, ``NAME/tasks.csv`` and ``NAME/part-N.ogg``, about ten minutes each so that
 they are decoded side by side. Clips come as encoders are given them (silence cut off, one level:
-:func:`dasheng_lib.corpora.prepared.prepare`), at half of full scale, with 40 ms of silence
+:func:`dasheng_lib.corpora.trim.prepare`), at half of full scale, with 40 ms of silence
 between them, so that none is heard in its neighbour.
 """
 
@@ -23,9 +23,9 @@ import pandas as pd
 import soundfile
 
 from dasheng_lib.audio import SAMPLE_RATE
-from dasheng_lib.cache import artefact, atomic_file, digest
+from dasheng_lib.common.cache import artefact, atomic_file, digest
+from dasheng_lib.common.errors import UserError
 from dasheng_lib.corpora.corpus import Corpus
-from dasheng_lib.errors import UserError
 
 FORMAT = 1  # raise it when the file's layout changes
 PEAK = 0.5

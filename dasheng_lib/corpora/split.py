@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from dasheng_lib.cache import digest
+from dasheng_lib.common.cache import digest
 from dasheng_lib.corpora.corpus import Corpus
 
 

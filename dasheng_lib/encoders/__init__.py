@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dasheng_lib import places
+from dasheng_lib.common import places
+from dasheng_lib.common.errors import UserError
 from dasheng_lib.encoders.dasheng import DashengEncoder
-from dasheng_lib.encoders.hear_module import load_hear_module
+from dasheng_lib.encoders.hear.module import load_hear_module
 from dasheng_lib.encoders.logmel import LogMelStatistics
 from dasheng_lib.encoders.protocol import AudioEncoder
 from dasheng_lib.encoders.waveform import WaveformFeatures
 from dasheng_lib.encoders.wheels import WHEELS, load_wheel
-from dasheng_lib.errors import UserError
 from dasheng_lib.objectives import FAMILIES, WAVEFORM_FAMILIES
 
 # What comes with the library, by name; each has a model card beside it.
@@ -30,7 +30,7 @@ def load_encoder(name: str, precision: str = "float32") -> AudioEncoder:
             ``"wheel:resemblyzer"`` or ``"wheel:openwakeword"`` (pretrained by others, fetched at
             the first call, see :mod:`dasheng_lib.encoders.wheels`), or ``"hear:some.module"`` and
             ``"hear:some.module:PATH"`` (any module that follows the HEAR API, see
-            :mod:`dasheng_lib.encoders.hear_module`).
+            :mod:`dasheng_lib.encoders.hear.module`).
         precision: of a Dasheng or SSAST encoder, see
             :class:`dasheng_lib.encoders.dasheng.DashengEncoder`.
 

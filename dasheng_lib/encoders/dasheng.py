@@ -10,22 +10,22 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from dasheng_lib.checkpoint import load_encoder_weights, load_published
-from dasheng_lib.errors import UserError
+from dasheng_lib.checkpoint.weights import load_encoder_weights, load_published
+from dasheng_lib.common.errors import UserError
 from dasheng_lib.features import MIN_SAMPLES, SAMPLE_RATE
-from dasheng_lib.frozen import PRECISIONS, freeze
-from dasheng_lib.model import Encoder, encoder_config
+from dasheng_lib.model.encoder import Encoder, encoder_config
+from dasheng_lib.model.frozen import PRECISIONS, freeze
 from dasheng_lib.objectives import Family
 
 
 class DashengEncoder:
-    """An :class:`dasheng_lib.model.Encoder` as features: tokens, and their mean for a clip.
+    """An :class:`dasheng_lib.model.encoder.Encoder` as features: tokens, and their mean for a clip.
 
     Pooling is the plain mean over all tokens of the last layer after its norm (Dasheng,
     section 3.1.3).
 
     Args:
-        encoder: left as it is; what runs is :func:`dasheng_lib.frozen.freeze` of it, on the
+        encoder: left as it is; what runs is :func:`dasheng_lib.model.frozen.freeze` of it, on the
             device where it is now.
         name: for tables.
         precision: ``"float32"``, or ``"bfloat16"`` for the blocks: up to twice as fast where

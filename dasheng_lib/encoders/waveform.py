@@ -10,16 +10,16 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from dasheng_lib.checkpoint import load_encoder_weights
+from dasheng_lib.checkpoint.weights import load_encoder_weights
 from dasheng_lib.encoders.dasheng import DashengEncoder
 from dasheng_lib.encoders.fingerprint import state_digest
 from dasheng_lib.encoders.protocol import AudioEncoder
+from dasheng_lib.model.waveform import FIELD, WaveformEncoder, frame_count
 from dasheng_lib.objectives import WAVEFORM_FAMILIES, Family, Objective
-from dasheng_lib.objectives.waveform import FIELD, WaveformEncoder, frame_count
 
 
 class WaveformFeatures:
-    """A :class:`dasheng_lib.objectives.waveform.WaveformEncoder` as features: frames, and means.
+    """A :class:`dasheng_lib.model.waveform.WaveformEncoder` as features: frames, and means.
 
     The network's first norm runs over whole clips, so padding would change them. Clips of one
     length are embedded together, and a clip's vectors are always those of the clip alone.

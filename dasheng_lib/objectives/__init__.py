@@ -1,7 +1,7 @@
 """Pretext tasks: what an encoder is trained by when nobody has labelled anything.
 
 Every family is one module with the same few names, so that one loop trains it
-(:func:`dasheng_lib.train.pretrain`), one folder keeps it and one examination judges it.
+(:func:`dasheng_lib.train.loop.pretrain`), one folder keeps it and one examination judges it.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ class Objective(Protocol):
     def health(self, tally: dict[str, Tensor]) -> dict[str, float]:
         """Numbers that a loss does not show, from tallies that were added up.
 
-        Names mean the same in every family, see :mod:`dasheng_lib.health`.
+        Names mean the same in every family, see :mod:`dasheng_lib.train.health`.
         ``explained`` is among them where the loss of knowing nothing is no mean over batches; it
         then stands for what ``pretext`` and ``nothing`` give.
         """
@@ -97,10 +97,10 @@ def build_encoder(family: Family, settings: Mapping[str, Any]) -> nn.Module:
         TypeError, ValueError: the fields are not those of this family's encoder.
     """
     if family in WAVEFORM_FAMILIES:
-        from dasheng_lib.objectives.waveform import WaveformConfig, WaveformEncoder
+        from dasheng_lib.model.waveform import WaveformConfig, WaveformEncoder
 
         return WaveformEncoder(WaveformConfig(**settings))
-    from dasheng_lib.model import Encoder, EncoderConfig
+    from dasheng_lib.model.encoder import Encoder, EncoderConfig
 
     return Encoder(EncoderConfig(**settings))
 
@@ -125,6 +125,6 @@ def build_objective(family: Family, encoder: nn.Module, settings: Mapping[str, A
         from dasheng_lib.objectives.wav2vec2 import Wav2Vec2, Wav2Vec2Config
 
         return Wav2Vec2(encoder, Wav2Vec2Config(**settings))
-    from dasheng_lib.mae import MAEConfig, MaskedAutoencoder
+    from dasheng_lib.objectives.mae import MAEConfig, MaskedAutoencoder
 
     return MaskedAutoencoder(encoder, MAEConfig(**settings))

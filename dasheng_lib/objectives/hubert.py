@@ -18,12 +18,12 @@ from threadpoolctl import threadpool_limits
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from dasheng_lib.distributed import agree, gather_rows
-from dasheng_lib.errors import UserError
+from dasheng_lib.common.distributed import agree, gather_rows
+from dasheng_lib.common.errors import UserError
 from dasheng_lib.masking import span_mask, span_places
+from dasheng_lib.model.waveform import WaveformEncoder, frame_count
 from dasheng_lib.objectives.mfcc import MFCC
 from dasheng_lib.objectives.parts import counts, damp_gradient, hidden_weights, perplexity
-from dasheng_lib.objectives.waveform import WaveformEncoder, frame_count
 
 CODE_DIM = 256  # where frames and clusters are compared
 TEMPERATURE = 0.1

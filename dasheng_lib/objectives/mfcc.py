@@ -8,9 +8,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from dasheng_lib._torchaudio import torchaudio
+from dasheng_lib.common.torchaudio import torchaudio
 from dasheng_lib.features import SAMPLE_RATE
-from dasheng_lib.objectives.waveform import FIELD, HOP, standardised
+from dasheng_lib.model.waveform import FIELD, HOP, standardised
 
 CEPSTRA = 13
 
@@ -19,7 +19,7 @@ class MFCC(nn.Module):
     """``MFCC()(wave_BN)`` is ``[B, T, 39]``: 13 cepstra, their slopes, and the slopes of those.
 
     Windows of 25 ms every 10 ms, 40 HTK bands, natural logarithm; every second frame is kept, which
-    is the field of one frame of :class:`dasheng_lib.objectives.waveform.WaveformEncoder`. As that
+    is the field of one frame of :class:`dasheng_lib.model.waveform.WaveformEncoder`. As that
     one sees every clip at variance 1, so do these: no target may depend on a level that the network
     cannot know.
 

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dasheng_lib.masking import group_mask
-from dasheng_lib.model import PATCH, Encoder, patches, token_count
+from dasheng_lib.model.encoder import PATCH, Encoder, patches, token_count
 
 
 @dataclass(frozen=True)

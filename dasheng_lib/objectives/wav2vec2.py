@@ -14,10 +14,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from dasheng_lib.distributed import mean_over, sum_over
+from dasheng_lib.common.distributed import mean_over, sum_over
 from dasheng_lib.masking import span_mask, span_places
+from dasheng_lib.model.waveform import WaveformEncoder, frame_count
 from dasheng_lib.objectives.parts import counts, damp_gradient, hidden_weights, perplexity
-from dasheng_lib.objectives.waveform import WaveformEncoder, frame_count
 
 TEMPERATURE = 0.1  # of the cosines
 DIVERSITY, PENALTY = 0.1, 10.0  # weights of code usage and of the convolutions' mean square

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from scipy import optimize, special, stats
 
-from dasheng_lib.errors import UserError
+from dasheng_lib.common.errors import UserError
 from dasheng_lib.scaling.descend import Scale, huber, residuals
 from dasheng_lib.scaling.fit import DELTA, Fits, fit_form, fit_weighted
 from dasheng_lib.scaling.forms import FORMS, POWER, Array, Form

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from dasheng_lib.errors import UserError
+from dasheng_lib.common.errors import UserError
 from dasheng_lib.scaling.answers import LEVELS, SLOPES
 from dasheng_lib.scaling.forms import Array
 from dasheng_lib.scaling.one_curve import one_curve

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from dasheng_lib.errors import UserError
+from dasheng_lib.common.errors import UserError
 from dasheng_lib.scaling import bootstrap
 from dasheng_lib.scaling.bootstrap import Estimate
 from dasheng_lib.scaling.correlate import Kind, correlation, fisher_interval

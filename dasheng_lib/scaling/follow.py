@@ -13,7 +13,7 @@ from typing import Literal
 
 import pandas as pd
 
-from dasheng_lib.interventions import AS_IS, UNSEEN_BY_LINEAR
+from dasheng_lib.rank.interventions import AS_IS, UNSEEN_BY_LINEAR
 from dasheng_lib.scaling.verdict import Word
 
 STANDARDISING = ("linear", "few")  # probes that see no shift and no scale of a column

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 import pandas as pd
 
-from dasheng_lib.errors import UserError
+from dasheng_lib.common.errors import UserError
 
 BASE = "base"  # the factor of runs that belong to every arm
 

@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 import yaml
 
-from dasheng_lib.errors import UserError
-from dasheng_lib.places import SWEEPS
+from dasheng_lib.common.errors import UserError
+from dasheng_lib.common.places import SWEEPS
 from dasheng_lib.scaling.forms import Array
 
 PATH = SWEEPS / "rules.yml"

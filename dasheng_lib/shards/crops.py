@@ -1,4 +1,4 @@
-"""Batches of equally long crops from shards, addressed by step: what ``dasheng_lib.crops`` is for a
+"""Batches of equally long crops from shards, addressed by step: what ``corpora.crops`` is for a
 corpus in memory, for audio that does not fit there.
 
 A batch is a pure function of shards, settings, seed and step. A run that resumes at step s needs
@@ -16,8 +16,8 @@ import numpy as np
 from tqdm import tqdm
 
 from dasheng_lib.audio import SAMPLE_RATE, AudioError
-from dasheng_lib.cache import digest
-from dasheng_lib.errors import UserError
+from dasheng_lib.common.cache import digest
+from dasheng_lib.common.errors import UserError
 from dasheng_lib.shards.index import ShardIndex, find_shards, shard_index
 from dasheng_lib.shards.member import (
     DAMAGED,

@@ -19,8 +19,8 @@ from pathlib import Path
 import numpy as np
 
 from dasheng_lib.audio import AudioError
-from dasheng_lib.cache import artefact
-from dasheng_lib.errors import UserError
+from dasheng_lib.common.cache import artefact
+from dasheng_lib.common.errors import UserError
 from dasheng_lib.shards.member import DAMAGED, DUPLICATE, UNKNOWN_LENGTH, OpenShard, unreadable
 
 AUDIO = ("flac", "mp3", "wav", "ogg", "opus")

@@ -15,7 +15,7 @@ import numpy as np
 import soundfile
 
 from dasheng_lib.audio import AudioError
-from dasheng_lib.errors import UserError
+from dasheng_lib.common.errors import UserError
 
 DAMAGED = "damaged"
 DUPLICATE = "duplicate key"

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from dasheng_lib.audio import AudioError
-from dasheng_lib.cache import atomic_file
-from dasheng_lib.corpora.unpack import plain_name
+from dasheng_lib.common.cache import atomic_file
+from dasheng_lib.corpora.fetch.unpack import plain_name
 from dasheng_lib.shards.index import find_shards, shard_index
 from dasheng_lib.shards.member import DAMAGED, DUPLICATE, OUTSIDE, OpenShard
 

@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 
 from dasheng_lib.audio import decode
+from dasheng_lib.common.errors import UserError
 from dasheng_lib.corpora import CORPORA, load_corpus
 from dasheng_lib.corpora.corpus import Corpus
-from dasheng_lib.corpora.prepared import prepare
-from dasheng_lib.errors import UserError
+from dasheng_lib.corpora.trim import prepare
 
 ENDINGS = (".flac", ".wav", ".mp3", ".ogg", ".opus", ".oga", ".aif", ".aiff", ".au", ".w64")
 

@@ -24,8 +24,8 @@ import soundfile
 from tqdm import tqdm
 
 from dasheng_lib.audio import SAMPLE_RATE, AudioError, NotFiniteError
-from dasheng_lib.cache import atomic_file, digest
-from dasheng_lib.errors import UserError
+from dasheng_lib.common.cache import atomic_file, digest
+from dasheng_lib.common.errors import UserError
 from dasheng_lib.shards.member import DAMAGED, MISSING, NOT_NUMBERS, fault
 from dasheng_lib.shards.sources import Clip
 

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from dasheng_lib import probes
-from dasheng_lib.embed import compute_embeddings
 from dasheng_lib.encoders.logmel import LogMelStatistics
-from dasheng_lib.measures import measure
+from dasheng_lib.evaluation.embed import compute_embeddings
+from dasheng_lib.evaluation.probes import probes
+from dasheng_lib.rank.measures import measure
 from dasheng_lib.scaling.bootstrap import draw_tasks
 from dasheng_lib.sweep.judge import Judge, qualities
 from dasheng_lib.tasks import Task

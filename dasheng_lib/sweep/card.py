@@ -25,18 +25,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dasheng_lib.card_crops import CardCrops
+from dasheng_lib.common.errors import UserError
+from dasheng_lib.corpora.card_crops import CardCrops
 from dasheng_lib.corpora.corpus import Corpus
-from dasheng_lib.corpora.prepared import prepare
 from dasheng_lib.corpora.split import hold_out
-from dasheng_lib.errors import UserError
-from dasheng_lib.run_folder import Run
-from dasheng_lib.runs import Execution, crops_of
+from dasheng_lib.corpora.trim import prepare
 from dasheng_lib.sweep.engine import leave_last, start_worker
 from dasheng_lib.sweep.grid import Grid, read_grid
 from dasheng_lib.sweep.judge import Judge
 from dasheng_lib.sweep.table import SweepTable
 from dasheng_lib.sweep.trial import audio_of, device, judged, rows_of, trained_run
+from dasheng_lib.train.folder import Run
+from dasheng_lib.train.run import Execution, crops_of
 
 Load = Callable[[str], Corpus]
 

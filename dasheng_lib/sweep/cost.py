@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 import torch
 
-from dasheng_lib.embed import BATCH_SECONDS
 from dasheng_lib.encoders.waveform import features_of
-from dasheng_lib.run_models import new_model
+from dasheng_lib.evaluation.embed import BATCH_SECONDS
 from dasheng_lib.sweep.grid import Trial
-from dasheng_lib.train import pretrain
+from dasheng_lib.train.build import new_model
+from dasheng_lib.train.loop import pretrain
 
 JUDGED_SECONDS = 16_500  # audio that the judge of the desk sweep embeds at each step
 PROBING = 12.0  # seconds of one core for its probes

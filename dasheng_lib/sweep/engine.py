@@ -22,9 +22,9 @@ import torch
 from filelock import FileLock, Timeout
 from tqdm.auto import tqdm
 
+from dasheng_lib.common.errors import UserError
 from dasheng_lib.corpora import load_corpus
 from dasheng_lib.corpora.corpus import Corpus
-from dasheng_lib.errors import UserError
 from dasheng_lib.sweep.grid import Grid, read_grid
 from dasheng_lib.sweep.judge import Judge
 from dasheng_lib.sweep.table import SweepTable

@@ -10,10 +10,10 @@ from typing import Any
 
 import yaml
 
-from dasheng_lib.errors import UserError
-from dasheng_lib.run_config import RunConfig, family_defaults
+from dasheng_lib.common.errors import UserError
 from dasheng_lib.sweep.judge import Protocol
-from dasheng_lib.train import TrainConfig
+from dasheng_lib.train.config import RunConfig, family_defaults
+from dasheng_lib.train.loop import TrainConfig
 
 SPECIAL = ("corpus", "data")
 # What belongs to a pretext task, so that another family brings its own.
@@ -70,11 +70,11 @@ def read_grid(path: Path | str) -> Grid:
     """Read a grid.
 
     ``base`` maps settings of a run to values: fields of
-    :class:`dasheng_lib.run_config.RunConfig` and :class:`dasheng_lib.train.TrainConfig`,
+    :class:`dasheng_lib.train.config.RunConfig` and :class:`dasheng_lib.train.loop.TrainConfig`,
     ``corpus``, and ``data`` (a share of it). ``arms`` maps a name to settings with a list of
     values each, of which every combination is a run, or to a list of such mappings. A run of
     another ``family`` than the base's takes masking and optimizer from
-    :func:`dasheng_lib.run_config.family_defaults`, unless its arm says them.
+    :func:`dasheng_lib.train.config.family_defaults`, unless its arm says them.
     ``judged_at`` lists shares of a run's steps; ``protocol`` maps fields of
     :class:`dasheng_lib.sweep.judge.Protocol`.
 

@@ -15,25 +15,25 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from dasheng_lib import probes
-from dasheng_lib.cache import atomic_file, digest
+from dasheng_lib.common.cache import atomic_file, digest
+from dasheng_lib.common.distributed import World
 from dasheng_lib.corpora import load_corpus
 from dasheng_lib.corpora.corpus import Corpus
-from dasheng_lib.corpora.prepared import prepare
+from dasheng_lib.corpora.crops import Exam
 from dasheng_lib.corpora.split import hold_out, shortened
-from dasheng_lib.crops import Exam
-from dasheng_lib.distributed import World
-from dasheng_lib.embed import compute_embeddings
+from dasheng_lib.corpora.trim import prepare
 from dasheng_lib.encoders.dasheng import DashengEncoder
 from dasheng_lib.encoders.layers import every_layer
 from dasheng_lib.encoders.protocol import AudioEncoder
+from dasheng_lib.evaluation.embed import compute_embeddings
+from dasheng_lib.evaluation.probes import probes
 from dasheng_lib.features import SAMPLE_RATE
-from dasheng_lib.health import validate
-from dasheng_lib.mae import MaskedAutoencoder
-from dasheng_lib.measures import measure
-from dasheng_lib.model import token_count
+from dasheng_lib.model.encoder import token_count
 from dasheng_lib.objectives import Objective
+from dasheng_lib.objectives.mae import MaskedAutoencoder
+from dasheng_lib.rank.measures import measure
 from dasheng_lib.tasks import Task, suite
+from dasheng_lib.train.health import validate
 
 EXAM_BATCH, EXAM_CROPS = 32, 384
 VIEWS, VIEW_SECONDS, VIEWED = 4, 0.48, 1000  # of LiDAR: views a clip, their length, most clips
@@ -110,7 +110,7 @@ class Judge:
             ``rankme:CORPUS``; a column ``PROBE:TASK`` for each probe (linear, knn, few) and task,
             accuracies in [0, 1]; means of them, see :func:`qualities`;
             ``loss`` under the common masks (NaN for other families); ``own_loss``, ``explained``
-            and the columns ``HEALTH`` of the run's own task, see :mod:`dasheng_lib.health`. Of
+            and the columns ``HEALTH`` of the run's own task, see :mod:`.train.health`. Of
             layer n, counted from 1, ``layerN:rankme`` and so on.
         """
         D = encoder.dim

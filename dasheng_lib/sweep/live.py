@@ -7,9 +7,9 @@ from pathlib import Path
 import pandas as pd
 import torch
 
-from dasheng_lib.cache import artefact
+from dasheng_lib.common.cache import artefact
+from dasheng_lib.common.places import SWEEPS as FOLDER
 from dasheng_lib.corpora import load_corpus
-from dasheng_lib.places import SWEEPS as FOLDER
 from dasheng_lib.sweep.baselines import baselines
 from dasheng_lib.sweep.engine import work
 from dasheng_lib.sweep.grid import read_grid

@@ -15,8 +15,8 @@ from typing import Any
 
 import pandas as pd
 
-from dasheng_lib.cache import atomic_file, locked
-from dasheng_lib.errors import UserError
+from dasheng_lib.common.cache import atomic_file, locked
+from dasheng_lib.common.errors import UserError
 from dasheng_lib.sweep.grid import Trial
 
 

@@ -13,21 +13,21 @@ from typing import Any
 import pandas as pd
 import torch
 
-from dasheng_lib.cache import atomic_file
+from dasheng_lib.common.cache import atomic_file
+from dasheng_lib.common.distributed import World
+from dasheng_lib.common.provenance import provenance
 from dasheng_lib.corpora import load_corpus
 from dasheng_lib.corpora.corpus import Corpus
-from dasheng_lib.corpora.prepared import prepare
 from dasheng_lib.corpora.split import portion, without
-from dasheng_lib.distributed import World
-from dasheng_lib.flops import counted_training_flops, training_flops
-from dasheng_lib.health import verdict
-from dasheng_lib.model import encoder_config
-from dasheng_lib.provenance import provenance
-from dasheng_lib.run_config import RunConfig
-from dasheng_lib.run_models import new_model
-from dasheng_lib.runs import Batches, Execution, Run, crops_of, pretrain_into
+from dasheng_lib.corpora.trim import prepare
+from dasheng_lib.model.encoder import encoder_config
 from dasheng_lib.sweep.grid import Trial
 from dasheng_lib.sweep.judge import Judge
+from dasheng_lib.train.build import new_model
+from dasheng_lib.train.config import RunConfig
+from dasheng_lib.train.flops import counted_training_flops, training_flops
+from dasheng_lib.train.health import verdict
+from dasheng_lib.train.run import Batches, Execution, Run, crops_of, pretrain_into
 
 
 def audio_of(trial: Trial, held: Corpus, load: Callable[[str], Corpus] = load_corpus) -> Corpus:
@@ -48,7 +48,7 @@ def run_trial(
         A row for each judged step, and one with what the run cost and was made with.
 
     Raises:
-        UserError: as :func:`dasheng_lib.runs.pretrain_into`.
+        UserError: as :func:`dasheng_lib.train.run.pretrain_into`.
     """
     corpus = audio_of(trial, judge.held, load)
     execution = Execution(checkpoint_every=100, progress=progress)
@@ -140,7 +140,7 @@ def _flops(config: RunConfig, stage: int) -> int:
 
 
 def state(rows: list[dict[str, Any]], trial: Trial) -> str:
-    """Is the run well at its last row: see :func:`dasheng_lib.health.verdict`.
+    """Is the run well at its last row: see :func:`dasheng_lib.train.health.verdict`.
 
     What was before its present task began, as in HuBERT's first iteration, is not compared.
     """

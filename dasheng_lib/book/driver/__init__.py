@@ -21,8 +21,8 @@ from dasheng_lib.book.driver.pages import front_page, status_page
 from dasheng_lib.book.driver.plan import Values, read_overrides, read_profile, resolve
 from dasheng_lib.book.driver.progress import progress_line
 from dasheng_lib.book.driver.stage import build_record, compose, copy_text, read_executed
-from dasheng_lib.cache import locked
-from dasheng_lib.provenance import provenance
+from dasheng_lib.common.cache import locked
+from dasheng_lib.common.provenance import provenance
 
 
 @dataclass(frozen=True)

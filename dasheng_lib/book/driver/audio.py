@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from dasheng_lib.errors import UserError
+from dasheng_lib.common.errors import UserError
 
 CHOICES = ("auto", "pocket", "pocket-full", "synthetic")
 FETCHED = ("fsdd", "esc10")  # by a build; the other judges have hundreds of megabytes, or a form

@@ -15,7 +15,7 @@ from typing import Any
 import nbformat
 import yaml
 
-from dasheng_lib.errors import UserError
+from dasheng_lib.common.errors import UserError
 
 GENERATED = ("status",)  # pages of the table of contents that a build writes
 PLAIN_TYPES = {"int": int, "float": float, "bool": bool, "str": str, "list": list}

@@ -13,8 +13,8 @@ from typing import Any
 import nbformat
 
 from dasheng_lib.book.driver.chapters import Chapter, cell_tags
-from dasheng_lib.cache import atomic_file
-from dasheng_lib.errors import UserError
+from dasheng_lib.common.cache import atomic_file
+from dasheng_lib.common.errors import UserError
 
 # Equal runs should print equal things, at once, and the frozen-modules note is only noise.
 KERNEL_ENVIRONMENT = {

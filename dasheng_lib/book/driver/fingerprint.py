@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from dasheng_lib.book.driver.chapters import Chapter
-from dasheng_lib.cache import digest
-from dasheng_lib.provenance import PACKAGES, provenance, version
+from dasheng_lib.common.cache import digest
+from dasheng_lib.common.provenance import PACKAGES, provenance, version
 
 # Code that no chapter calls; an edit there leaves outputs as they are.
 DRIVER_FOLDERS = ("book/driver", "commands")
-DRIVER_FILES = ("cli.py", "command.py", "doctor.py")
+DRIVER_FILES = ("cli.py",)
 FOLDERS = ("data_manifests", "book/results")
 
 

@@ -58,7 +58,7 @@ def status_page(
     Args:
         records: of each chapter, what :func:`~dasheng_lib.book.driver.stage.build_record` reads.
         ran: the chapters that this build ran; the others are unchanged.
-        made: :func:`~dasheng_lib.provenance.provenance`, and "corpus", "corpus_digest",
+        made: :func:`~dasheng_lib.common.provenance.provenance`, and "corpus", "corpus_digest",
             "profile".
     """
     rows = []

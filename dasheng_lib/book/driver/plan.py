@@ -17,7 +17,7 @@ from dasheng_lib.book.parameters import (
     type_name,
     unknown_name,
 )
-from dasheng_lib.errors import UserError
+from dasheng_lib.common.errors import UserError
 
 Values = dict[str, Any]
 

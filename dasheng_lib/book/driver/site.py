@@ -15,9 +15,9 @@ from typing import Any
 
 import yaml
 
-from dasheng_lib.cache import digest
-from dasheng_lib.errors import UserError
-from dasheng_lib.provenance import version
+from dasheng_lib.common.cache import digest
+from dasheng_lib.common.errors import UserError
+from dasheng_lib.common.provenance import version
 
 BUILDERS = ("jupyter-book", "sphinx", "sphinx-book-theme", "myst-nb", "sphinxcontrib-bibtex")
 STAMP = ".built-from"

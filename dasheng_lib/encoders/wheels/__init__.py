@@ -7,8 +7,8 @@ licences.
 
 from __future__ import annotations
 
+from dasheng_lib.common.errors import UserError
 from dasheng_lib.encoders.protocol import AudioEncoder
-from dasheng_lib.errors import UserError
 
 WHEELS = ("aisfx", "resemblyzer", "openwakeword")
 

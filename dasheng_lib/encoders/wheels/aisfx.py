@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from dasheng_lib._torchaudio import torchaudio
+from dasheng_lib.common.torchaudio import torchaudio
 from dasheng_lib.encoders.fingerprint import state_digest
 from dasheng_lib.encoders.wheels.fetch import read_weights
 from dasheng_lib.encoders.wheels.windows import clips_of, cut, through

@@ -13,9 +13,9 @@ from typing import Any
 
 import yaml
 
-from dasheng_lib.cache import cache_dir, locked, need_space
-from dasheng_lib.errors import UserError
-from dasheng_lib.places import MANIFESTS
+from dasheng_lib.common.cache import cache_dir, locked, need_space
+from dasheng_lib.common.errors import UserError
+from dasheng_lib.common.places import MANIFESTS
 
 MANIFEST = MANIFESTS / "wheels.yml"
 _TIMEOUT = 600  # seconds for one run of pip

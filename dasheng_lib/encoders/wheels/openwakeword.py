@@ -18,9 +18,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from dasheng_lib.common.errors import UserError
 from dasheng_lib.encoders.wheels.fetch import read_weights
 from dasheng_lib.encoders.wheels.windows import clips_of, through
-from dasheng_lib.errors import UserError
 
 RATE = 16_000
 WINDOW, STEP = 76, 8  # frames: 0.76 s every 80 ms

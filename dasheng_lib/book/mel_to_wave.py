@@ -1,0 +1,54 @@
+"""From a log-mel back to sound, to hear what it kept.
+
+The phases are gone and 64 bins are few: speech stays intelligible, nothing sounds as it did.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from dasheng_lib.common.torchaudio import torchaudio
+from dasheng_lib.features import HOP, WINDOW, LogMel
+
+
+def mel_to_wave(mel_FT: np.ndarray, rounds: int = 60, seed: int = 0) -> np.ndarray:
+    """A waveform whose log-mel is close to ``mel_FT``, scaled to a peak of 0.9.
+
+    The spectrum is the smallest nonnegative one that has this mel (in the least-squares
+    sense); Griffin and Lim's iteration (1984) finds phases for it.
+
+    Args:
+        mel_FT: dB, [64, frames], as :class:`dasheng_lib.features.LogMel` gives it.
+        rounds: of the iteration; from 30 on little changes.
+        seed: of the phases to begin with.
+
+    Returns:
+        Float32 [(frames - 1) * 160] at 16 kHz; silence for a mel that is silent.
+
+    Raises:
+        ValueError: not [64, at least 4 frames].
+    """
+    mel_FT = torch.as_tensor(np.asarray(mel_FT, np.float32))
+    filters_KF = LogMel().filters
+    if mel_FT.ndim != 2 or len(mel_FT) != filters_KF.shape[1] or mel_FT.shape[1] < 4:
+        raise ValueError(f"a log-mel is [64, at least 4 frames], not {list(mel_FT.shape)}")
+    power_FT = 10 ** (mel_FT / 10)
+    # Filters overlap with neighbours only, so clipping the least-squares solution is harmless.
+    power_KT = (torch.linalg.pinv(filters_KF.T) @ power_FT).clamp_min(0)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        wave = torchaudio.functional.griffinlim(
+            power_KT.sqrt()[None],
+            torch.hann_window(WINDOW),
+            n_fft=WINDOW,
+            hop_length=HOP,
+            win_length=WINDOW,
+            power=1.0,
+            n_iter=rounds,
+            momentum=0.99,
+            length=(mel_FT.shape[1] - 1) * HOP,
+            rand_init=True,
+        )[0].numpy()
+    peak = np.abs(wave).max()
+    return (0.9 * wave / peak if peak > 1e-4 else wave).astype(np.float32)

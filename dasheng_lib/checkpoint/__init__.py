@@ -1,0 +1,17 @@
+"""Weights on disk: ours, and the published ones."""
+
+from dasheng_lib.checkpoint.weights import (
+    load_autoencoder,
+    load_encoder_weights,
+    load_objective,
+    load_published,
+    save_weights,
+)
+
+__all__ = [
+    "load_autoencoder",
+    "load_encoder_weights",
+    "load_objective",
+    "load_published",
+    "save_weights",
+]

@@ -1,0 +1,206 @@
+"""The cache folder: where it is, how files get into it whole, and what they are called.
+
+Nothing is ever written in place: a file or folder is made under a temporary name beside
+its destination, flushed, and renamed, so that a reader sees all of it or none of it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+
+from dasheng_lib.common.errors import UserError
+
+
+def cache_dir(*parts: str) -> Path:
+    """Path inside the cache folder, its parents made.
+
+    The folder is ``$DASHENG_CACHE`` if set, else ``$XDG_CACHE_HOME/dasheng``, else
+    ``~/.cache/dasheng``. It is shared between checkouts and may be deleted at any time.
+    """
+    root = os.environ.get("DASHENG_CACHE") or os.path.join(
+        os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "dasheng"
+    )
+    path = Path(root).expanduser().absolute().joinpath(*parts)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _unwritable(path.parent, error) from error
+    return path
+
+
+def digest(value: Any, length: int = 16) -> str:
+    """First ``length`` hex digits of the SHA-256 of ``value`` as canonical JSON.
+
+    Raises:
+        TypeError: ``value`` holds something that JSON cannot express.
+    """
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:length]
+
+
+@contextlib.contextmanager
+def atomic_file(destination: Path | str) -> Iterator[Path]:
+    """Yield a temporary path; on success it becomes ``destination``, on error it is removed.
+
+    Raises:
+        UserError: the disk is full or the folder cannot be written.
+    """
+    destination = Path(destination)
+    with _writing(destination):
+        destination.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(
+            dir=destination.parent, prefix=f".{destination.name}.", suffix=".part"
+        )
+        os.close(handle)
+        temporary = Path(name)
+        try:
+            yield temporary
+            _flush(temporary)
+            os.chmod(temporary, 0o666 & ~_umask())
+            os.replace(temporary, destination)
+            _flush(destination.parent)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def atomic_folder(destination: Path | str) -> Iterator[Path]:
+    """Yield a temporary folder; on success it becomes ``destination``, on error it is removed.
+
+    ``destination`` must not exist; hold :func:`locked` where two processes may meet.
+
+    Raises:
+        UserError: the disk is full or the parent cannot be written.
+    """
+    destination = Path(destination)
+    with _writing(destination):
+        destination.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(
+            tempfile.mkdtemp(dir=destination.parent, prefix=f".{destination.name}.", suffix=".part")
+        )
+        try:
+            yield temporary
+            os.chmod(temporary, 0o777 & ~_umask())
+            _publish(temporary, destination)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def locked(path: Path | str) -> Iterator[None]:
+    """Hold the lock that stands beside ``path``: one process at a time makes it."""
+    lock = Path(f"{path}.lock")
+    try:
+        lock.parent.mkdir(parents=True, exist_ok=True)
+        file_lock = FileLock(lock)
+        file_lock.acquire()
+    except OSError as error:
+        raise _unwritable(lock.parent, error) from error
+    try:
+        yield
+    finally:
+        file_lock.release()
+
+
+def artefact(
+    kind: str, recipe: dict[str, Any], make: Callable[[Path], None], resumable: bool = False
+) -> Path:
+    """Folder that ``make(folder)`` fills, made once for a recipe and found again ever after.
+
+    Args:
+        kind: first part of the address, such as ``"pretrain"``.
+        recipe: everything that determines the result, as plain JSON values. Its hash is the
+            address, and it is written beside the result as ``recipe.json``.
+        make: fills a folder, empty at first. If it raises, nothing is taken for the result.
+        resumable: what an interrupted ``make`` left is kept aside and handed to it again.
+
+    Two processes that ask for one artefact at once: the second waits and finds it.
+    """
+    folder = cache_dir("artefacts", kind, digest(recipe))
+    if folder.is_dir():
+        return folder
+    with locked(folder):
+        if folder.is_dir():
+            return folder
+        if resumable:
+            work = folder.with_name(f".{folder.name}.work")
+            with _writing(folder):
+                work.mkdir(exist_ok=True)
+                make(work)
+                (work / "recipe.json").write_text(json.dumps(recipe, indent=1))
+                _publish(work, folder)
+        else:
+            with atomic_folder(folder) as temporary:
+                make(temporary)
+                (temporary / "recipe.json").write_text(json.dumps(recipe, indent=1))
+    return folder
+
+
+def need_space(folder: Path, size: int) -> None:
+    """Raise before the work rather than in it.
+
+    Raises:
+        UserError: fewer than ``size`` bytes are free where ``folder`` lies.
+    """
+    folder = next(p for p in [folder, *folder.parents] if p.exists())
+    free = shutil.disk_usage(folder).free
+    if free < size:
+        raise UserError(
+            f"{folder} has {free / 1e6:.0f} MB free and {size / 1e6:.0f} MB are needed: "
+            "free some space or set DASHENG_CACHE to a folder on a larger disk."
+        )
+
+
+@contextlib.contextmanager
+def _writing(destination: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise UserError(
+                f"The disk is full while writing {destination}; nothing half-written was kept: "
+                "free some space or set DASHENG_CACHE to a folder on a larger disk."
+            ) from error
+        if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM):
+            raise _unwritable(destination.parent, error) from error
+        raise
+
+
+def _publish(work: Path, destination: Path) -> None:
+    for path in work.rglob("*"):
+        if path.is_file():
+            _flush(path)
+    os.replace(work, destination)
+    _flush(destination.parent)
+
+
+def _unwritable(folder: Path, error: OSError) -> UserError:
+    return UserError(
+        f"Cannot write in {folder} ({error.strerror}): make it writable, or name another folder "
+        "(DASHENG_CACHE moves the cache)."
+    )
+
+
+def _flush(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

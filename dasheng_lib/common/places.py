@@ -1,0 +1,16 @@
+"""Where the files of a checkout lie that are no code. No other module derives a path from its own.
+
+Without a checkout (a wheel installed elsewhere) only ``LIBRARY`` and ``WEIGHTS`` are there.
+"""
+
+from pathlib import Path
+
+LIBRARY = Path(__file__).resolve().parents[1]
+ROOT = LIBRARY.parent
+WEIGHTS = LIBRARY / "weights"
+BENCHMARKS = ROOT / "benchmarks"
+RESULTS = ROOT / "book" / "results"
+MANIFESTS = ROOT / "data_manifests"
+CORPORA = MANIFESTS / "corpora"
+PUBLISHED = MANIFESTS / "published"
+SWEEPS = MANIFESTS / "sweeps"

@@ -1,0 +1,173 @@
+"""A corpus decoded once: one file of samples in the cache folder, and two tables beside it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from tqdm import tqdm
+
+from dasheng_lib.audio import SAMPLE_RATE
+from dasheng_lib.common.cache import atomic_folder, cache_dir, locked, need_space
+from dasheng_lib.common.errors import UserError
+from dasheng_lib.corpora.corpus import Corpus
+from dasheng_lib.corpora.manifest import Manifest
+from dasheng_lib.corpora.source import Source
+
+# Clips that wait for their turn to be written, and their seconds together: what is in memory.
+_WINDOW = 64
+_WINDOW_SECONDS = 600.0
+
+
+def folder_of(manifest: Manifest) -> Path:
+    """Where the decoded corpus lies, or would lie."""
+    return cache_dir("corpora", f"{manifest.name}-{manifest.digest()}")
+
+
+def open_corpus(folder: Path) -> Corpus | None:
+    """The decoded corpus in a folder, its samples mapped and not read; None if it is not there
+    or damaged."""
+    try:
+        head = json.loads((folder / "corpus.json").read_text())
+        text = {"member": str, "group": str, "licence": str, "label": str, "fold": str}
+        clips = pd.read_csv(folder / "clips.csv", dtype=text, keep_default_na=False)
+        tasks = pd.read_csv(folder / "tasks.csv", dtype=text, keep_default_na=False)
+        store = np.memmap(folder / "audio.f32", dtype="<f4", mode="r")
+    except (OSError, ValueError):
+        return None
+    if len(store) != head["samples"] or len(clips) != head["clips"]:
+        return None
+    return Corpus(head["name"], head["digest"], clips, tasks, store)
+
+
+def check_corpus(folder: Path) -> str | None:
+    """None if the decoded samples are as they were written, else what is wrong with them."""
+    if open_corpus(folder) is None:
+        return f"{folder} is damaged"
+    with (folder / "audio.f32").open("rb") as file:
+        sha = hashlib.file_digest(file, "sha256").hexdigest()
+    if sha != json.loads((folder / "corpus.json").read_text())["sha256"]:
+        return f"{folder / 'audio.f32'} has changed since it was written"
+    return None
+
+
+def build(manifest: Manifest, sources: Iterable[Source], *, progress: bool = True) -> Corpus:
+    """Decode the manifest's clips out of ``sources`` into the cache, and open the result.
+
+    A source whose hash the manifest does not know is passed by. The folder appears whole or not
+    at all; a second process waits for the first.
+
+    Raises:
+        UserError: the disk is full, or clips of the manifest did not come.
+        AudioError: a clip is damaged.
+    """
+    folder = folder_of(manifest)
+    with locked(folder):
+        corpus = open_corpus(folder)
+        if corpus is None:
+            shutil.rmtree(folder, ignore_errors=True)
+            samples = int(manifest.clips["seconds"].sum() * SAMPLE_RATE)
+            need_space(folder, 4 * samples + 32 * 1024 * 1024)
+            with atomic_folder(folder) as temporary:
+                _write(manifest, sources, temporary, progress)
+            corpus = open_corpus(folder)
+    return corpus
+
+
+def _write(manifest: Manifest, sources: Iterable[Source], folder: Path, progress: bool) -> None:
+    rows = {sha: rows.tolist() for sha, rows in manifest.clips.groupby("sha256").indices.items()}
+    seconds = dict(zip(manifest.clips["sha256"], manifest.clips["seconds"], strict=True))
+    facts: dict[int, tuple[int, int, int]] = {}
+    offset, sha = 0, hashlib.sha256()
+    with (
+        (folder / "audio.f32").open("wb") as file,
+        tqdm(
+            total=len(rows),
+            unit="clip",
+            desc=f"decode {manifest.name}",
+            mininterval=0.5,
+            disable=not progress,
+        ) as bar,
+    ):
+        for key, wave, rate in _decoded(sources, seconds):
+            data = wave.astype("<f4", copy=False).tobytes()
+            file.write(data)
+            sha.update(data)
+            # Clips of the same bytes share samples.
+            facts |= dict.fromkeys(rows[key], (len(wave), offset, rate))
+            offset += len(wave)
+            bar.update()
+    lost = [member for row, member in enumerate(manifest.clips["member"]) if row not in facts]
+    if lost:
+        raise UserError(
+            f"{len(lost)} clips of {manifest.name} were not found where they should be "
+            f"(the first is {lost[0]}): run `dasheng corpus check {manifest.name}`."
+        )
+    table = pd.DataFrame.from_dict(facts, orient="index", columns=["samples", "offset", "rate"])
+    clips = manifest.clips.drop(columns=["rate"], errors="ignore").join(table)
+    clips["seconds"] = clips["samples"] / SAMPLE_RATE
+    row_of = {
+        key: row for row, key in enumerate(zip(clips["package"], clips["member"], strict=True))
+    }
+    tasks = manifest.tasks.copy()
+    keys = zip(tasks.pop("package"), tasks.pop("member"), strict=True)
+    tasks.insert(1, "clip", [row_of[key] for key in keys])
+    clips.to_csv(folder / "clips.csv", index=False)
+    tasks.to_csv(folder / "tasks.csv", index=False)
+    head = {
+        "name": manifest.name,
+        "digest": manifest.digest(),
+        "clips": len(clips),
+        "samples": offset,
+        "sample_rate": SAMPLE_RATE,
+        "sha256": sha.hexdigest(),
+    }
+    (folder / "corpus.json").write_text(json.dumps(head, indent=1))
+
+
+def _decoded(
+    sources: Iterable[Source], seconds: dict[str, float]
+) -> Iterator[tuple[str, np.ndarray, int]]:
+    """(hash, samples, original rate) of each wanted source, in the order in which they come.
+
+    Args:
+        seconds: length of each wanted source, by its hash.
+
+    Threads suffice: libsndfile and torch work outside the interpreter's lock.
+    """
+    waiting: deque[tuple[str, Future]] = deque()
+    seen: set[str] = set()
+    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
+        try:
+            for source in sources:
+                sha = source.sha256()
+                if sha not in seconds or sha in seen:
+                    continue
+                seen.add(sha)
+                waiting.append((sha, pool.submit(source.decode)))
+                while _full(waiting, seconds):
+                    yield _result(waiting)
+            while waiting:
+                yield _result(waiting)
+        finally:
+            for _, future in waiting:
+                future.cancel()
+
+
+def _full(waiting: deque[tuple[str, Future]], seconds: dict[str, float]) -> bool:
+    together = sum(seconds[sha] for sha, _ in waiting)
+    return len(waiting) >= _WINDOW or (len(waiting) > 1 and together > _WINDOW_SECONDS)
+
+
+def _result(waiting: deque[tuple[str, Future]]) -> tuple[str, np.ndarray, int]:
+    sha, future = waiting.popleft()
+    wave, rate, _ = future.result()
+    return sha, wave, rate

@@ -1,0 +1,1 @@
+"""Downloads, verified, and archives, unpacked without escapes."""

@@ -1,0 +1,200 @@
+"""Members of archives, straight into memory.
+
+Nothing is ever written to disk, so no name inside an archive can choose where something goes;
+links are not followed, and sizes are counted while unpacking, so a small archive cannot fill
+the memory either.
+"""
+
+from __future__ import annotations
+
+import bz2
+import contextlib
+import gzip
+import io
+import lzma
+import shutil
+import subprocess
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from dasheng_lib.common.errors import UserError
+
+# The largest member read here is a sound bank of 19 MB, the largest package unpacks to 90 MB.
+MEMBER_LIMIT = 64 << 20
+TOTAL_LIMIT = 1 << 30
+
+
+class UnpackError(UserError):
+    """An archive that is damaged or larger than anything this library reads."""
+
+
+def deb_members(path: Path) -> Iterator[tuple[str, bytes]]:
+    """Name and bytes of each regular file in a Debian package, in its order.
+
+    Raises:
+        UnpackError: damaged, not a package, or over the limits above.
+    """
+    with _tar_of_deb(path) as tar, _damage(path.name):
+        yield from tar_members(tar, path.name)
+
+
+def tar_members(
+    stream: BinaryIO, name: str, total: int | None = None
+) -> Iterator[tuple[str, bytes]]:
+    """Name and bytes of each regular file of an uncompressed tar stream.
+
+    Args:
+        total: bytes that all of it may have; by default ``TOTAL_LIMIT``.
+
+    Raises:
+        UnpackError: as for :func:`deb_members`.
+    """
+    limited = _Limited(stream, name, total or TOTAL_LIMIT)
+    with _damage(name), tarfile.open(fileobj=limited, mode="r|") as tar:
+        for member in tar:
+            clean = plain_name(member.name)
+            if not member.isreg() or clean is None:
+                continue
+            _refuse_large(member.size, f"{name}: {clean}")
+            yield clean, tar.extractfile(member).read()
+
+
+def zip_members(
+    data: bytes | Path, name: str, wanted: Callable[[str], bool] = lambda name: True
+) -> Iterator[tuple[str, bytes]]:
+    """Name and bytes of each wanted file of a zip archive (pk3 is one), in memory or on disk.
+
+    Raises:
+        UnpackError: as for :func:`deb_members`.
+    """
+    total = 0
+    with (
+        _damage(name),
+        zipfile.ZipFile(data if isinstance(data, Path) else io.BytesIO(data)) as archive,
+    ):
+        for info in archive.infolist():
+            clean = plain_name(info.filename)
+            if info.is_dir() or clean is None or not wanted(clean):
+                continue
+            with archive.open(info) as member:
+                content = member.read(MEMBER_LIMIT + 1)
+            _refuse_large(len(content), f"{name}: {clean}")
+            total += len(content)
+            if total > TOTAL_LIMIT:
+                raise _too_large(name, TOTAL_LIMIT)
+            yield clean, content
+
+
+def plain_name(name: str) -> str | None:
+    """``name`` without a leading ``./``; None for one that points out of its archive."""
+    parts = [part for part in name.replace("\\", "/").split("/") if part not in ("", ".")]
+    if name.startswith(("/", "\\")) or ".." in parts or not parts or ":" in parts[0]:
+        return None
+    return "/".join(parts)
+
+
+@contextlib.contextmanager
+def _tar_of_deb(path: Path) -> Iterator[BinaryIO]:
+    """The uncompressed data.tar of a Debian package: an ar archive of two tars."""
+    with _damage(path.name), path.open("rb") as file:
+        if file.read(8) != b"!<arch>\n":
+            raise UnpackError(f"{path.name} is not a Debian package: delete it and fetch it again.")
+        while header := file.read(60):
+            name, size = header[:16].decode("ascii").strip().rstrip("/"), int(header[48:58])
+            if name.startswith("data.tar"):
+                with _decompressed(path, name, _Slice(file, size)) as tar:
+                    yield tar
+                return
+            file.seek(size + size % 2, io.SEEK_CUR)
+        raise UnpackError(f"{path.name} holds no data: delete it and fetch it again.")
+
+
+@contextlib.contextmanager
+def _decompressed(path: Path, name: str, data: BinaryIO) -> Iterator[BinaryIO]:
+    openers = {"xz": lzma.open, "lzma": lzma.open, "gz": gzip.open, "bz2": bz2.open}
+    kind = name.removeprefix("data.tar").lstrip(".")
+    if not kind:
+        yield data
+    elif kind in openers:
+        with openers[kind](data) as tar:
+            yield tar
+    elif shutil.which("dpkg-deb"):  # zstd; Python has it from 3.14 on
+        command = ["dpkg-deb", "--fsys-tarfile", str(path)]
+        with subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL
+        ) as process:
+            try:
+                yield process.stdout
+            finally:
+                process.stdout.close()
+    else:
+        raise UnpackError(
+            f"{path.name} is packed with {kind}, which needs the program dpkg-deb: "
+            "install dpkg, or name a mirror of an older release with DASHENG_MIRROR=URL."
+        )
+
+
+@contextlib.contextmanager
+def _damage(name: str) -> Iterator[None]:
+    try:
+        yield
+    except (
+        EOFError,
+        OSError,
+        RuntimeError,  # zipfile: encrypted
+        NotImplementedError,  # zipfile: an unknown compression
+        ValueError,
+        lzma.LZMAError,
+        tarfile.TarError,
+        zipfile.BadZipFile,
+        zlib.error,
+    ) as error:
+        raise UnpackError(
+            f"{name} is damaged ({error or type(error).__name__}): delete it and fetch it again."
+        ) from error
+
+
+def _refuse_large(size: int, name: str) -> None:
+    if size > MEMBER_LIMIT:
+        raise _too_large(name, MEMBER_LIMIT)
+
+
+def _too_large(name: str, limit: int) -> UnpackError:
+    return UnpackError(
+        f"{name} unpacks to more than {limit >> 20} MB, far more than any sound read here: "
+        "it is not the archive that the manifest means, so it is left alone."
+    )
+
+
+class _Slice(io.RawIOBase):
+    """``size`` bytes of a file from where it stands."""
+
+    def __init__(self, file: BinaryIO, size: int) -> None:
+        self.file, self.left = file, size
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: bytearray) -> int:
+        data = self.file.read(min(len(buffer), self.left))
+        buffer[: len(data)] = data
+        self.left -= len(data)
+        return len(data)
+
+
+class _Limited:
+    """A stream that ends with an error when it has given more than ``limit`` bytes."""
+
+    def __init__(self, stream: BinaryIO, name: str, limit: int) -> None:
+        self.stream, self.name, self.limit, self.total = stream, name, limit, 0
+
+    def read(self, size: int) -> bytes:
+        data = self.stream.read(size)
+        self.total += len(data)
+        if self.total > self.limit:
+            raise _too_large(self.name, self.limit)
+        return data

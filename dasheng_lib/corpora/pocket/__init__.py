@@ -1,0 +1,1 @@
+"""The corpus pocket: real recordings out of Debian packages."""

@@ -1,0 +1,1 @@
+"""A small corpus that the library itself generates."""

@@ -1,0 +1,83 @@
+"""What wav files hold, found out once: samples and rate from the header, hash of the bytes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import soundfile
+from tqdm.auto import tqdm
+
+from dasheng_lib.common.cache import atomic_file, cache_dir, digest
+
+
+@dataclass(frozen=True)
+class WavFacts:
+    """Samples per channel and rate in Hz as the header says; SHA-256 of the bytes of the file."""
+
+    samples: int
+    rate: int
+    sha256: str
+
+
+def wav_facts(folder: Path, files: Sequence[str], progress: bool = True) -> list[WavFacts | None]:
+    """Facts about each of ``files`` (paths below ``folder``); None where there is no such file.
+
+    A file that is there and cannot be read as audio has rate 0. What was read before is taken from
+    the cache as long as size and times of the file are the same, so that 100,000 clips are hashed
+    once.
+    """
+    store = cache_dir("hear", "index", digest(str(folder.resolve())) + ".json")
+    known = _load(store)
+    stamps = [_stamp(folder / file) for file in files]
+    new = [
+        file
+        for file, stamp in zip(files, stamps, strict=True)
+        if stamp is not None and known.get(file, [None])[0] != stamp
+    ]
+    if new:
+        stamp_of = dict(zip(files, stamps, strict=True))
+        with ThreadPoolExecutor(min(8, os.cpu_count() or 1), "index") as pool:
+            read = pool.map(lambda file: _read(folder / file), new)
+            bar = tqdm(read, "look at wavs", len(new), disable=not progress or len(new) < 1000)
+            for file, facts in zip(new, bar, strict=True):
+                known[file] = [stamp_of[file], asdict(facts)]
+        with atomic_file(store) as path:
+            path.write_text(json.dumps(known))
+    return [
+        None if stamp is None else WavFacts(**known[file][1])
+        for file, stamp in zip(files, stamps, strict=True)
+    ]
+
+
+def _load(store: Path) -> dict[str, list]:
+    try:
+        return json.loads(store.read_text())
+    except (OSError, ValueError):
+        return {}
+
+
+def _stamp(path: Path) -> list[int] | None:
+    try:
+        stat = path.stat()
+    except OSError:
+        return None
+    # The time of the last change of the inode cannot be set back, as a copy's other time can.
+    return [stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns]
+
+
+def _read(path: Path) -> WavFacts:
+    sha256 = ""
+    try:
+        with path.open("rb") as file:
+            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+            file.seek(0)
+            with soundfile.SoundFile(file) as stream:
+                return WavFacts(stream.frames, stream.samplerate, sha256)
+    except (soundfile.SoundFileError, OSError, TypeError, ValueError):
+        return WavFacts(0, 0, sha256)

@@ -1,0 +1,1 @@
+"""Encoders that follow the HEAR API."""

@@ -1,0 +1,1 @@
+"""From an encoder and a task to a score."""

@@ -1,0 +1,268 @@
+"""Embeddings of wav files: one vector a clip or one a frame, computed once and mapped from disk.
+
+What makes an embedding is hashed: the encoder's fingerprint, the way of reading (``VERSION``) and
+the bytes of every file. Work goes from the longest clip to the shortest and is appended batch by
+batch, so that whoever stops it loses one batch.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+from tqdm.auto import tqdm
+
+from dasheng_lib import audio
+from dasheng_lib.audio import AudioError
+from dasheng_lib.common.cache import artefact, need_space
+from dasheng_lib.common.errors import UserError
+from dasheng_lib.encoders.protocol import AudioEncoder
+from dasheng_lib.evaluation.bucketing import length_batches
+from dasheng_lib.evaluation.frame_times import frame_times
+from dasheng_lib.evaluation.row_store import RowStore, read_rows
+from dasheng_lib.tasks.hear.read import HearClip
+
+VERSION = 1  # raise it when the same encoder and files would give other numbers
+BATCH_SECONDS = 40.0  # on a CPU: little more than one long clip, whose activations fit its cache
+GPU_BATCH_SECONDS = 400.0
+Kind = Literal["clips", "frames"]
+
+
+@dataclass(frozen=True, eq=False)
+class Embedded:
+    """Embeddings of clips, in the order in which they were asked for.
+
+    Attributes:
+        features: float32 [rows, D], mapped from disk and read-only.
+        starts: int64 [clips + 1]; clip i has the rows ``starts[i]:starts[i + 1]``, one row if
+            the kind is ``"clips"``.
+        timestamps_ms: float64 [rows], the middle of each frame, from its clip's start; None for
+            clips.
+    """
+
+    features: np.ndarray
+    starts: np.ndarray
+    timestamps_ms: np.ndarray | None = None
+
+    def __getitem__(self, clip: int) -> np.ndarray:
+        """The rows of one clip, float32 [its rows, D]."""
+        return self.features[self.starts[clip] : self.starts[clip + 1]]
+
+
+def embed_files(
+    encoder: AudioEncoder, clips: Sequence[HearClip], kind: Kind = "clips", progress: bool = True
+) -> Embedded:
+    """Embed wav files, or find them embedded.
+
+    Channels are averaged, samples resampled to the encoder's rate, and a clip shorter than
+    ``encoder.min_samples`` is filled up with zeros: so an empty clip is embedded as silence.
+    Frame k of a clip is at ``first_ms + k · hop_ms``, see :func:`.frame_times.frame_times`;
+    ``first_ms`` is the encoder's attribute of that name, or ``hop_ms / 2``.
+
+    Killed half-way, it goes on there; a second process that asks for the same waits and finds it.
+
+    Args:
+        encoder: frozen. For ``"clips"`` a batch may hold clips of several lengths; for
+            ``"frames"`` all are of one length, so that no frame is of padding.
+        kind: ``"clips"`` for a vector a clip, ``"frames"`` for one a frame.
+        progress: show a bar in seconds of audio.
+
+    Raises:
+        UserError: the encoder gives a wrong shape, a value that is not finite, or frames whose
+            times do not fit the clip (the clip is named); a file cannot be read or has changed;
+            the disk is full.
+        ValueError: no clips, or another kind.
+    """
+    if kind not in ("clips", "frames") or not len(clips):
+        raise ValueError(f"kind is 'clips' or 'frames', not {kind!r}, of at least one clip")
+    recipe = {
+        "encoder": encoder.fingerprint,
+        "rate": encoder.sample_rate,
+        "least": encoder.min_samples,
+        "kind": kind,
+        "times": [encoder.hop_ms, _first_ms(encoder)] if kind == "frames" else None,
+        "clips": len(clips),
+        "audio": sha256("".join(clip.sha256 for clip in clips).encode()).hexdigest(),
+        "version": VERSION,
+    }
+
+    def make(folder: Path) -> None:
+        _embed_into(folder, encoder, clips, kind, progress)
+
+    folder = artefact("embedded", recipe, make, resumable=True)
+    features, starts = read_rows(folder)
+    if kind == "clips":
+        return Embedded(features, starts)
+    lengths_ms = np.array([1000 * clip.samples / clip.rate for clip in clips])
+    times = frame_times(_first_ms(encoder), encoder.hop_ms, np.diff(starts), lengths_ms)
+    return Embedded(features, starts, times)
+
+
+def _first_ms(encoder: AudioEncoder) -> float:
+    return float(getattr(encoder, "first_ms", encoder.hop_ms / 2))
+
+
+def _embed_into(
+    folder: Path, encoder: AudioEncoder, clips: Sequence[HearClip], kind: Kind, progress: bool
+) -> None:
+    samples = np.array([_samples(clip, encoder.sample_rate) for clip in clips], np.int64)
+    samples = np.maximum(samples, encoder.min_samples)
+    order = np.argsort(-samples, kind="stable")
+    store = RowStore(folder)
+    done = len(store.counts)
+    left = order[done:]
+    on_gpu = getattr(getattr(encoder, "device", None), "type", "cpu") != "cpu"
+    budget = int((GPU_BATCH_SECONDS if on_gpu else BATCH_SECONDS) * encoder.sample_rate)
+    jobs = [left[rows] for rows in _batches(samples[left], budget, kind)]
+    seconds = samples / encoder.sample_rate
+    with tqdm(
+        desc=f"embed {len(clips)} clips",
+        total=round(seconds.sum(), 1),
+        initial=round(seconds[order[:done]].sum(), 1),
+        unit="s",
+        unit_scale=True,
+        disable=not progress,
+    ) as bar:
+        for rows, wave_BN in _read_ahead(clips, samples, jobs, encoder, 4 if on_gpu else 1):
+            batch = [clips[row] for row in rows]
+            features = _features(encoder, wave_BN, samples[rows], batch, kind)
+            if store.width is None:
+                frames = np.ceil(1000 * seconds / encoder.hop_ms).sum()
+                total = len(clips) if kind == "clips" else int(frames)
+                need_space(folder, 2 * 4 * total * features.shape[-1])
+            try:
+                store.add(features.numpy())
+            except ValueError as error:
+                raise UserError(f"{encoder.name} {error} for {batch[0].path}.") from error
+            bar.update(float(seconds[rows].sum()))
+    store.put_in_order(order)
+
+
+def _samples(clip: HearClip, rate: int) -> int:
+    """Length of a clip at ``rate`` Hz, as :func:`dasheng_lib.audio.resample` makes it."""
+    up, down = audio.ratio(clip.rate, rate)
+    return -(-clip.samples * up // down)
+
+
+def _batches(samples: np.ndarray, budget: int, kind: Kind) -> Iterator[np.ndarray]:
+    for rows in length_batches(samples, budget):
+        cuts = np.flatnonzero(np.diff(samples[rows])) + 1 if kind == "frames" else []
+        yield from np.split(rows, cuts)
+
+
+def _read_ahead(
+    clips: Sequence[HearClip],
+    samples: np.ndarray,
+    jobs: Sequence[np.ndarray],
+    encoder: AudioEncoder,
+    workers: int,
+) -> Iterator[tuple[np.ndarray, Tensor]]:
+    """Rows and waves [B, N] of each job; the next ones are read while one is used."""
+
+    rate = encoder.sample_rate
+
+    def read(rows: np.ndarray) -> Tensor:
+        wave_BN = np.zeros((len(rows), samples[rows].max()), np.float32)
+        for wave_N, row in zip(wave_BN, rows, strict=True):
+            wave, promised = read_clip(clips[row], rate), _samples(clips[row], rate)
+            # torchaudio rounds the length of a very long clip in float32.
+            if abs(len(wave) - promised) > 1 + 1e-6 * promised:
+                raise AudioError(f"{clips[row].path} is not as long as its header says: mend it.")
+            wave_N[: len(wave)] = wave[: samples[row]]
+        return torch.from_numpy(wave_BN)
+
+    coming, pool = deque(), ThreadPoolExecutor(workers, "embed")
+    try:
+        for rows in jobs:
+            coming.append((rows, pool.submit(read, rows)))
+            if len(coming) > workers:
+                rows, wave = coming.popleft()
+                yield rows, wave.result()
+        for rows, wave in coming:
+            yield rows, wave.result()
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def read_clip(clip: HearClip, rate: int) -> np.ndarray:
+    """Samples of a clip at ``rate`` Hz, float32 [samples], mono.
+
+    Raises:
+        AudioError: it cannot be read, or is not the file that it was when its task was read.
+    """
+    try:
+        data = clip.path.read_bytes()
+    except OSError as error:
+        raise AudioError(
+            f"{clip.path} cannot be read ({error.strerror}): bring it back."
+        ) from error
+    # What is cached under a hash must be of these very bytes.
+    if sha256(data).hexdigest() != clip.sha256:
+        raise AudioError(f"{clip.path} has changed since its task was read: read the task again.")
+    frames_FC, found = audio.read(data, name=str(clip.path))
+    wave = frames_FC[:, 0] if frames_FC.shape[1] == 1 else frames_FC.mean(1, dtype=np.float32)
+    return audio.resample(wave, found, rate)
+
+
+@torch.inference_mode()
+def _features(
+    encoder: AudioEncoder,
+    wave_BN: Tensor,
+    samples: np.ndarray,
+    clips: Sequence[HearClip],
+    kind: Kind,
+) -> Tensor:
+    """Checked, float32 on the CPU: [B, D] or [B, T, D]."""
+    if kind == "clips":
+        found = encoder.clips(wave_BN, torch.from_numpy(samples))
+        wanted, right = f"[{len(clips)}, {encoder.dim}]", (len(clips), encoder.dim)
+    else:
+        found = encoder.frames(wave_BN)
+        wanted, right = f"[{len(clips)}, frames, width]", (len(clips),)
+    shape = tuple(getattr(found, "shape", ()))
+    if (
+        not isinstance(found, Tensor)
+        or shape[: len(right)] != right
+        or len(shape) != (2 if kind == "clips" else 3)
+        or 0 in shape
+    ):
+        raise UserError(
+            f"{encoder.name} gave a {type(found).__name__} {list(shape)} for {len(clips)} clips of "
+            f"{wave_BN.shape[1]} samples: {kind}() returns a tensor {wanted}."
+        )
+    if kind == "frames":
+        _check_times(encoder, shape[1], 1000 * wave_BN.shape[1] / encoder.sample_rate, clips[0])
+    found = found.detach().to("cpu", torch.float32)
+    bad = (~found.flatten(1).isfinite().all(1)).nonzero()
+    if len(bad):
+        raise UserError(
+            f"{encoder.name} gave a value that is not finite for {clips[int(bad[0])].path}: leave "
+            "the clip out or mend the encoder."
+        )
+    return found
+
+
+def _check_times(encoder: AudioEncoder, frames: int, length_ms: float, clip: HearClip) -> None:
+    first, hop = _first_ms(encoder), encoder.hop_ms
+    last = first + (frames - 1) * hop
+    what = f"{encoder.name} gave {frames} frames at {first:g} + k · {hop:g} ms"
+    if not hop > 0:
+        raise UserError(f"{what}: hop_ms is above 0.")
+    if last < length_ms / 100:
+        raise UserError(
+            f"{what} for {clip.path}, which lasts {length_ms:g} ms: hop_ms and first_ms look like "
+            "seconds; they are milliseconds."
+        )
+    if frames > 1 and last > length_ms + hop:
+        raise UserError(
+            f"{what} for {clip.path}, so the last is at {last:g} ms of {length_ms:g} ms: mend "
+            "hop_ms or first_ms."
+        )

@@ -1,0 +1,1 @@
+"""HEAR's probe: a grid of small networks, trained side by side."""

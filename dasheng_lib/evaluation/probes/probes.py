@@ -1,0 +1,166 @@
+"""What frozen features can tell, fold by fold: neighbours, linear probes, MLPs, the majority.
+
+Shapes: N training clips, M test clips, D features.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from dasheng_lib.evaluation.probes import classifiers
+from dasheng_lib.evaluation.probes.classifiers import Classifier
+from dasheng_lib.evaluation.probes.mlp.probe import Part, kfold
+from dasheng_lib.evaluation.probes.mlp.probe import probe as mlp_probe
+from dasheng_lib.knn import Metric, knn_predict
+from dasheng_lib.metrics.scene import scene_score, wilson_interval
+
+SEEDED = ("mlp", "arch")  # the probes that draw first weights; the others draw nothing
+Predict = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
+
+
+@dataclass(frozen=True, eq=False)
+class Score:
+    """Test predictions of all folds, pooled.
+
+    Attributes:
+        correct: bool, one for each test clip that counts.
+        clips, groups: its row in the corpus and the fold (held-out group) it was tested in.
+        labels, guesses: its class and the predicted one.
+    """
+
+    correct: np.ndarray
+    clips: np.ndarray
+    groups: np.ndarray
+    labels: np.ndarray
+    guesses: np.ndarray
+
+    @property
+    def accuracy(self) -> float:
+        """Share of right predictions, in [0, 1]."""
+        return float(self.correct.mean())
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """95 % Wilson interval over clips."""
+        return wilson_interval(int(self.correct.sum()), len(self.correct))
+
+
+def evaluate(features: dict[int, np.ndarray] | np.ndarray, rows: pd.DataFrame, predict: Predict):
+    """Score a task: each fold is the test set once, the others train.
+
+    Args:
+        features: indexed by clip.
+        rows: ``clip, label, fold`` of the task.
+        predict: one of :func:`knn`, :func:`linear`, :func:`majority`.
+
+    Test clips whose class does not occur in that fold's training part are left out: no probe
+    could get them right.
+
+    Raises:
+        ValueError: fewer than two folds, or no test clip is left.
+    """
+    folds = rows["fold"].unique()
+    if len(folds) < 2:
+        raise ValueError(f"a task has at least two folds, this one has {len(folds)}")
+    labels, clips = rows["label"].to_numpy(), rows["clip"].to_numpy()
+    tested, groups, truths, guesses = [], [], [], []
+    for fold in folds:
+        train = (rows["fold"] != fold).to_numpy()
+        test = ~train & rows["label"].isin(labels[train]).to_numpy()
+        if not test.any():
+            continue
+        guesses.append(predict(features[clips[train]], labels[train], features[clips[test]]))
+        truths.append(labels[test])
+        tested.append(clips[test])
+        groups.append(np.full(int(test.sum()), fold, object))
+    if not tested:
+        raise ValueError("no test clip's class occurs in its training part")
+    tested, groups, truths, guesses = map(np.concatenate, (tested, groups, truths, guesses))
+    return Score(truths == guesses, tested, groups, truths, guesses)
+
+
+def untested(rows: pd.DataFrame) -> list[str]:
+    """The classes of a task that lie in one fold only, so that :func:`evaluate` leaves them out.
+
+    Args:
+        rows: ``clip, label, fold`` of the task.
+    """
+    folds = rows.groupby("label")["fold"].nunique()
+    return sorted(folds.index[folds == 1])
+
+
+def evaluate_mlp(
+    features: dict[int, np.ndarray] | np.ndarray, rows: pd.DataFrame, seed: int = 0
+) -> Score:
+    """As :func:`evaluate`, with heareval's MLPs: of k folds in alphabetical order fold i is
+    tested, fold i + 1 chooses, and the others train, see :mod:`.mlp.probe`.
+
+    Raises:
+        UserError: fewer than three folds.
+    """
+    labels, clips = rows["label"].to_numpy(), rows["clip"].to_numpy()
+    classes = np.unique(labels)
+    onehot_NC = (labels[:, None] == classes).astype(np.float32)
+    parts, tests = [], []
+    for fold in sorted(rows["fold"].unique()):
+        test = (rows["fold"] == fold).to_numpy()
+        x_ND, y_NC = np.ascontiguousarray(features[clips[test]], np.float32), onehot_NC[test]
+
+        def accuracy(scores_NC: np.ndarray, y_NC: np.ndarray = y_NC) -> tuple[float, None]:
+            return scene_score("top1_acc", scores_NC, y_NC), None
+
+        parts.append(Part(x_ND, y_NC, accuracy))
+        tests.append((fold, test, np.isin(labels[test], labels[~test])))
+    found = mlp_probe(kfold(parts), "multiclass", seed=seed)
+    tested, groups, truths, guesses = [], [], [], []
+    for (fold, test, counts), scores_NC in zip(tests, found.predictions, strict=True):
+        tested.append(clips[test][counts])
+        groups.append(np.full(int(counts.sum()), fold, object))
+        truths.append(labels[test][counts])
+        guesses.append(classes[scores_NC.argmax(1)][counts])
+    tested, groups, truths, guesses = map(np.concatenate, (tested, groups, truths, guesses))
+    return Score(truths == guesses, tested, groups, truths, guesses)
+
+
+def by_scores(classify: Classifier) -> Predict:
+    """The class of the greatest score."""
+
+    def predict(train_ND, train_y, test_MD):
+        classes, codes = np.unique(train_y, return_inverse=True)
+        return classes[classify(train_ND, np.eye(len(classes))[codes], test_MD).argmax(1)]
+
+    return predict
+
+
+def knn(k: int = 10, metric: Metric = "cosine", weights: str = "uniform") -> Predict:
+    """k-NN on features as they are (k is lowered where a fold has fewer training clips)."""
+
+    def predict(train_ND, train_y, test_MD):
+        return knn_predict(train_ND, train_y, test_MD, min(k, len(train_y)), metric, weights)
+
+    return predict
+
+
+def linear(C: float = 1.0) -> Predict:
+    """Logistic regression with L2 penalty on features standardised over the training clips."""
+    return by_scores(classifiers.logistic(C=C))
+
+
+def majority(train_ND: np.ndarray, train_y: np.ndarray, test_MD: np.ndarray) -> np.ndarray:
+    """The most frequent training class, whatever the features."""
+    classes, counts = np.unique(train_y, return_counts=True)
+    return np.full(len(test_MD), classes[counts.argmax()], dtype=classes.dtype)
+
+
+def chance(rows: pd.DataFrame) -> float:
+    """What knowing nothing gets on a task: the majority's accuracy, or 1 / classes if that is more.
+
+    Args:
+        rows: as in :func:`evaluate`.
+    """
+    score = evaluate(np.zeros((rows["clip"].max() + 1, 1)), rows, majority)
+    return max(score.accuracy, 1 / len(np.unique(score.labels)))

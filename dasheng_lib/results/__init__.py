@@ -1,0 +1,15 @@
+"""Printed and recorded numbers, and whether they agree."""
+
+from dasheng_lib.results.recorded import (
+    FOLDER,
+    read_results,
+    recordable,
+    write_results,
+)
+
+__all__ = [
+    "FOLDER",
+    "read_results",
+    "recordable",
+    "write_results",
+]

@@ -1,0 +1,1 @@
+"""HEAR's tasks: read, checked, fetched."""

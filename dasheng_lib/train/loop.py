@@ -1,0 +1,240 @@
+"""Pretraining: one visible loop that yields a record for each step.
+
+``torchrun --nproc-per-node N -m dasheng_lib.train ...`` is ``dasheng pretrain ...`` in N processes.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
+from dataclasses import dataclass
+from functools import partial
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from dasheng_lib.common.distributed import World, mean_over
+from dasheng_lib.common.errors import UserError
+from dasheng_lib.objectives import Objective
+from dasheng_lib.train.replay import Replayed
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """How to train, apart from what and on what.
+
+    Attributes:
+        steps: optimizer steps in all.
+        lr: peak learning rate; reached after ``warmup`` (a share of the steps), from where a
+            cosine falls to ``final`` times the peak.
+        schedule: ``"cosine"`` as said; ``"upstream"`` begins at 0 and stretches the cosine over
+            ``steps`` steps that begin after the warm-up, so that it ends early.
+        weight_decay, betas: of AdamW, on all parameters as upstream.
+        optimizer: ``"adamw"``, or ``"adamw8bit"`` (bitsandbytes, as upstream).
+        clip_norm: largest gradient norm; 0 does not clip (upstream).
+        accumulate: parts that each process takes its rows of a batch in. The input norm sees a
+            part at a time, so other numbers of parts are other runs.
+        seed: of the mask of each step.
+        precision: ``"float32"``, or ``"bfloat16"`` for the blocks (the front end, the loss and
+            the weights stay float32).
+    """
+
+    steps: int = 1200
+    lr: float = 1e-3
+    warmup: float = 0.05
+    final: float = 0.1
+    schedule: Literal["cosine", "upstream"] = "cosine"
+    weight_decay: float = 0.01
+    betas: tuple[float, float] = (0.9, 0.999)
+    optimizer: Literal["adamw", "adamw8bit"] = "adamw"
+    clip_norm: float = 1.0
+    accumulate: int = 1
+    seed: int = 0
+    precision: Literal["float32", "bfloat16"] = "float32"
+
+    def __post_init__(self) -> None:
+        if self.steps < 1 or self.accumulate < 1:
+            raise ValueError(
+                f"steps and accumulate are at least 1, not {self.steps}, {self.accumulate}"
+            )
+        if not 0.0 < self.lr < 1.0:
+            raise ValueError(f"lr is above 0 and below 1, not {self.lr}")
+        if not (0.0 <= self.warmup < 1.0 and 0.0 <= self.final <= 1.0 and self.clip_norm >= 0):
+            raise ValueError("warmup and final are shares, and clip_norm is 0 or more")
+        for name, choices in (
+            ("precision", ("float32", "bfloat16")),
+            ("schedule", ("cosine", "upstream")),
+            ("optimizer", ("adamw", "adamw8bit")),
+        ):
+            if getattr(self, name) not in choices:
+                said = " or ".join(map(repr, choices))
+                raise ValueError(f"{name} is {said}, not {getattr(self, name)!r}")
+
+
+@dataclass(frozen=True)
+class Record:
+    """One step: its number from 1, loss, learning rate, gradient norm, seconds since the start."""
+
+    step: int
+    loss: float
+    lr: float
+    grad_norm: float
+    seconds: float
+
+
+def learning_rate(step: int, config: TrainConfig) -> float:
+    """Learning rate of ``step`` (from 0): linear warm-up, then a cosine to ``final`` x peak."""
+    warmup = round(config.warmup * config.steps)
+    if config.schedule == "upstream":
+        if step < warmup:
+            return config.lr * step / max(warmup - 1, 1)
+        progress = (step - warmup) / config.steps
+    else:
+        warmup = max(warmup, 1)
+        if step < warmup:
+            return config.lr * (step + 1) / warmup
+        progress = (step - warmup) / max(config.steps - warmup, 1)
+    low = config.lr * config.final
+    return low + (config.lr - low) * (1 + math.cos(math.pi * progress)) / 2
+
+
+def make_optimizer(model: nn.Module, config: TrainConfig) -> torch.optim.Optimizer:
+    """AdamW over all parameters of ``model`` that are trained, in one group.
+
+    Raises:
+        UserError: 8-bit AdamW is asked for and bitsandbytes is not installed.
+    """
+    options = {"lr": config.lr, "betas": config.betas, "weight_decay": config.weight_decay}
+    parameters = [p for p in model.parameters() if p.requires_grad]
+    if config.optimizer == "adamw":
+        return torch.optim.AdamW(parameters, fused=True, **options)
+    try:
+        from bitsandbytes.optim import AdamW8bit
+    except ImportError as error:
+        raise UserError(
+            "adamw8bit needs bitsandbytes: pip install bitsandbytes, or choose adamw."
+        ) from error
+    return AdamW8bit(parameters, **options)
+
+
+def mask_generator(seed: int, step: int, device: torch.device) -> torch.Generator:
+    """The random numbers of one step's mask: known from seed and step alone."""
+    (state,) = np.random.SeedSequence((seed, step)).generate_state(1, np.uint64)
+    return torch.Generator(device).manual_seed(int(state) >> 1)
+
+
+def mask_noise(
+    model: Objective, B: int, N: int, seed: int, step: int, progress: float = 1.0
+) -> Tensor:
+    """All the chance of one step, for the whole batch: ``model.draw`` from seed and step.
+
+    Drawn in every process alike, so that a row's mask does not depend on who computes it.
+
+    Args:
+        progress: share of the training that lies behind this step.
+    """
+    return model.draw(B, N, mask_generator(seed, step, torch.device("cpu")), progress)
+
+
+def pretrain(
+    model: Objective,
+    batch: Callable[[int], np.ndarray | Tensor],
+    config: TrainConfig,
+    optimizer: torch.optim.Optimizer | None = None,
+    start: int = 0,
+    world: World | None = None,
+    parallel: nn.Module | None = None,
+    replay: bool = False,
+) -> Iterator[Record]:
+    """Train ``model`` in place, a record a step.
+
+    Args:
+        model: of any family, on the device to train on.
+        batch: from a step (from 0) to this process's rows of it, float32 [B, N]; an array, or a
+            tensor on any device.
+        config: how to train.
+        optimizer: by default a new AdamW; hand one in, with ``start``, to go on with a run.
+        start: steps already taken.
+        world: this process among all; by default it is alone.
+        parallel: what to call in place of ``model``, see
+            :func:`dasheng_lib.common.distributed.spread`.
+        replay: on a card, launch the kernels of a step at once, see :mod:`.replay`.
+
+    Raises:
+        FloatingPointError: the loss is no longer finite.
+        UserError: a process's rows do not divide into ``config.accumulate`` parts.
+    """
+    optimizer = optimizer or make_optimizer(model, config)
+    world = world or World(device=next(model.parameters()).device)
+    parallel = parallel or model
+    compute = partial(gradients, model, parallel, config)
+    compute = Replayed(compute) if replay else compute
+    began = time.perf_counter()
+    model.train()
+    for step, wave_BN in fetched_ahead(batch, start, config.steps):
+        lr = learning_rate(step, config)
+        for group in optimizer.param_groups:
+            group["lr"] = lr
+        B, N = wave_BN.shape
+        if B % config.accumulate:
+            raise UserError(
+                f"{B} rows do not divide into {config.accumulate} equal parts: choose a batch and "
+                "a number of parts that do."
+            )
+        noise = mask_noise(model, B * world.size, N, config.seed, step, step / config.steps)
+        noise = noise[world.rank * B : (world.rank + 1) * B]
+        loss, norm = compute(
+            wave_BN.to(world.device, non_blocking=True), noise.to(world.device, non_blocking=True)
+        )
+        value, norm = mean_over(loss).item(), norm.item()
+        if not math.isfinite(value) or not math.isfinite(norm):
+            raise FloatingPointError(
+                f"loss {value} and gradient norm {norm} at step {step + 1}: lower lr ({lr:g})"
+            )
+        optimizer.step()
+        yield Record(step + 1, value, lr, norm, time.perf_counter() - began)
+
+
+def gradients(
+    model: Objective, parallel: nn.Module, config: TrainConfig, wave_BN: Tensor, noise: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Leave the clipped gradients of a batch in the parameters; loss and norm before clipping."""
+    model.zero_grad(set_to_none=True)
+    device, half = wave_BN.device, config.precision == "bfloat16"
+    loss = torch.zeros((), device=device)
+    parts = list(zip(*(x.chunk(config.accumulate) for x in (wave_BN, noise)), strict=True))
+    for part, (wave_bN, noise_b) in enumerate(parts, 1):
+        with sums_later(parallel, part < len(parts)):
+            with torch.autocast(device.type, torch.bfloat16, half):
+                share = parallel(wave_bN, noise=noise_b).loss / len(parts)
+            share.backward()
+        loss += share.detach()
+    norm = torch.nn.utils.clip_grad_norm_(model.parameters(), config.clip_norm or math.inf)
+    return loss, getattr(norm, "full_tensor", lambda: norm)()  # sharded under FSDP2
+
+
+def fetched_ahead(
+    batch: Callable[[int], np.ndarray | Tensor], start: int, stop: int
+) -> Iterator[tuple[int, Tensor]]:
+    """``step, batch(step)`` for all steps; the next one is read while this one is used."""
+    with ThreadPoolExecutor(1, "batch") as reader:
+        coming = reader.submit(batch, start)
+        for step in range(start, stop):
+            wave_BN = torch.as_tensor(coming.result())
+            if step + 1 < stop:
+                coming = reader.submit(batch, step + 1)
+            yield step, wave_BN
+
+
+def sums_later(parallel: nn.Module, later: bool):
+    """Leave the gradients of this part where they are; the last part's are summed with them."""
+    if hasattr(parallel, "no_sync"):  # DDP
+        return parallel.no_sync() if later else nullcontext()
+    if hasattr(parallel, "set_requires_gradient_sync"):  # FSDP2
+        parallel.set_requires_gradient_sync(not later)
+    return nullcontext()
