@@ -3,7 +3,7 @@
 import os
 import signal
 
-os.environ.setdefault("OMP_NUM_THREADS", "2")
+os.environ.setdefault("OMP_NUM_THREADS", "1" if "PYTEST_XDIST_WORKER" in os.environ else "2")
 # NumPy's threads wait by spinning: on busy cores small products then take seconds.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
@@ -15,6 +15,13 @@ from dasheng_lib.corpora.synthetic.corpus import synthetic_corpus
 
 # A shell's background jobs are born deaf to SIGINT, and so are their children; some tests send it.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_modifyitems(items):
+    """With workers, a file's tests share one and so its fixtures; and all tests of the book."""
+    for item in items:
+        group = "book" if "smoke_book" in item.fixturenames else item.path.name
+        item.add_marker(pytest.mark.xdist_group(group))
 
 
 @pytest.fixture(scope="session", autouse=True)
