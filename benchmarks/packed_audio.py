@@ -25,12 +25,13 @@ from dasheng_lib.corpora.trim import prepare
 from dasheng_lib.encoders import load_encoder
 from dasheng_lib.encoders.protocol import AudioEncoder
 from dasheng_lib.evaluation.embed import embed
-from dasheng_lib.evaluation.probes import probes
+from dasheng_lib.evaluation.folds import evaluate_folds
+from dasheng_lib.evaluation.probes import classifier
 from dasheng_lib.results import recordable, write_results
 from dasheng_lib.tasks import suite
 
 SECONDS = 2.0
-PROBES = {"linear": probes.linear(), "knn": probes.knn()}
+PROBES = {name: classifier(name) for name in ("linear", "knn")}
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -69,8 +70,8 @@ def compared(encoder: AudioEncoder, original: Corpus, coded: Corpus) -> Iterator
     for task in suite(original.name, headline=True):
         labels, coded_labels = original.task(task.name), coded.task(task.name)
         for probe, predict in PROBES.items():
-            before = probes.evaluate(before_ND, labels, predict)
-            after = probes.evaluate(after_ND, coded_labels, predict)
+            before = evaluate_folds(before_ND, labels, predict)
+            after = evaluate_folds(after_ND, coded_labels, predict)
             yield {"task": task.name, "probe": probe, **paired(before.correct, after.correct)}
 
 

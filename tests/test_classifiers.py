@@ -6,8 +6,9 @@ import torch
 from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from dasheng_lib.evaluation.probes import classifiers
-from dasheng_lib.evaluation.probes.classifiers import arch, logistic
+from dasheng_lib.evaluation.probes import linear
+from dasheng_lib.evaluation.probes.arch import arch
+from dasheng_lib.evaluation.probes.linear import logistic
 
 
 @pytest.fixture
@@ -65,7 +66,7 @@ def test_a_linear_probe_does_not_depend_on_the_number_of_cores(monkeypatch):
     with threadpool_limits(2, user_api="blas"):
         logistic()(rows, labels, rows)
         assert set(seen) == {1} and {pool["num_threads"] for pool in blas()} == {2}
-        monkeypatch.setattr(classifiers, "ALONE", 0)
+        monkeypatch.setattr(linear, "ALONE", 0)
         seen.clear()
         logistic()(rows, labels, rows)
         assert set(seen) == {2}

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from dasheng_lib.common.errors import UserError
-from dasheng_lib.evaluation.probes.probes import linear
+from dasheng_lib.evaluation.probes import classifier
 from dasheng_lib.knn import knn_predict
 from dasheng_lib.rank import rankme
 from dasheng_lib.rank.interventions import KINDS, UNSEEN_BY_LINEAR, fit, kind
@@ -106,7 +106,8 @@ def test_the_linear_probe_sees_none_of_those_that_it_is_said_not_to_see(Z_ND):
 
     def guesses(name):
         rows_ND = fit(name, Z_ND[:400])(Z_ND)
-        return linear()(rows_ND[:400], y_N[:400], rows_ND[400:])
+        scores_MC = classifier("linear")(rows_ND[:400], np.eye(3)[y_N[:400]], rows_ND[400:])
+        return scores_MC.argmax(1)
 
     plain = guesses("as is")
     assert 0.4 < (plain == y_N[400:]).mean() < 0.95

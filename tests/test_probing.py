@@ -17,7 +17,8 @@ from dasheng_lib.encoders import load_encoder
 from dasheng_lib.evaluation import embed as embed_module
 from dasheng_lib.evaluation.embed import compute_embeddings, embed
 from dasheng_lib.evaluation.evaluate import evaluate
-from dasheng_lib.evaluation.probes import probes
+from dasheng_lib.evaluation.folds import evaluate_folds, untested
+from dasheng_lib.evaluation.probes import PROBES, Probe, classifier, find_probe
 
 
 @pytest.mark.parametrize("name", ["logmel", "random:nano"])
@@ -109,11 +110,11 @@ def test_every_clip_is_tested_once_by_a_probe_that_never_saw_its_fold():
     rows = task(list("abab") * 3, list("xxxxyyyyzzzz"))
     seen = []
 
-    def spy(train_X, train_y, test_X):
-        seen.append((set(train_X[:, 0]), set(test_X[:, 0])))
-        return np.array(["a"] * len(test_X))
+    def spy(train_ND, train_NC, test_MD):
+        seen.append((set(train_ND[:, 0]), set(test_MD[:, 0])))
+        return np.tile([1.0, 0.0], (len(test_MD), 1))
 
-    score = probes.evaluate(np.arange(12.0)[:, None], rows, spy)
+    score = evaluate_folds(np.arange(12.0)[:, None], rows, spy)
     assert sorted(score.clips) == list(range(12)) and score.accuracy == 0.5
     assert all(not train & test and train | test == set(range(12)) for train, test in seen)
     low, high = score.interval
@@ -122,9 +123,9 @@ def test_every_clip_is_tested_once_by_a_probe_that_never_saw_its_fold():
 
 def test_classes_absent_from_training_are_left_out():
     rows = task(["a", "b", "a", "only"], ["x", "x", "y", "y"])
-    score = probes.evaluate(np.zeros((4, 1)), rows, probes.majority)
+    score = evaluate_folds(np.zeros((4, 1)), rows, classifier("majority"))
     assert "only" not in rows["label"].to_numpy()[score.clips]
-    assert probes.untested(rows) == ["b", "only"]
+    assert untested(rows) == ["b", "only"]
 
 
 def test_a_table_counts_the_classes_that_were_tested(synthetic):
@@ -143,22 +144,27 @@ def test_probes_learn_what_is_there_and_not_what_is_not():
     labels = rng.integers(3, size=300)
     rows = task(labels, rng.integers(4, size=300))
     informative = np.eye(3)[labels] + 0.3 * rng.normal(size=(300, 3))
-    for probe in (probes.linear(), probes.knn(), probes.knn(5, "euclidean")):
-        assert probes.evaluate(informative, rows, probe).accuracy > 0.9
-        assert probes.evaluate(rng.normal(size=(300, 3)), rows, probe).accuracy < 0.5
-    assert probes.evaluate(informative, rows, probes.majority).accuracy < 0.5
+    for probe in (
+        classifier("linear"),
+        classifier("knn"),
+        classifier("knn", k=5, metric="euclidean"),
+    ):
+        assert evaluate_folds(informative, rows, probe).accuracy > 0.9
+        assert evaluate_folds(rng.normal(size=(300, 3)), rows, probe).accuracy < 0.5
+    assert evaluate_folds(informative, rows, classifier("majority")).accuracy < 0.5
 
 
 def test_impossible_tasks_are_named():
     with pytest.raises(ValueError, match="two folds"):
-        probes.evaluate(np.zeros((2, 1)), task(["a", "a"], ["x", "x"]), probes.majority)
+        evaluate_folds(np.zeros((2, 1)), task(["a", "a"], ["x", "x"]), classifier("majority"))
     with pytest.raises(ValueError, match="no test clip"):
-        probes.evaluate(np.zeros((2, 1)), task(["a", "b"], ["x", "y"]), probes.majority)
+        evaluate_folds(np.zeros((2, 1)), task(["a", "b"], ["x", "y"]), classifier("majority"))
 
 
 def test_one_class_is_what_is_guessed():
-    x_ND, y_N = np.arange(12.0).reshape(6, 2), np.full(6, "hum")
-    assert list(probes.linear()(x_ND, y_N, x_ND[:2])) == ["hum", "hum"]
+    x_ND = np.arange(12.0).reshape(6, 2)
+    rows = task(["hum"] * 6, list("xxxyyy"))
+    assert list(evaluate_folds(x_ND, rows, classifier("linear")).guesses) == ["hum"] * 6
 
 
 def test_linear_is_scikit_learns_logistic_regression():
@@ -168,7 +174,31 @@ def test_linear_is_scikit_learns_logistic_regression():
     model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000, tol=1e-3))
     expected = model.fit(x_ND[:120], labels[:120]).predict(x_ND[120:])
     assert 0.4 < np.mean(expected == labels[120:]) < 1
-    np.testing.assert_array_equal(probes.linear()(x_ND[:120], labels[:120], x_ND[120:]), expected)
+    rows = task(labels, ["train"] * 120 + ["test"] * 80)
+    found = evaluate_folds(x_ND, rows, classifier("linear"))
+    np.testing.assert_array_equal(found.guesses[found.groups == "test"], expected)
+
+
+def test_a_new_probe_is_one_row_of_the_table(synthetic, monkeypatch, capsys):
+    def last(multilabel, seed):
+        return lambda train_ND, train_NC, test_MD: np.arange(train_NC.shape[1]) + 0 * test_MD[:, :1]
+
+    monkeypatch.setitem(PROBES, "last", Probe("the class that sorts last", last, ("seed",)))
+    command = ["evaluate", "pocket", "--corpus", "synthetic", "--encoder", "logmel"]
+    assert main([*command, "--probes", "last"]) == 0
+    assert "last" in capsys.readouterr().out
+    assert PROBES["last"].draws and not PROBES["last"].chooses
+    table = evaluate(load_encoder("logmel"), synthetic, "last", progress=False)
+    assert (table["accuracy"] < 0.6).all()
+
+
+def test_an_unknown_probe_is_named_with_those_there_are(synthetic):
+    with pytest.raises(UserError, match=r"no probe 'near'.*linear, knn, "):
+        find_probe("near")
+    with pytest.raises(UserError, match="no probe 'near'"):
+        evaluate(load_encoder("logmel"), synthetic, "near", progress=False)
+    with pytest.raises(ValueError, match="validation"):
+        classifier("mlp")
 
 
 def test_seeds_reach_the_probes_that_draw_and_no_others(synthetic, monkeypatch, tmp_path):

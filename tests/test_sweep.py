@@ -20,7 +20,8 @@ from dasheng_lib.corpora.trim import prepare
 from dasheng_lib.encoders.dasheng import DashengEncoder
 from dasheng_lib.encoders.layers import every_layer
 from dasheng_lib.encoders.waveform import features_of
-from dasheng_lib.evaluation.probes.probes import chance
+from dasheng_lib.evaluation.folds import chance
+from dasheng_lib.evaluation.probes.few_shot import few_labels
 from dasheng_lib.masking import kept_tokens
 from dasheng_lib.model import token_count
 from dasheng_lib.results import FOLDER as RESULTS
@@ -31,7 +32,6 @@ from dasheng_lib.sweep.grid import read_grid
 from dasheng_lib.sweep.judge import (
     VIEW_SECONDS,
     VIEWS,
-    few_labels,
     in_pieces,
     qualities,
     views_of,

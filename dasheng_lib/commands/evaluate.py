@@ -12,6 +12,7 @@ import pandas as pd
 
 from dasheng_lib.commands.pretrain import add_run_arguments, run_config
 from dasheng_lib.corpora import OPENSETS
+from dasheng_lib.evaluation.probes import PROBES
 from dasheng_lib.results.recorded import recordable
 
 EPILOG = """\
@@ -36,8 +37,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--probes",
         nargs="+",
-        choices=["mlp", "linear", "knn", "knn-softmax", "arch"],
-        help="by default linear and knn for pocket, and heareval's mlp for hear",
+        choices=list(PROBES),
+        help="by default linear and knn for pocket, and mlp for hear: "
+        + "; ".join(f"{name} is {probe.about}" for name, probe in PROBES.items()),
     )
     parser.add_argument("-k", type=int, default=10, help="neighbours of k-NN (10)")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0], help="seeds (0)")
@@ -87,7 +89,6 @@ def run_pocket(args: argparse.Namespace) -> int:
     from dasheng_lib.corpora.trim import prepare
     from dasheng_lib.encoders import load_encoder
     from dasheng_lib.evaluation.evaluate import domain_means, evaluate
-    from dasheng_lib.evaluation.probes.probes import SEEDED
     from dasheng_lib.results.recorded import write_results
     from dasheng_lib.train.run import pretrained
 
@@ -110,7 +111,7 @@ def run_pocket(args: argparse.Namespace) -> int:
         for judge in judges
         for own, encoder in encoders
         for probe in args.probes or ("linear", "knn")
-        for seed in (args.seeds if own is None and probe in SEEDED else [own])
+        for seed in (args.seeds if own is None and PROBES[probe].draws else [own])
     ]
     table = pd.concat(rows, ignore_index=True)
     print((100 * domain_means(table)).round(1).to_string())

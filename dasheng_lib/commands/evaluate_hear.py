@@ -15,7 +15,7 @@ from dasheng_lib.common.cache import digest
 from dasheng_lib.common.errors import UserError
 from dasheng_lib.encoders import load_encoder
 from dasheng_lib.evaluation.hear import check_asked, embed_task, evaluate_hear, summary
-from dasheng_lib.evaluation.probes.probes import SEEDED
+from dasheng_lib.evaluation.probes import PROBES
 from dasheng_lib.results.recorded import write_results
 from dasheng_lib.tasks.hear.fetch import fetch_hear, find_hear, hear_sources
 from dasheng_lib.tasks.hear.files import METADATA, task_folder
@@ -35,7 +35,7 @@ def run_hear(args: argparse.Namespace) -> int:
     ways = [
         (probe, seed)
         for probe in args.probes or ["mlp"]
-        for seed in (args.seeds if probe in SEEDED else args.seeds[:1])
+        for seed in (args.seeds if PROBES[probe].draws else args.seeds[:1])
     ]
     pairs = [(encoder, task) for encoder in encoders for task in tasks[encoder.sample_rate]]
     # Faults show before hours of training: first in what is asked, then in every embedding.

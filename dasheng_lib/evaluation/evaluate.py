@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from functools import partial
 
 import numpy as np
 import pandas as pd
 from tqdm.auto import tqdm
 
 from dasheng_lib.common.cache import artefact
-from dasheng_lib.common.errors import UserError
 from dasheng_lib.corpora.corpus import Corpus
 from dasheng_lib.encoders.protocol import AudioEncoder
 from dasheng_lib.evaluation.embed import embed
-from dasheng_lib.evaluation.probes import classifiers, probes
+from dasheng_lib.evaluation.folds import Score, evaluate_folds, evaluate_mlp
+from dasheng_lib.evaluation.probes import classifier, find_probe
 from dasheng_lib.tasks import Task, suite
 
 VERSION = 3  # raise it when the same features would give another score
@@ -35,16 +34,14 @@ def evaluate(
     Args:
         encoder: frozen.
         corpus: with tasks.
-        probe: ``"linear"``, ``"knn"`` (with ``k`` and ``metric``), ``"knn-softmax"`` (votes weigh
-            exp(cosine / 0.07)), ``"arch"``, ``"mlp"`` (heareval's, over the folds of a task) or
-            ``"majority"``.
-        seed: of the probes that draw first weights, ``"arch"`` and ``"mlp"``.
+        probe: a name of :data:`dasheng_lib.evaluation.probes.PROBES`; ``k``, ``metric`` and
+            ``seed`` are for those that ask for them.
         headline: only the tasks that count in domain averages.
 
     Returns:
         A row a task: ``corpus, task, title, domain, held_out, headline, encoder, probe,
         accuracy, low, high, clips, classes``; shares in [0, 1], the interval 95 % over clips.
-        Clips and classes are those that were tested, see :func:`.probes.untested`.
+        Clips and classes are those that were tested, see :func:`.folds.untested`.
     """
     rows = []
     bar = tqdm(suite(corpus.name, headline), f"{probe}: {encoder.name}", disable=not progress)
@@ -74,38 +71,32 @@ def score_task(
     k: int = 10,
     metric: str = "cosine",
     seed: int = 0,
-) -> probes.Score:
+) -> Score:
     """Pooled predictions of one probe on one task; computed once, then read from the cache.
 
     Raises:
         UserError: there is no such probe.
     """
-    ways = {
-        "linear": partial(probes.evaluate, predict=probes.linear()),
-        "knn": partial(probes.evaluate, predict=probes.knn(k, metric)),
-        "knn-softmax": partial(probes.evaluate, predict=probes.knn(k, "cosine", "softmax")),
-        "arch": partial(probes.evaluate, predict=probes.by_scores(classifiers.arch(seed=seed))),
-        "mlp": partial(probes.evaluate_mlp, seed=seed),
-        "majority": partial(probes.evaluate, predict=probes.majority),
-    }
-    if probe not in ways:
-        raise UserError(f"There is no probe {probe!r}: choose {', '.join(ways)}.")
-    said = {"knn": [k, metric], "knn-softmax": [k], "arch": [seed], "mlp": [seed]}
+    asked = find_probe(probe)
+    settings = {"k": k, "metric": metric, "seed": seed}
     recipe = {
-        "encoder": "" if probe == "majority" else encoder.fingerprint,
+        "encoder": encoder.fingerprint if asked.reads else "",
         "corpus": corpus.digest,
         "task": task.name,
-        "probe": [probe, *said.get(probe, [])],
+        "probe": [probe, *(settings[name] for name in asked.settings)],
         "version": VERSION,
     }
 
     def make(folder):
         rows = corpus.task(task.name)
-        if probe == "majority":
-            features = np.zeros((len(corpus), 1), np.float32)
-        else:
+        if asked.reads:
             features = embed(encoder, corpus, progress=False)
-        score = ways[probe](features, rows)
+        else:
+            features = np.zeros((len(corpus), 1), np.float32)
+        if asked.chooses:
+            score = evaluate_mlp(features, rows, seed)
+        else:
+            score = evaluate_folds(features, rows, classifier(probe, **settings))
         frame = pd.DataFrame(
             {
                 "clip": score.clips,
@@ -122,7 +113,7 @@ def score_task(
         keep_default_na=False,
     )
     clips, groups, labels, guesses = (frame[column].to_numpy() for column in frame)
-    return probes.Score(labels == guesses, clips, groups, labels, guesses)
+    return Score(labels == guesses, clips, groups, labels, guesses)
 
 
 def domain_means(table: pd.DataFrame) -> pd.DataFrame:

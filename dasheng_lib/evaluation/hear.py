@@ -16,7 +16,7 @@ import torch
 from dasheng_lib.common.errors import UserError
 from dasheng_lib.encoders.protocol import AudioEncoder
 from dasheng_lib.evaluation.embed_files import Embedded, embed_files
-from dasheng_lib.evaluation.probes import classifiers
+from dasheng_lib.evaluation.probes import classifier, find_probe
 from dasheng_lib.evaluation.probes.mlp.probe import SCHEDULE, Part, Split
 from dasheng_lib.evaluation.probes.mlp.probe import probe as mlp_probe
 from dasheng_lib.evaluation.probes.mlp.training import Schedule
@@ -24,7 +24,6 @@ from dasheng_lib.metrics.events import event_score, events_from_frames
 from dasheng_lib.metrics.scene import higher_is_better, scene_score
 from dasheng_lib.tasks.hear.read import Fold, HearClip, HearTask, folds
 
-PROBES = ("mlp", "linear", "knn", "knn-softmax", "arch")
 ENDS_LATER_MS = 1e-4  # heareval looks an event's end up with this tolerance
 
 
@@ -51,10 +50,9 @@ def evaluate_hear(
     Args:
         encoder: frozen.
         task: as read from its folder.
-        probe: ``"mlp"`` is heareval's: a grid of MLPs, chosen on the validation split. The others
-            choose nothing and train on the validation split as well: ``"linear"`` (logistic
-            regression), ``"knn"`` (a vote each of ``k``), ``"knn-softmax"`` (X-ARES: votes weigh
-            exp(cosine / 0.07)), ``"arch"`` (ARCH's linear head). Events need ``"mlp"``.
+        probe: a name of :data:`dasheng_lib.evaluation.probes.PROBES`. ``"mlp"`` is heareval's: a
+            grid of MLPs, chosen on the validation split. The others choose nothing and train on
+            the validation split as well. Events need ``"mlp"``.
         seed: of the probe's first weights and dropout.
         device: that the MLPs train on.
 
@@ -71,7 +69,7 @@ def evaluate_hear(
     check_asked(task, probe, seed, k, device)
     task = shuffled(task)
     splits = {name: _rows(encoder, task, name, progress) for name in task.clips}
-    if probe == "mlp":
+    if find_probe(probe).chooses:
         outcomes = _mlp(task, splits, seed, device)
     else:
         outcomes = [_classify(task, splits, fold, probe, seed, k) for fold in folds(task)]
@@ -92,9 +90,7 @@ def check_asked(task: HearTask, probe: str, seed: int, k: int, device: str) -> N
         UserError: no such probe, or none for events; a seed below 0, no neighbours, no such
             device; a schedule without a validation.
     """
-    if probe not in PROBES:
-        raise UserError(f"There is no probe {probe!r}: choose {', '.join(PROBES)}.")
-    if task.embedding == "event" and probe != "mlp":
+    if task.embedding == "event" and not find_probe(probe).chooses:
         raise UserError(f"{task.name} asks when something sounds: its probe is mlp, not {probe}.")
     if seed < 0:
         raise UserError(f"A seed is 0 or more, not {seed}.")
@@ -255,12 +251,7 @@ def _classify(
     task: HearTask, splits: dict[str, Rows], fold: Fold, probe: str, seed: int, k: int
 ) -> tuple[np.ndarray, None, dict]:
     multilabel = task.prediction == "multilabel"
-    classify = {
-        "linear": lambda: classifiers.logistic(multilabel),
-        "knn": lambda: classifiers.nearest(k),
-        "knn-softmax": lambda: classifiers.nearest(k, weights="softmax"),
-        "arch": lambda: classifiers.arch(multilabel, seed),
-    }[probe]()
+    classify = classifier(probe, multilabel, k=k, seed=seed)
     train = [splits[name] for name in (*fold.train, *fold.valid)]
     scores_NC = classify(
         np.concatenate([rows.embedded.features for rows in train]),

@@ -9,7 +9,8 @@ import pandas as pd
 
 from dasheng_lib.encoders.logmel import LogMelStatistics
 from dasheng_lib.evaluation.embed import compute_embeddings
-from dasheng_lib.evaluation.probes import probes
+from dasheng_lib.evaluation.folds import evaluate_folds
+from dasheng_lib.evaluation.probes import classifier
 from dasheng_lib.rank.measures import measure
 from dasheng_lib.scaling.bootstrap import draw_tasks
 from dasheng_lib.sweep.judge import Judge, qualities
@@ -40,7 +41,7 @@ def baselines(judge: Judge) -> tuple[pd.DataFrame, dict[str, int], dict[str, int
     for number, task in judge.tasks():
         corpus = judge.corpora[number]
         nothing = np.zeros((len(corpus), 1), np.float32)
-        score = probes.evaluate(nothing, corpus.task(task.name), probes.majority)
+        score = evaluate_folds(nothing, corpus.task(task.name), classifier("majority"))
         majority[task.name] = score.accuracy
         clips[task.name], classes[task.name] = len(score.labels), len(set(score.labels))
         if task.name not in judge.protocol.aside:

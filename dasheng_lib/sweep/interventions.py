@@ -26,7 +26,8 @@ from dasheng_lib.corpora.split import shortened
 from dasheng_lib.corpora.trim import prepare
 from dasheng_lib.encoders import AudioEncoder, DashengEncoder
 from dasheng_lib.evaluation.embed import embed
-from dasheng_lib.evaluation.probes import probes
+from dasheng_lib.evaluation.folds import evaluate_folds
+from dasheng_lib.evaluation.probes import classifier
 from dasheng_lib.model.encoder import Encoder, EncoderConfig
 from dasheng_lib.rank.effective import rankme
 from dasheng_lib.rank.interventions import fit, kind
@@ -150,8 +151,8 @@ def intervene(
 def majority(corpora: Sequence[Corpus]) -> Outcome:
     """What always the commonest class gets; it has no rank."""
     correct = {
-        ("majority", task.name): probes.evaluate(
-            np.zeros((len(corpus), 1), np.float32), corpus.task(task.name), probes.majority
+        ("majority", task.name): evaluate_folds(
+            np.zeros((len(corpus), 1), np.float32), corpus.task(task.name), classifier("majority")
         ).correct
         for corpus in corpora
         for task in suite(corpus.name, headline=True)
@@ -229,6 +230,6 @@ def _probed(Z_ND: np.ndarray, corpus: Corpus) -> dict[tuple[str, str], np.ndarra
         few = few_labels(labels, FEW, zlib.crc32(task.name.encode()))
         for probe in PROBES:
             rows = few if probe == "few" else labels
-            predict = probes.knn(K) if probe == "knn" else probes.linear()
-            found[probe, task.name] = probes.evaluate(Z_ND, rows, predict).correct
+            classify = classifier("linear" if probe == "few" else probe, k=K)
+            found[probe, task.name] = evaluate_folds(Z_ND, rows, classify).correct
     return found

@@ -26,7 +26,9 @@ from dasheng_lib.encoders.dasheng import DashengEncoder
 from dasheng_lib.encoders.layers import every_layer
 from dasheng_lib.encoders.protocol import AudioEncoder
 from dasheng_lib.evaluation.embed import compute_embeddings
-from dasheng_lib.evaluation.probes import probes
+from dasheng_lib.evaluation.folds import chance, evaluate_folds
+from dasheng_lib.evaluation.probes import classifier
+from dasheng_lib.evaluation.probes.few_shot import few_labels
 from dasheng_lib.features import SAMPLE_RATE
 from dasheng_lib.model.encoder import token_count
 from dasheng_lib.objectives import Objective
@@ -165,15 +167,15 @@ class Judge:
             few = few_labels(labels, self.protocol.few, zlib.crc32(task.name.encode()))
             for probe in asked:
                 chosen = few if probe == "few" else labels
-                predict = probes.knn(self.protocol.k) if probe == "knn" else probes.linear()
+                classify = classifier("linear" if probe == "few" else probe, k=self.protocol.k)
                 rows.append(
                     {
                         "task": task.name,
                         "domain": task.domain,
                         "heard": not task.unheard,
                         "probe": probe,
-                        "accuracy": probes.evaluate(features[number], chosen, predict).accuracy,
-                        "chance": probes.chance(chosen),
+                        "accuracy": evaluate_folds(features[number], chosen, classify).accuracy,
+                        "chance": chance(chosen),
                     }
                 )
         table = pd.DataFrame(rows)
@@ -239,16 +241,6 @@ def in_pieces(encoder: AudioEncoder, seconds: float) -> AudioEncoder:
         tokens = max(1, token_count(round(seconds * SAMPLE_RATE)))
         encoder.encoder.config = replace(config, positions=min(tokens, config.positions))
     return encoder
-
-
-def few_labels(labels: pd.DataFrame, count: int, seed: int = 0) -> pd.DataFrame:
-    """At most ``count`` clips of each class, drawn with ``seed``: all that may be used of a task.
-
-    Args:
-        labels: ``clip, label, fold`` of a task.
-    """
-    drawn = labels.sample(frac=1, random_state=seed)
-    return drawn.groupby("label").head(count).sort_index()
 
 
 def views_of(corpus: Corpus) -> Corpus:

@@ -1,1 +1,88 @@
-"""What is trained on frozen embeddings."""
+"""The probes: what is trained on frozen embeddings. A new one is a file here and a row below."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from dasheng_lib.common.errors import UserError
+from dasheng_lib.evaluation.probes.arch import arch
+from dasheng_lib.evaluation.probes.classifier import Classifier
+from dasheng_lib.evaluation.probes.knn import nearest
+from dasheng_lib.evaluation.probes.linear import logistic
+from dasheng_lib.evaluation.probes.majority import majority
+
+
+@dataclass(frozen=True)
+class Probe:
+    """One row of the table.
+
+    Attributes:
+        about: for help, in a line.
+        make: from whether several classes may hold, and its settings by name, to a classifier.
+            None for heareval's grid of networks, which chooses on a validation set, see
+            :mod:`dasheng_lib.evaluation.probes.mlp.probe`.
+        settings: those of ``k``, ``metric`` and ``seed`` that it asks for; one that asks for
+            ``seed`` draws its first weights, the others give the same for every seed.
+        reads: whether it looks at the embeddings.
+    """
+
+    about: str
+    make: Callable[..., Classifier] | None
+    settings: tuple[str, ...] = ()
+    reads: bool = True
+
+    @property
+    def draws(self) -> bool:
+        """Whether another seed gives other scores."""
+        return "seed" in self.settings
+
+    @property
+    def chooses(self) -> bool:
+        """Whether it needs a validation set, and can tell when an event begins and ends."""
+        return self.make is None
+
+
+PROBES = {
+    "linear": Probe("logistic regression on standardised features", logistic),
+    "knn": Probe(
+        "a vote for each of the k nearest",
+        lambda multilabel, k, metric: nearest(k, metric),
+        ("k", "metric"),
+    ),
+    "knn-softmax": Probe(
+        "k-NN whose votes weigh exp(cosine / 0.07), as in X-ARES",
+        lambda multilabel, k: nearest(k, weights="softmax"),
+        ("k",),
+    ),
+    "arch": Probe("ARCH's linear head", arch, ("seed",)),
+    "mlp": Probe("heareval's grid of networks", None, ("seed",)),
+    "majority": Probe("the most frequent class", lambda multilabel: majority, reads=False),
+}
+
+
+def find_probe(name: str) -> Probe:
+    """The probe of that name.
+
+    Raises:
+        UserError: there is none; the sentence lists them.
+    """
+    if name not in PROBES:
+        raise UserError(f"There is no probe {name!r}: choose {', '.join(PROBES)}.")
+    return PROBES[name]
+
+
+def classifier(
+    name: str, multilabel: bool = False, k: int = 10, metric: str = "cosine", seed: int = 0
+) -> Classifier:
+    """A probe that chooses nothing, ready to classify; settings that it does not ask are ignored.
+
+    Raises:
+        UserError: there is no such probe.
+        ValueError: it chooses on a validation set.
+    """
+    probe = find_probe(name)
+    if probe.make is None:
+        raise ValueError(f"{name} wants a validation set")
+    asked = {"k": k, "metric": metric, "seed": seed}
+    return probe.make(multilabel, **{key: asked[key] for key in probe.settings})

@@ -1,25 +1,17 @@
-"""What frozen features can tell, fold by fold: neighbours, linear probes, MLPs, the majority.
-
-Shapes: N training clips, M test clips, D features.
-"""
+"""A task of one class a clip, fold by fold: each fold is tested once, and the others train."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from dasheng_lib.evaluation.probes import classifiers
-from dasheng_lib.evaluation.probes.classifiers import Classifier
+from dasheng_lib.evaluation.probes.classifier import Classifier
+from dasheng_lib.evaluation.probes.majority import majority
 from dasheng_lib.evaluation.probes.mlp.probe import Part, kfold
 from dasheng_lib.evaluation.probes.mlp.probe import probe as mlp_probe
-from dasheng_lib.knn import Metric, knn_predict
 from dasheng_lib.metrics.scene import scene_score, wilson_interval
-
-SEEDED = ("mlp", "arch")  # the probes that draw first weights; the others draw nothing
-Predict = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,13 +41,16 @@ class Score:
         return wilson_interval(int(self.correct.sum()), len(self.correct))
 
 
-def evaluate(features: dict[int, np.ndarray] | np.ndarray, rows: pd.DataFrame, predict: Predict):
+def evaluate_folds(
+    features: dict[int, np.ndarray] | np.ndarray, rows: pd.DataFrame, classify: Classifier
+) -> Score:
     """Score a task: each fold is the test set once, the others train.
 
     Args:
         features: indexed by clip.
         rows: ``clip, label, fold`` of the task.
-        predict: one of :func:`knn`, :func:`linear`, :func:`majority`.
+        classify: see :func:`dasheng_lib.evaluation.probes.classifier`; the class of the greatest
+            score is the guess, of equal ones that which sorts first.
 
     Test clips whose class does not occur in that fold's training part are left out: no probe
     could get them right.
@@ -73,7 +68,11 @@ def evaluate(features: dict[int, np.ndarray] | np.ndarray, rows: pd.DataFrame, p
         test = ~train & rows["label"].isin(labels[train]).to_numpy()
         if not test.any():
             continue
-        guesses.append(predict(features[clips[train]], labels[train], features[clips[test]]))
+        classes, codes = np.unique(labels[train], return_inverse=True)
+        scores_MC = classify(
+            features[clips[train]], np.eye(len(classes))[codes], features[clips[test]]
+        )
+        guesses.append(classes[scores_MC.argmax(1)])
         truths.append(labels[test])
         tested.append(clips[test])
         groups.append(np.full(int(test.sum()), fold, object))
@@ -84,7 +83,7 @@ def evaluate(features: dict[int, np.ndarray] | np.ndarray, rows: pd.DataFrame, p
 
 
 def untested(rows: pd.DataFrame) -> list[str]:
-    """The classes of a task that lie in one fold only, so that :func:`evaluate` leaves them out.
+    """The classes of a task that lie in one fold only: :func:`evaluate_folds` leaves them out.
 
     Args:
         rows: ``clip, label, fold`` of the task.
@@ -96,7 +95,7 @@ def untested(rows: pd.DataFrame) -> list[str]:
 def evaluate_mlp(
     features: dict[int, np.ndarray] | np.ndarray, rows: pd.DataFrame, seed: int = 0
 ) -> Score:
-    """As :func:`evaluate`, with heareval's MLPs: of k folds in alphabetical order fold i is
+    """As :func:`evaluate_folds`, with heareval's MLPs: of k folds in alphabetical order fold i is
     tested, fold i + 1 chooses, and the others train, see :mod:`.mlp.probe`.
 
     Raises:
@@ -126,41 +125,11 @@ def evaluate_mlp(
     return Score(truths == guesses, tested, groups, truths, guesses)
 
 
-def by_scores(classify: Classifier) -> Predict:
-    """The class of the greatest score."""
-
-    def predict(train_ND, train_y, test_MD):
-        classes, codes = np.unique(train_y, return_inverse=True)
-        return classes[classify(train_ND, np.eye(len(classes))[codes], test_MD).argmax(1)]
-
-    return predict
-
-
-def knn(k: int = 10, metric: Metric = "cosine", weights: str = "uniform") -> Predict:
-    """k-NN on features as they are (k is lowered where a fold has fewer training clips)."""
-
-    def predict(train_ND, train_y, test_MD):
-        return knn_predict(train_ND, train_y, test_MD, min(k, len(train_y)), metric, weights)
-
-    return predict
-
-
-def linear(C: float = 1.0) -> Predict:
-    """Logistic regression with L2 penalty on features standardised over the training clips."""
-    return by_scores(classifiers.logistic(C=C))
-
-
-def majority(train_ND: np.ndarray, train_y: np.ndarray, test_MD: np.ndarray) -> np.ndarray:
-    """The most frequent training class, whatever the features."""
-    classes, counts = np.unique(train_y, return_counts=True)
-    return np.full(len(test_MD), classes[counts.argmax()], dtype=classes.dtype)
-
-
 def chance(rows: pd.DataFrame) -> float:
     """What knowing nothing gets on a task: the majority's accuracy, or 1 / classes if that is more.
 
     Args:
-        rows: as in :func:`evaluate`.
+        rows: as in :func:`evaluate_folds`.
     """
-    score = evaluate(np.zeros((rows["clip"].max() + 1, 1)), rows, majority)
+    score = evaluate_folds(np.zeros((rows["clip"].max() + 1, 1)), rows, majority)
     return max(score.accuracy, 1 / len(np.unique(score.labels)))
