@@ -56,8 +56,8 @@ def root(tmp_path) -> Path:
     write_toc(tmp_path, "01_one", "02_two")
     (tmp_path / "book/intro.md").write_text("# Tiny\n\n% findings\n")
     (tmp_path / "book/profiles.yml").write_text("quick: {}\nbig: {02_two: {k: 99}}\n")
-    write_chapter(tmp_path / "book", "01_one", "print('one', k)")
-    write_chapter(tmp_path / "book", "02_two", "print('two', k, names)")
+    write_chapter(tmp_path / "book", "01_one", "print('one', k)  # dasheng_lib.features")
+    write_chapter(tmp_path / "book", "02_two", "print('two', k, names)  # dasheng_lib.features")
     return tmp_path
 
 
@@ -110,7 +110,8 @@ def test_only_what_changed_is_run(root, no_site):
     assert ran(again) == []
     assert "site: unchanged" in again
 
-    write_chapter(root / "book", "01_one", "print('one', k)", text="Better words.")
+    code = "print('one', k)  # dasheng_lib.features"
+    write_chapter(root / "book", "01_one", code, text="Better words.")
     reworded = dasheng_book(root)
     assert ran(reworded) == []
     assert "site: unchanged" not in reworded
@@ -126,6 +127,10 @@ def test_only_what_changed_is_run(root, no_site):
     assert ran(dasheng_book(root, profile="big", parameters=("k=7",))) == ["01_one", "02_two"]
     assert output_of(root, "02_two") == "two 7 ['a']\n", "what -p sets comes before the profile"
 
+    (root / "dasheng_lib/knn.py").write_text("k = 2\n")
+    assert ran(dasheng_book(root)) == ["01_one", "02_two"], "back to the defaults"
+    (root / "dasheng_lib/knn.py").write_text("k = 3\n")
+    assert ran(dasheng_book(root)) == [], "no chapter comes to import it"
     (root / "dasheng_lib/features.py").write_text("width = 2\n")
     assert ran(dasheng_book(root, only=("one",), force=True)) == ["01_one"]
     assert ran(dasheng_book(root)) == ["02_two"]
@@ -279,20 +284,31 @@ def test_the_fingerprint_knows_what_outputs_depend_on_and_nothing_else(root):
         return fingerprint(read_chapter(path), values or {}, ground(root, corpus))
 
     path = root / "book/01_one.ipynb"
+    (root / "dasheng_lib/features.py").write_text("def f():\n    from dasheng_lib import knn\n")
+    (root / "dasheng_lib/__init__.py").write_text("")
+    (root / "dasheng_lib/knn.py").write_text("")
     start = now()
-    write_chapter(root / "book", "01_one", "print('one', k)", text="Other words.")
+    code = "print('one', k)  # dasheng_lib.features"
+    write_chapter(root / "book", "01_one", code, text="Other words.")
+    (root / "dasheng_lib/rank.py").write_text("")
     (root / "dasheng_lib/book/driver/site.py").write_text("# how pages are built")
     (root / "dasheng_lib/cli.py").write_text("# the command line")
     assert now() == start
     assert now({"k": 10}) == start, "a default that is written out is the default"
     seen = {start, now({"k": 11}), now(corpus="def")}
-    for name in ("dasheng_lib/knn.py", "data_manifests/corpora/x.yml", "book/results/sweep.csv"):
+    for name in (
+        "dasheng_lib/knn.py",  # which features imports where it is used
+        "dasheng_lib/__init__.py",
+        "data_manifests/corpora/x.yml",
+        "book/results/sweep.csv",
+        "dasheng_lib/weights/nano.safetensors",
+    ):
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text("new")
         seen.add(now())
     write_chapter(root / "book", "01_one", "print('one', 2 * k)")
     seen.add(now())
-    assert len(seen) == 7
+    assert len(seen) == 9
 
 
 def test_the_line_in_the_box_runs_the_chapter_as_the_build_did(root, tmp_path):

@@ -5,12 +5,12 @@ A room is a folder of the library, or a file at its root. The floors stand in CO
 
 import ast
 import re
-from collections.abc import Iterator
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
 
+from dasheng_lib.book.driver.reach import imports, modules
 from dasheng_lib.common.places import LIBRARY, ROOT
 
 DOORS = {("train", "cli")}  # `python -m dasheng_lib.train` is the command `dasheng pretrain`
@@ -23,35 +23,12 @@ def floors() -> dict[str, int]:
     return {room: height for height, line in enumerate(lines) for room in line.split()}
 
 
-def modules(library: Path) -> dict[str, Path]:
-    """The files of a library by dotted name, packages by that of their ``__init__``."""
-    found = {}
-    for path in library.rglob("*.py"):
-        parts = path.relative_to(library.parent).with_suffix("").parts
-        found[".".join(parts[: -1 if parts[-1] == "__init__" else None])] = path
-    return found
-
-
-def imports(tree: ast.AST, known: dict[str, Path]) -> Iterator[str]:
-    """The modules of ``known`` that a file imports anywhere, but for types alone."""
-    for node in ast.iter_child_nodes(tree):
-        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
-            continue
-        if isinstance(node, ast.Import):
-            yield from (name.name for name in node.names if name.name in known)
-        if isinstance(node, ast.ImportFrom) and node.module in known:
-            for name in node.names:
-                inner = f"{node.module}.{name.name}"
-                yield inner if inner in known else node.module
-        yield from imports(node, known)
-
-
 def faults(library: Path, height: dict[str, int], doors: set[tuple[str, str]]) -> list[str]:
     """Arrows that do not point down, rooms without a floor, and circles of files."""
     known = modules(library)
-    graph = {name: set(imports(ast.parse(p.read_text()), known)) for name, p in known.items()}
+    edges = {name: set(imports(ast.parse(p.read_text()), known)) for name, p in known.items()}
     found = []
-    for name, targets in graph.items():
+    for name, targets in edges.items():
         for target in targets:
             here, there = (
                 (m.removeprefix(library.name).lstrip(".") or "").split(".")[0]
@@ -66,7 +43,7 @@ def faults(library: Path, height: dict[str, int], doors: set[tuple[str, str]]) -
     rooms = {name.split(".")[1] for name in known if "." in name}
     found += [f"{room} has no floor" for room in sorted(rooms - set(height))]
     try:
-        TopologicalSorter(graph).prepare()
+        TopologicalSorter(edges).prepare()
     except CycleError as error:
         found.append("a circle: " + " <- ".join(error.args[1]))
     return sorted(set(found))

@@ -3,26 +3,39 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from dasheng_lib.book.driver.chapters import Chapter
+from dasheng_lib.book.driver.reach import graph, modules, named, reached
 from dasheng_lib.common.cache import digest
 from dasheng_lib.common.provenance import PACKAGES, provenance, version
 
-# Code that no chapter calls; an edit there leaves outputs as they are.
-DRIVER_FOLDERS = ("book/driver", "commands")
-DRIVER_FILES = ("cli.py",)
-FOLDERS = ("data_manifests", "book/results")
+FOLDERS = ("data_manifests", "book/results", "dasheng_lib/weights")
 
 
-def ground(root: Path, corpus_digest: str, judges: tuple[str, ...] = ()) -> str:
-    """Hash of what all chapters stand on: library, manifests, recorded results, versions, audio."""
-    library = root / "dasheng_lib"
-    files = [path for path in library.rglob("*.py") if not _drives(path.relative_to(library))]
-    for folder in FOLDERS:
-        files += [path for path in (root / folder).rglob("*") if path.is_file()]
-    return digest(
+@dataclass(frozen=True)
+class Ground:
+    """What chapters stand on.
+
+    Attributes:
+        root: the checkout.
+        common: hash of what all stand on: manifests, recorded results, weights, versions, audio.
+        modules: the library's files by dotted name.
+        edges: what each of them imports.
+    """
+
+    root: Path
+    common: str
+    modules: dict[str, Path]
+    edges: dict[str, set[str]]
+
+
+def ground(root: Path, corpus_digest: str, judges: tuple[str, ...] = ()) -> Ground:
+    """The ground of a checkout, its audio being of these digests."""
+    files = [path for name in FOLDERS for path in (root / name).rglob("*") if path.is_file()]
+    common = digest(
         {
             "files": hash_files(root, files),
             "python": provenance()["python"],
@@ -30,18 +43,26 @@ def ground(root: Path, corpus_digest: str, judges: tuple[str, ...] = ()) -> str:
             "corpus": [corpus_digest, *judges],
         }
     )
+    known = modules(root / "dasheng_lib")
+    return Ground(root, common, known, graph(known))
 
 
-def fingerprint(chapter: Chapter, values: dict[str, Any], ground_digest: str) -> str:
-    """Hash of a chapter's code cells, resolved parameters and ground.
+def fingerprint(chapter: Chapter, values: dict[str, Any], below: Ground) -> str:
+    """Hash of a chapter's code cells, resolved parameters, ground, and the code it reaches.
 
-    Words, tags and the order of text cells are not in it: an edit there costs no run.
+    Words, tags and the order of text cells are not in it: an edit there costs no run. Neither
+    does an edit of a file of the library that the chapter does not come to import.
     """
+    code = [c.source for c in chapter.notebook.cells if c.cell_type == "code"]
+    settled = {p.name: p.default for p in chapter.parameters.values()} | values
+    starts = named("\n".join([*code, *map(str, settled.values())]), below.modules)
+    files = [below.modules[name] for name in reached(starts, below.edges)]
     return digest(
         {
-            "code": [c.source for c in chapter.notebook.cells if c.cell_type == "code"],
-            "values": {p.name: p.default for p in chapter.parameters.values()} | values,
-            "ground": ground_digest,
+            "code": code,
+            "values": settled,
+            "library": hash_files(below.root, files),
+            "ground": below.common,
         }
     )
 
@@ -52,7 +73,3 @@ def hash_files(root: Path, files: list[Path]) -> dict[str, str]:
         path.relative_to(root).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in sorted(files)
     }
-
-
-def _drives(path: Path) -> bool:
-    return path.name in DRIVER_FILES or path.as_posix().startswith(DRIVER_FOLDERS)
