@@ -162,7 +162,16 @@ def run(args: argparse.Namespace) -> None:
 
 def tests(task: Task) -> str:
     """The tests marked `gpu`, in a process of their own."""
-    command = ["-m", "pytest", "-m", "gpu", "--noconftest", "-q", "-rs", "tests/test_gpu.py"]
+    command = [
+        "-m",
+        "pytest",
+        "-m",
+        "gpu",
+        "--noconftest",
+        "-q",
+        "-rs",
+        "tests/commands/test_gpu.py",
+    ]
     if task.args.tiny:
         command += ["-k", "reference or processor"]
     return called(task, "tests", command)

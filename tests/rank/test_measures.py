@@ -21,7 +21,7 @@ from dasheng_lib.rank.spectra import (
     variance_rank,
 )
 
-REFERENCES = (Path(__file__).parents[1] / "book" / "references.bib").read_text()
+REFERENCES = (Path(__file__).parents[2] / "book" / "references.bib").read_text()
 SPECTRAL = ["rankme", "rankme_centred", "variance_rank", "participation_ratio", "nesum"]
 SPECTRAL += ["stable_rank"]
 DRAWS = {"kmeans_inertia"}  # whose start hangs on the order of the rows

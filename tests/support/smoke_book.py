@@ -10,7 +10,7 @@ import yaml
 
 from dasheng_lib.book.driver import Options, build
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 
 @dataclass(frozen=True)
@@ -36,14 +36,14 @@ class SmokeBook:
 
 @pytest.fixture(scope="session")
 def smoke_book(tmp_path_factory, cache) -> SmokeBook:
-    """The chapters that are written; while there is none, the one of ``tests/data``."""
+    """The chapters that are written; while there is none, the one of ``tests/support``."""
     root = tmp_path_factory.mktemp("book")
     shutil.copy(ROOT / "_config.yml", root)
     shutil.copytree(ROOT / "book", root / "book")
     for folder in ("dasheng_lib", "data_manifests"):
         (root / folder).symlink_to(ROOT / folder)
     if not list((root / "book").glob("*.ipynb")):
-        shutil.copy(ROOT / "tests/data/made_up.ipynb", root / "book")
+        shutil.copy(ROOT / "tests/support/made_up.ipynb", root / "book")
     # A listed chapter that is missing is one test's to find (test_notebooks_clean), not all's.
     written = sorted(path.stem for path in (root / "book").glob("*.ipynb"))
     toc = yaml.safe_load((root / "book/_toc.yml").read_text())

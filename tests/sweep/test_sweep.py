@@ -43,7 +43,7 @@ from dasheng_lib.tasks import suite
 from dasheng_lib.train.build import new_model
 from dasheng_lib.train.config import family_defaults
 
-SWEEPS = Path(__file__).parents[1] / "data_manifests" / "sweeps"
+SWEEPS = Path(__file__).parents[2] / "data_manifests" / "sweeps"
 DOMAINS = {t.name: t.domain for name in ("pocket", "fsdd", "esc10") for t in suite(name, True)}
 SMALL = """
 base: {preset: 12x1x2, corpus: synthetic, steps: 4, batch: 4, clip_seconds: 0.3}
@@ -269,7 +269,7 @@ def test_a_finished_sweep_does_nothing_again(whole, path):
 def test_killed_at_any_file_and_restarted_it_ends_with_the_same_table(path, whole, tmp_path):
     touches = [2, 3, 5, 7, 8, 9, 10]  # of the files that are left each time
     done = subprocess.run(
-        [sys.executable, Path(__file__).with_name("killed_sweep.py"), path, tmp_path]
+        [sys.executable, Path(__file__).parents[1] / "support" / "killed_sweep.py", path, tmp_path]
         + [str(touch) for touch in touches],
         env={**os.environ, "OMP_NUM_THREADS": "1"},
         capture_output=True,

@@ -15,7 +15,7 @@ from dasheng_lib.book import change, listed, plots, standing, tally
 from dasheng_lib.book.driver.chapters import read_chapter
 from dasheng_lib.results import read_results
 
-BOOK = Path(__file__).parents[1] / "book"
+BOOK = Path(__file__).parents[2] / "book"
 NOTEBOOKS = sorted(BOOK.glob("*.ipynb"))
 # Words that state a result. A caption that holds one is computed, not written beforehand.
 RESULT = re.compile(

@@ -9,7 +9,7 @@ import pytest
 from dasheng_lib.book.driver.chapters import in_order, read_chapter, read_chapters
 from dasheng_lib.book.driver.plan import read_profile
 
-BOOK = Path(__file__).parents[1] / "book"
+BOOK = Path(__file__).parents[2] / "book"
 NOTEBOOKS = sorted(BOOK.glob("*.ipynb"))
 
 

@@ -16,7 +16,7 @@ from dasheng_lib.features import LogMel
 from dasheng_lib.mae import MAEConfig, MaskedAutoencoder
 from dasheng_lib.model import Encoder, EncoderConfig
 
-GOLDEN = Path(__file__).parent / "golden"
+GOLDEN = Path(__file__).parents[1] / "golden"
 TINY = EncoderConfig(dim=32, depth=2, heads=4)
 
 # Upstream's layout meets a fault of torch's CPU batch norm (2.13: channels-last output, gradient

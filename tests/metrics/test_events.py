@@ -20,7 +20,7 @@ from dasheng_lib.metrics.events import (
 )
 from dasheng_lib.metrics.scene import higher_is_better
 
-GOLDEN = Path(__file__).parent / "golden"
+GOLDEN = Path(__file__).parents[1] / "golden"
 POSTPROCESSING = json.loads((GOLDEN / "event_postprocessing.json").read_text())
 SCENARIOS = json.loads((GOLDEN / "event_scores.json").read_text())
 ONSET_200, ONSET_50, ONSET_OFFSET, SEGMENT = EVENT_METRICS

@@ -20,7 +20,7 @@ from dasheng_lib.metrics.scene import (
     wilson_interval,
 )
 
-GOLDEN = Path(__file__).parent / "golden"
+GOLDEN = Path(__file__).parents[1] / "golden"
 SCENE_SCORES = json.loads((GOLDEN / "scene_scores.json").read_text())
 
 

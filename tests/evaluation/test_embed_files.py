@@ -213,7 +213,7 @@ def test_putting_in_order_can_be_cut_off_too(tmp_path):
 def test_killed_processes_and_two_at_once(tmp_path):
     folder = make_task(tmp_path, clips=6, seconds=0.4)
     done = subprocess.run(
-        [sys.executable, "tests/embedding.py", str(folder)],
+        [sys.executable, "tests/support/embedding.py", str(folder)],
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,

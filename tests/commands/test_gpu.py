@@ -1,4 +1,4 @@
-"""What only a card can show. Run there: ``pytest -m gpu --noconftest tests/test_gpu.py``.
+"""What only a card can show. Run there: ``pytest -m gpu --noconftest tests/commands/test_gpu.py``.
 
 ``GPU_TESTS_ON=cpu`` runs them on the processor, to see that they would run.
 """
@@ -32,7 +32,7 @@ pytestmark = [
     pytest.mark.skipif(ON == "cuda" and not torch.cuda.is_available(), reason="no card"),
 ]
 DEVICE = torch.device(ON)
-GOLDEN = Path(__file__).parent / "golden"
+GOLDEN = Path(__file__).parents[1] / "golden"
 TINY = EncoderConfig(dim=32, depth=2, heads=4, floor="batch")
 SMALL = RunConfig(
     preset="48x2x3", batch=16, clip_seconds=0.48, mix=0.5, speed=1.5, train=TrainConfig(steps=12)

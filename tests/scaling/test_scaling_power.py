@@ -27,7 +27,7 @@ from dasheng_lib.scaling.simulate import (
 from dasheng_lib.scaling.slope import slope
 from dasheng_lib.sweep.grid import read_grid
 
-SWEEPS = Path(__file__).parents[1] / "data_manifests" / "sweeps"
+SWEEPS = Path(__file__).parents[2] / "data_manifests" / "sweeps"
 RULES = replace(read_rules(), permutations=199)
 
 

@@ -84,7 +84,11 @@ def test_many_small_members_are_counted_together(tmp_path, monkeypatch):
         list(zip_members(zip_bytes(many), "x.pk3"))
 
 
-@pytest.mark.parametrize("data", [b"", b"PK\3\4", zip_bytes({"a.ogg": bytes(5000)})[:-30]])
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"PK\3\4", zip_bytes({"a.ogg": bytes(5000)})[:-30]],
+    ids=["empty", "its first bytes", "cut"],
+)
 def test_a_damaged_zip_is_named(data):
     with pytest.raises(UnpackError, match=r"x\.pk3 is damaged"):
         list(zip_members(data, "x.pk3"))

@@ -22,7 +22,7 @@ def trained(tmp_path_factory):
     alone = run(out / "alone")
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
     done = subprocess.run(
-        [*torchrun, "--nproc-per-node", "2", "tests/two_processes.py", str(out)],
+        [*torchrun, "--nproc-per-node", "2", "tests/support/two_processes.py", str(out)],
         cwd=ROOT,
         capture_output=True,
         text=True,

@@ -29,7 +29,7 @@ def one_thread():
 def test_killed_again_and_again(tmp_path, one_thread):
     train(tmp_path / "whole")
     done = subprocess.run(
-        [sys.executable, "tests/killed.py", str(tmp_path / "cut"), *map(str, LIVES)],
+        [sys.executable, "tests/support/killed.py", str(tmp_path / "cut"), *map(str, LIVES)],
         cwd=ROOT,
         capture_output=True,
         text=True,

@@ -46,7 +46,7 @@ def test_two_processes_give_the_numbers_of_one(tmp_path):
     Z = rows(900, 16, mean=3.0).astype(np.float32)
     np.save(tmp_path / "rows.npy", Z)
     done = subprocess.run(
-        [sys.executable, "tests/rank_processes.py", str(tmp_path)],
+        [sys.executable, "tests/support/rank_processes.py", str(tmp_path)],
         cwd=ROOT,
         capture_output=True,
         text=True,
