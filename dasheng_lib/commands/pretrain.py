@@ -14,7 +14,7 @@ from dasheng_lib.model.encoder import PRESETS
 from dasheng_lib.objectives import FAMILIES
 from dasheng_lib.results.recorded import recordable, write_results
 from dasheng_lib.train.config import RECIPES, RunConfig, family_defaults
-from dasheng_lib.train.loop import TrainConfig
+from dasheng_lib.train.schedule import TrainConfig
 
 EPILOG = """\
 A run goes on by itself from what lies in --out: stop it at any time, also hard, and give the

@@ -11,7 +11,8 @@ from dasheng_lib.evaluation.probes.classifier import Classifier
 from dasheng_lib.evaluation.probes.majority import majority
 from dasheng_lib.evaluation.probes.mlp.probe import Part, kfold
 from dasheng_lib.evaluation.probes.mlp.probe import probe as mlp_probe
-from dasheng_lib.metrics.scene import scene_score, wilson_interval
+from dasheng_lib.metrics.intervals import wilson_interval
+from dasheng_lib.metrics.scene import scene_score
 
 
 @dataclass(frozen=True, eq=False)

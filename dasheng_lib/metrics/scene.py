@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy import special, stats
+from scipy import special
 
 SCENE_METRICS = ("top1_acc", "pitch_acc", "chroma_acc", "mAP", "d_prime", "aucroc")
 SEMITONES = 12
@@ -88,61 +88,3 @@ def _above(scores_NC: np.ndarray, targets_NC: np.ndarray) -> tuple[np.ndarray, .
     end_CN = np.minimum.accumulate(end_CN[:, ::-1], axis=1)[:, ::-1]
     true_CN = np.take_along_axis(positive_CN.cumsum(1), end_CN, 1)
     return positive_CN, true_CN, end_CN + 1 - true_CN
-
-
-def wilson_interval(correct: int, n: int, level: float = 0.95) -> tuple[float, float]:
-    """Wilson score interval of a share, both in [0, 1] (Wilson 1927).
-
-    Raises:
-        ValueError: n is below 1 or correct is not in [0, n].
-    """
-    if n < 1 or not 0 <= correct <= n:
-        raise ValueError(f"{correct} of {n} is no share")
-    z = stats.norm.ppf((1 + level) / 2)
-    centre = (correct + z * z / 2) / (n + z * z)
-    half = z / (n + z * z) * np.sqrt(correct * (n - correct) / n + z * z / 4)
-    return float(max(centre - half, 0.0)), float(min(centre + half, 1.0))
-
-
-def t_interval(values: np.ndarray, level: float = 0.95) -> tuple[float, float]:
-    """Student's interval of the mean of a few independent values, such as one for each seed.
-
-    Raises:
-        ValueError: fewer than two values.
-    """
-    values = np.asarray(values, float)
-    if len(values) < 2:
-        raise ValueError("an interval over seeds needs at least two seeds")
-    half = stats.t.ppf((1 + level) / 2, len(values) - 1) * stats.sem(values)
-    return float(values.mean() - half), float(values.mean() + half)
-
-
-def paired_bootstrap(
-    a: np.ndarray,
-    b: np.ndarray,
-    groups: np.ndarray | None = None,
-    level: float = 0.95,
-    rounds: int = 2000,
-    seed: int = 0,
-) -> tuple[float, float]:
-    """Interval of mean(a - b) over the same items, drawn again with replacement.
-
-    Args:
-        a, b: scores of two systems on the same items, such as right (1) or wrong (0).
-        groups: what each item belongs to; whole groups are drawn, since clips of one talker are
-            not independent.
-
-    Raises:
-        ValueError: lengths differ or are 0.
-    """
-    difference = np.asarray(a, float) - np.asarray(b, float)
-    if len(difference) == 0 or len(np.asarray(a)) != len(np.asarray(b)):
-        raise ValueError("paired scores have the same length, at least 1")
-    _, codes = np.unique(
-        np.arange(len(difference)) if groups is None else groups, return_inverse=True
-    )
-    sums, counts = np.bincount(codes, difference), np.bincount(codes)
-    draws = np.random.default_rng(seed).integers(len(sums), size=(rounds, len(sums)))
-    means = sums[draws].sum(1) / counts[draws].sum(1)
-    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
-    return float(low), float(high)

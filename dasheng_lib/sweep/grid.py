@@ -13,7 +13,7 @@ import yaml
 from dasheng_lib.common.errors import UserError
 from dasheng_lib.sweep.judge import Protocol
 from dasheng_lib.train.config import RunConfig, family_defaults
-from dasheng_lib.train.loop import TrainConfig
+from dasheng_lib.train.schedule import TrainConfig
 
 SPECIAL = ("corpus", "data")
 # What belongs to a pretext task, so that another family brings its own.
@@ -70,7 +70,7 @@ def read_grid(path: Path | str) -> Grid:
     """Read a grid.
 
     ``base`` maps settings of a run to values: fields of
-    :class:`dasheng_lib.train.config.RunConfig` and :class:`dasheng_lib.train.loop.TrainConfig`,
+    :class:`dasheng_lib.train.config.RunConfig` and :class:`dasheng_lib.train.schedule.TrainConfig`,
     ``corpus``, and ``data`` (a share of it). ``arms`` maps a name to settings with a list of
     values each, of which every combination is a run, or to a list of such mappings. A run of
     another ``family`` than the base's takes masking and optimizer from

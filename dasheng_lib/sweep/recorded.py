@@ -23,7 +23,7 @@ from dasheng_lib.sweep.rates import FLOORS
 from dasheng_lib.tasks import SUITES
 from dasheng_lib.train.config import family_defaults
 from dasheng_lib.train.health import verdict
-from dasheng_lib.train.loop import TrainConfig
+from dasheng_lib.train.schedule import TrainConfig
 
 # Averages over tasks, by the probe that they are of.
 AVERAGES = {"quality": "linear", "knn_quality": "knn", "few_quality": "few"}

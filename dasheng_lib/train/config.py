@@ -12,7 +12,7 @@ from dasheng_lib.model.encoder import TOKEN_SAMPLES, encoder_config
 from dasheng_lib.model.waveform import frame_count
 from dasheng_lib.objectives import FAMILIES, WAVEFORM_FAMILIES, Family
 from dasheng_lib.objectives.mae import MAEConfig, decoder_config
-from dasheng_lib.train.loop import TrainConfig
+from dasheng_lib.train.schedule import TrainConfig
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class RunConfig:
         epoch: steps between two validations; 0 validates before the first and after the last.
         keep: steps whose weights are kept besides the first and the last; by default halvings of
             the last step, down to about a fiftieth of it.
-        train: see :class:`.loop.TrainConfig`; its seed also seeds weights and crops.
+        train: see :class:`.schedule.TrainConfig`; its seed also seeds weights and crops.
     """
 
     family: Family = "dasheng"

@@ -9,15 +9,13 @@ import pytest
 from scipy.stats import binomtest
 from sklearn.metrics import average_precision_score, roc_auc_score
 
+from dasheng_lib.metrics.intervals import paired_bootstrap, t_interval, wilson_interval
 from dasheng_lib.metrics.scene import (
     SCENE_METRICS,
     average_precision,
     higher_is_better,
-    paired_bootstrap,
     roc_area,
     scene_score,
-    t_interval,
-    wilson_interval,
 )
 
 GOLDEN = Path(__file__).parents[1] / "golden"
