@@ -74,8 +74,9 @@ def check(tasks: list[str]) -> int:
                 code = 1
                 continue
             clips, published = sum(map(len, task.clips.values())), hear_source(name).clips
+            rate = next(clip.rate for split in task.clips.values() for clip in split)
             note = "as published" if clips == published else f"published are {published}"
-            print(f"{name}: {folder.name} is sound; {clips} clips at {task.rate} Hz, {note}")
+            print(f"{name}: {folder.name} is sound; {clips} clips at {rate} Hz, {note}")
     return code
 
 

@@ -22,6 +22,7 @@ examples:
   dasheng evaluate pocket --pretrain --seeds 0 1 2 --also fsdd esc10 --record book/results/probes
   dasheng evaluate hear --task esc50 --encoder dasheng:nano --encoder hear:my.module
   dasheng evaluate hear --task spoken_digit --probes mlp knn linear --seeds 0 1 2
+  dasheng evaluate csv birds.csv --encoder logmel --encoder dasheng:nano --confusion
 """
 
 
@@ -29,7 +30,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = EPILOG
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument(
-        "suite", choices=["pocket", "hear"], help="tasks that come with clips, or HEAR's folders"
+        "suite",
+        choices=["pocket", "hear", "csv"],
+        help="tasks that come with clips, HEAR's folders, or a table of your own clips",
+    )
+    parser.add_argument(
+        "file",
+        nargs="?",
+        type=Path,
+        help="csv: a table with columns path,label and optionally fold or group; paths are "
+        "relative to it, without folds stratified ones are drawn from the seed",
     )
     parser.add_argument(
         "--encoder", action="append", default=[], help="name of an encoder; repeat it for several"
@@ -38,7 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--probes",
         nargs="+",
         choices=list(PROBES),
-        help="by default linear and knn for pocket, and mlp for hear: "
+        help="by default linear and knn, and mlp for hear: "
         + "; ".join(f"{name} is {probe.about}" for name, probe in PROBES.items()),
     )
     parser.add_argument("-k", type=int, default=10, help="neighbours of k-NN (10)")
@@ -66,7 +76,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="score a published split as it is, even if the same recording is in two parts",
     )
-    hear.add_argument("--device", default="cpu", help="that MLPs train on: cpu or cuda (cpu)")
+    parser.add_argument("--device", default="cpu", help="that MLPs train on: cpu or cuda (cpu)")
+    own = parser.add_argument_group("csv")
+    own.add_argument(
+        "--confusion", action="store_true", help="print which class was taken for which"
+    )
     trained = parser.add_argument_group("pocket: pretraining before evaluating")
     trained.add_argument(
         "--pretrain",
@@ -81,6 +95,10 @@ def run(args: argparse.Namespace) -> int:
         from dasheng_lib.commands.evaluate_hear import run_hear
 
         return run_hear(args)
+    if args.suite == "csv":
+        from dasheng_lib.commands.evaluate_csv import run_csv
+
+        return run_csv(args)
     return run_pocket(args)
 
 
@@ -88,7 +106,7 @@ def run_pocket(args: argparse.Namespace) -> int:
     from dasheng_lib.corpora import load_corpus
     from dasheng_lib.corpora.trim import prepare
     from dasheng_lib.encoders import load_encoder
-    from dasheng_lib.evaluation.evaluate import domain_means, evaluate
+    from dasheng_lib.evaluation.pocket import domain_means, evaluate
     from dasheng_lib.results.recorded import write_results
     from dasheng_lib.train.run import pretrained
 

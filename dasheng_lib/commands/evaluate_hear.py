@@ -14,12 +14,13 @@ import pandas as pd
 from dasheng_lib.common.cache import digest
 from dasheng_lib.common.errors import UserError
 from dasheng_lib.encoders import load_encoder
-from dasheng_lib.evaluation.hear import check_asked, embed_task, evaluate_hear, summary
+from dasheng_lib.evaluation.evaluate import check_asked, embed_task, evaluate, summary
 from dasheng_lib.evaluation.probes import PROBES
 from dasheng_lib.results.recorded import write_results
 from dasheng_lib.tasks.hear.fetch import fetch_hear, find_hear, hear_sources
 from dasheng_lib.tasks.hear.files import METADATA, task_folder
-from dasheng_lib.tasks.hear.read import HearTask, read_hear_task
+from dasheng_lib.tasks.hear.read import read_hear_task
+from dasheng_lib.tasks.task import Task
 
 
 def run_hear(args: argparse.Namespace) -> int:
@@ -46,7 +47,7 @@ def run_hear(args: argparse.Namespace) -> int:
         embed_task(encoder, task)
     table = pd.concat(
         [
-            evaluate_hear(encoder, task, probe, seed, args.k, args.device)
+            evaluate(encoder, task, probe, seed, args.k, args.device)
             for encoder, task in pairs
             for probe, seed in ways
         ],
@@ -59,7 +60,7 @@ def run_hear(args: argparse.Namespace) -> int:
             args.record,
             table,
             command=shlex.join(["dasheng", *sys.argv[1:]]),
-            corpora={task.identity: _digest(task) for same in tasks.values() for task in same},
+            corpora={task.name: _digest(task) for same in tasks.values() for task in same},
             parameters={k: v for k, v in vars(args).items() if k not in ("record", "verb")},
             seconds=round(time.perf_counter() - began),
         )
@@ -118,7 +119,7 @@ def _is_path(name: str) -> bool:
     return path.is_dir() and name.lower() not in official
 
 
-def _digest(task: HearTask) -> str:
+def _digest(task: Task) -> str:
     """Of the audio and the labels, wherever they lie."""
     return digest(
         [

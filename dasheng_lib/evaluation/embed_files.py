@@ -28,7 +28,7 @@ from dasheng_lib.encoders.protocol import AudioEncoder
 from dasheng_lib.evaluation.bucketing import length_batches
 from dasheng_lib.evaluation.frame_times import frame_times
 from dasheng_lib.evaluation.row_store import RowStore, read_rows
-from dasheng_lib.tasks.hear.read import HearClip
+from dasheng_lib.tasks.task import Clip
 
 VERSION = 1  # raise it when the same encoder and files would give other numbers
 BATCH_SECONDS = 40.0  # on a CPU: little more than one long clip, whose activations fit its cache
@@ -58,7 +58,7 @@ class Embedded:
 
 
 def embed_files(
-    encoder: AudioEncoder, clips: Sequence[HearClip], kind: Kind = "clips", progress: bool = True
+    encoder: AudioEncoder, clips: Sequence[Clip], kind: Kind = "clips", progress: bool = True
 ) -> Embedded:
     """Embed wav files, or find them embedded.
 
@@ -111,7 +111,7 @@ def _first_ms(encoder: AudioEncoder) -> float:
 
 
 def _embed_into(
-    folder: Path, encoder: AudioEncoder, clips: Sequence[HearClip], kind: Kind, progress: bool
+    folder: Path, encoder: AudioEncoder, clips: Sequence[Clip], kind: Kind, progress: bool
 ) -> None:
     samples = np.array([_samples(clip, encoder.sample_rate) for clip in clips], np.int64)
     samples = np.maximum(samples, encoder.min_samples)
@@ -125,8 +125,8 @@ def _embed_into(
     seconds = samples / encoder.sample_rate
     with tqdm(
         desc=f"embed {len(clips)} clips",
-        total=round(seconds.sum(), 1),
-        initial=round(seconds[order[:done]].sum(), 1),
+        total=seconds.sum(),
+        initial=seconds[order[:done]].sum(),
         unit="s",
         unit_scale=True,
         disable=not progress,
@@ -146,7 +146,7 @@ def _embed_into(
     store.put_in_order(order)
 
 
-def _samples(clip: HearClip, rate: int) -> int:
+def _samples(clip: Clip, rate: int) -> int:
     """Length of a clip at ``rate`` Hz, as :func:`dasheng_lib.audio.resample` makes it."""
     up, down = audio.ratio(clip.rate, rate)
     return -(-clip.samples * up // down)
@@ -159,7 +159,7 @@ def _batches(samples: np.ndarray, budget: int, kind: Kind) -> Iterator[np.ndarra
 
 
 def _read_ahead(
-    clips: Sequence[HearClip],
+    clips: Sequence[Clip],
     samples: np.ndarray,
     jobs: Sequence[np.ndarray],
     encoder: AudioEncoder,
@@ -192,7 +192,7 @@ def _read_ahead(
         pool.shutdown(cancel_futures=True)
 
 
-def read_clip(clip: HearClip, rate: int) -> np.ndarray:
+def read_clip(clip: Clip, rate: int) -> np.ndarray:
     """Samples of a clip at ``rate`` Hz, float32 [samples], mono.
 
     Raises:
@@ -217,7 +217,7 @@ def _features(
     encoder: AudioEncoder,
     wave_BN: Tensor,
     samples: np.ndarray,
-    clips: Sequence[HearClip],
+    clips: Sequence[Clip],
     kind: Kind,
 ) -> Tensor:
     """Checked, float32 on the CPU: [B, D] or [B, T, D]."""
@@ -250,7 +250,7 @@ def _features(
     return found
 
 
-def _check_times(encoder: AudioEncoder, frames: int, length_ms: float, clip: HearClip) -> None:
+def _check_times(encoder: AudioEncoder, frames: int, length_ms: float, clip: Clip) -> None:
     first, hop = _first_ms(encoder), encoder.hop_ms
     last = first + (frames - 1) * hop
     what = f"{encoder.name} gave {frames} frames at {first:g} + k · {hop:g} ms"

@@ -1,135 +1,317 @@
-"""An encoder on every task of a corpus, as a table with a row a task and probe."""
+"""An encoder on a task: embed, probe each fold, score; a task of HEAR as heareval does.
+
+Shapes: N rows (clips, or frames of clips one after the other), C classes.
+"""
 
 from __future__ import annotations
 
-from dataclasses import asdict
+import math
+import random
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
-from tqdm.auto import tqdm
+import torch
 
-from dasheng_lib.common.cache import artefact
-from dasheng_lib.corpora.corpus import Corpus
+from dasheng_lib.common.errors import UserError
 from dasheng_lib.encoders.protocol import AudioEncoder
-from dasheng_lib.evaluation.embed import embed
-from dasheng_lib.evaluation.folds import Score, evaluate_folds, evaluate_mlp
+from dasheng_lib.evaluation.embed_files import Embedded, embed_files
+from dasheng_lib.evaluation.folds import Score
 from dasheng_lib.evaluation.probes import classifier, find_probe
-from dasheng_lib.tasks import Task, suite
+from dasheng_lib.evaluation.probes.mlp.probe import SCHEDULE, Part, Split
+from dasheng_lib.evaluation.probes.mlp.probe import probe as mlp_probe
+from dasheng_lib.evaluation.probes.mlp.training import Schedule
+from dasheng_lib.metrics.events import event_score, events_from_frames
+from dasheng_lib.metrics.scene import higher_is_better, scene_score
+from dasheng_lib.tasks.task import Clip, Fold, Task
 
-VERSION = 3  # raise it when the same features would give another score
+ENDS_LATER_MS = 1e-4  # heareval looks an event's end up with this tolerance
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """One split: its clips in order, their embeddings, and targets float32 [N, C], 0 or 1."""
+
+    clips: tuple[Clip, ...]
+    embedded: Embedded
+    targets_NC: np.ndarray
 
 
 def evaluate(
     encoder: AudioEncoder,
-    corpus: Corpus,
-    probe: str = "linear",
-    k: int = 10,
-    metric: str = "cosine",
-    headline: bool = False,
-    progress: bool = True,
+    task: Task,
+    probe: str = "mlp",
     seed: int = 0,
+    k: int = 10,
+    device: str = "cpu",
+    progress: bool = True,
 ) -> pd.DataFrame:
-    """Scores of one encoder on the tasks of one corpus.
+    """Scores of one encoder on one task, fold by fold.
 
     Args:
         encoder: frozen.
-        corpus: with tasks.
-        probe: a name of :data:`dasheng_lib.evaluation.probes.PROBES`; ``k``, ``metric`` and
-            ``seed`` are for those that ask for them.
-        headline: only the tasks that count in domain averages.
+        task: as read from its folder.
+        probe: a name of :data:`dasheng_lib.evaluation.probes.PROBES`. ``"mlp"`` is heareval's: a
+            grid of MLPs, chosen on the validation split. The others choose nothing and train on
+            the validation split as well. Events need ``"mlp"``.
+        seed: of the probe's first weights and dropout.
+        device: that the MLPs train on.
 
     Returns:
-        A row a task: ``corpus, task, title, domain, held_out, headline, encoder, probe,
-        accuracy, low, high, clips, classes``; shares in [0, 1], the interval 95 % over clips.
-        Clips and classes are those that were tested, see :func:`.folds.untested`.
-    """
-    rows = []
-    bar = tqdm(suite(corpus.name, headline), f"{probe}: {encoder.name}", disable=not progress)
-    for task in bar:
-        score = score_task(encoder, corpus, task, probe, k, metric, seed)
-        low, high = score.interval
-        rows.append(
-            {
-                **asdict(task),
-                "encoder": encoder.name,
-                "probe": probe,
-                "accuracy": score.accuracy,
-                "low": low,
-                "high": high,
-                "clips": len(score.correct),
-                "classes": len(np.unique(score.labels)),
-            }
-        )
-    return pd.DataFrame(rows).rename(columns={"name": "task"})
-
-
-def score_task(
-    encoder: AudioEncoder,
-    corpus: Corpus,
-    task: Task,
-    probe: str = "linear",
-    k: int = 10,
-    metric: str = "cosine",
-    seed: int = 0,
-) -> Score:
-    """Pooled predictions of one probe on one task; computed once, then read from the cache.
+        A row a fold and metric: ``task, encoder, probe, seed, fold, metric, score, clips`` and,
+        of the MLP that won, ``valid, layers, lr, init, epoch``. ``task`` is the name of its
+        official folder, which tells the modes of a task apart. The task's own metric comes
+        first. Scores are NaN where heareval has none.
 
     Raises:
-        UserError: there is no such probe.
+        UserError: as :func:`check_asked`; an embedding is not finite or has a wrong shape (the
+            clip is named).
     """
-    asked = find_probe(probe)
-    settings = {"k": k, "metric": metric, "seed": seed}
-    recipe = {
-        "encoder": encoder.fingerprint if asked.reads else "",
-        "corpus": corpus.digest,
-        "task": task.name,
-        "probe": [probe, *(settings[name] for name in asked.settings)],
-        "version": VERSION,
-    }
-
-    def make(folder):
-        rows = corpus.task(task.name)
-        if asked.reads:
-            features = embed(encoder, corpus, progress=False)
-        else:
-            features = np.zeros((len(corpus), 1), np.float32)
-        if asked.chooses:
-            score = evaluate_mlp(features, rows, seed)
-        else:
-            score = evaluate_folds(features, rows, classifier(probe, **settings))
-        frame = pd.DataFrame(
-            {
-                "clip": score.clips,
-                "group": score.groups,
-                "label": score.labels,
-                "guess": score.guesses,
-            }
-        )
-        frame.to_csv(folder / "score.csv", index=False)
-
-    frame = pd.read_csv(
-        artefact("scores", recipe, make) / "score.csv",
-        dtype={"clip": int, "group": str, "label": str, "guess": str},
-        keep_default_na=False,
-    )
-    clips, groups, labels, guesses = (frame[column].to_numpy() for column in frame)
-    return Score(labels == guesses, clips, groups, labels, guesses)
+    splits, outcomes = _predicted(encoder, task, probe, seed, k, device, progress)
+    rows = []
+    for fold, (scores_NC, choice, details) in zip(task.folds, outcomes, strict=True):
+        test = splits[fold.test[0]]
+        for metric in task.metrics:
+            row = {"fold": fold.name, "metric": metric, "clips": len(test.clips), **details}
+            rows.append(row | {"score": _score(task, test, scores_NC, metric, choice)})
+    names = {"task": task.name, "encoder": encoder.name, "probe": probe, "seed": seed}
+    return pd.DataFrame([names | row for row in rows])
 
 
-def domain_means(table: pd.DataFrame) -> pd.DataFrame:
-    """Mean accuracy over the headline tasks of each domain, and the mean of the domains.
+def evaluate_pooled(
+    encoder: AudioEncoder,
+    task: Task,
+    probe: str = "linear",
+    seed: int = 0,
+    k: int = 10,
+    device: str = "cpu",
+    progress: bool = True,
+) -> Score:
+    """As :func:`evaluate`, of a task of one class a clip: the guesses of all folds, pooled.
 
-    Args:
-        table: rows of :func:`evaluate`, of one or more encoders and probes.
+    Test clips whose class does not occur in that fold's training part are left out: no probe
+    could get them right.
 
     Returns:
-        Rows ``encoder, probe``; columns the domains, then ``average``.
+        The score; its ``clips`` are names of files.
     """
-    means = (
-        table[table["headline"]]
-        .groupby(["encoder", "probe", "domain"], sort=False)["accuracy"]
-        .mean()
-        .unstack("domain", sort=False)
+    splits, outcomes = _predicted(encoder, task, probe, seed, k, device, progress)
+    labels = np.array(task.labels)
+    parts = []
+    for fold, (scores_NC, _, _) in zip(task.folds, outcomes, strict=True):
+        known = {c.labels[0] for n in (*fold.train, *fold.valid) for c in splits[n].clips}
+        test = splits[fold.test[0]].clips
+        truth = np.array([clip.labels[0] for clip in test])
+        counts = np.array([label in known for label in truth], bool)
+        names = np.array([clip.file for clip in test])
+        guess = labels[scores_NC.argmax(1)]
+        parts.append([a[counts] for a in (names, np.full(len(test), fold.name), truth, guess)])
+    names, groups, truths, guesses = map(np.concatenate, zip(*parts, strict=True))
+    if not len(names):
+        raise UserError(f"{task.name}: no clip can be tested, each class is in one fold only.")
+    return Score(truths == guesses, names, groups, truths, guesses)
+
+
+def _predicted(
+    encoder: AudioEncoder, task: Task, probe: str, seed: int, k: int, device: str, progress: bool
+) -> tuple[dict[str, Rows], list[tuple]]:
+    """The splits, and of each fold the scores of its test split with what was chosen."""
+    check_asked(task, probe, seed, k, device)
+    task = shuffled(task)
+    splits = _embedded(encoder, task, progress)
+    if find_probe(probe).chooses:
+        return splits, _mlp(task, splits, seed, device)
+    return splits, [_classify(task, splits, fold, probe, seed, k) for fold in task.folds]
+
+
+def check_asked(task: Task, probe: str, seed: int, k: int, device: str) -> None:
+    """Whether :func:`evaluate` can do it, before anything is computed.
+
+    Raises:
+        UserError: no such probe, or none for events; a seed below 0, no neighbours, no such
+            device; a schedule without a validation.
+    """
+    if task.embedding == "event" and not find_probe(probe).chooses:
+        raise UserError(f"{task.name} asks when something sounds: its probe is mlp, not {probe}.")
+    if find_probe(probe).chooses and not all(fold.valid for fold in task.folds):
+        raise UserError(f"{task.name} has two folds: {probe} trains, selects and tests, on three.")
+    if seed < 0:
+        raise UserError(f"A seed is 0 or more, not {seed}.")
+    if k < 1:
+        raise UserError(f"k-NN asks at least one neighbour, not {k}.")
+    try:
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise UserError(f"The device {device!r} is not here: choose cpu, or cuda.") from error
+    schedule_of(task)
+
+
+def schedule_of(task: Task) -> Schedule:
+    """heareval's schedule, but for what the task says.
+
+    Raises:
+        UserError: training would end before the first validation.
+    """
+    schedule = replace(
+        SCHEDULE,
+        max_epochs=task.max_epochs or SCHEDULE.max_epochs,
+        every=task.validate_every or SCHEDULE.every,
+        by_loss=not task.stop_on_score,
     )
-    means["average"] = means.mean(axis=1)
-    return means
+    if schedule.max_epochs < schedule.every:
+        raise UserError(
+            f"{task.name} trains {schedule.max_epochs} epochs and validates every "
+            f"{schedule.every}: raise max_epochs in its metadata."
+        )
+    return schedule
+
+
+def shuffled(task: Task) -> Task:
+    """The task with the clips of each split in the order in which they train.
+
+    As in heareval, where one generator with seed 0 shuffles split after split, once and for all:
+    labels in file order would make batches of one class. It starts from the order in which a
+    folder lists its files, which differs between file systems; we start from sorted names.
+    """
+    generator = random.Random(0)
+    clips = {}
+    for split, found in task.clips.items():
+        mixed = sorted(found, key=lambda clip: clip.file)
+        generator.shuffle(mixed)
+        clips[split] = tuple(mixed)
+    return replace(task, clips=clips)
+
+
+def embed_task(encoder: AudioEncoder, task: Task, progress: bool = True) -> None:
+    """Embed all that :func:`evaluate` will ask for, so that faults show before training.
+
+    Raises:
+        UserError: as :func:`dasheng_lib.evaluation.embed_files.embed_files`.
+    """
+    _embedded(encoder, shuffled(task), progress)
+
+
+def summary(table: pd.DataFrame) -> pd.DataFrame:
+    """The number that heareval reports for each task: the mean over folds of its own metric.
+
+    Args:
+        table: rows of :func:`evaluate`, of one or more encoders, tasks, probes and seeds.
+
+    Returns:
+        A row for each ``task, encoder, probe, seed, metric``: ``score``, and ``spread``, the
+        standard deviation over folds (NaN where there is one).
+    """
+    first = table.groupby(["task", "encoder", "probe", "seed"], sort=False)["metric"]
+    own = table[table["metric"] == first.transform("first")]
+    by = ["task", "encoder", "probe", "seed", "metric"]
+    return own.groupby(by, sort=False)["score"].agg(score="mean", spread="std").reset_index()
+
+
+def _embedded(encoder: AudioEncoder, task: Task, progress: bool) -> dict[str, Rows]:
+    if not task.together:
+        return {name: _rows(encoder, task, name, progress) for name in task.clips}
+    # The clips of all folds as one, by name: another seed then embeds nothing again.
+    clips = sorted((c for part in task.clips.values() for c in part), key=lambda clip: clip.file)
+    whole = _rows(encoder, replace(task, clips={"all": tuple(clips)}), "all", progress)
+    place = {clip.file: row for row, clip in enumerate(clips)}
+    found = {}
+    for name, part in task.clips.items():
+        rows = [place[clip.file] for clip in part]
+        features = whole.embedded.features[rows]
+        own = Embedded(features, np.arange(len(rows) + 1))
+        found[name] = Rows(part, own, whole.targets_NC[rows])
+    return found
+
+
+def _rows(encoder: AudioEncoder, task: Task, split: str, progress: bool) -> Rows:
+    clips = task.clips[split]
+    index = {label: c for c, label in enumerate(task.labels)}
+    if task.embedding == "scene":
+        embedded = embed_files(encoder, clips, "clips", progress)
+        targets_NC = np.zeros((len(clips), len(index)), np.float32)
+        for row, clip in zip(targets_NC, clips, strict=True):
+            row[[index[label] for label in clip.labels]] = 1
+        return Rows(clips, embedded, targets_NC)
+    embedded = embed_files(encoder, clips, "frames", progress)
+    targets_NC = np.zeros((len(embedded.features), len(index)), np.float32)
+    for i, clip in enumerate(clips):
+        span = slice(embedded.starts[i], embedded.starts[i + 1])
+        times = embedded.timestamps_ms[span]
+        for event in clip.events:
+            active = (times >= event.start) & (times < event.end + ENDS_LATER_MS)
+            targets_NC[span, index[event.label]][active] = 1
+    return Rows(clips, embedded, targets_NC)
+
+
+def _mlp(task: Task, splits: dict[str, Rows], seed: int, device: str):
+    parts = {name: _part(task, rows) for name, rows in splits.items()}
+    work = [
+        Split(tuple(parts[n] for n in fold.train), parts[fold.valid[0]], parts[fold.test[0]])
+        for fold in task.folds
+    ]
+    found = mlp_probe(work, task.prediction, schedule_of(task), seed=seed, device=device)
+    return [
+        (
+            scores_NC,
+            won.choice,
+            {
+                "valid": won.score,
+                "layers": won.point.layers,
+                "lr": won.point.lr,
+                "init": won.point.init,
+                "epoch": won.epoch,
+            },
+        )
+        for won, scores_NC in zip(found.folds, found.predictions, strict=True)
+    ]
+
+
+def _part(task: Task, rows: Rows) -> Part:
+    metric = task.metrics[0]
+    sign = 1 if higher_is_better(metric) else -1
+
+    def score(scores_NC: np.ndarray) -> tuple[float, object]:
+        if task.embedding == "scene":
+            return sign * _score(task, rows, scores_NC, metric, None), None
+        found = [
+            (sign * _score(task, rows, scores_NC, metric, choice), choice)
+            for choice in task.event_grid
+        ]
+        # NaN counts as 0 among post-processings only; the one that wins is still NaN. Of equals
+        # the largest settings win, since heareval sorts (score, settings) downwards.
+        return max(found, key=lambda pair: (0.0 if math.isnan(pair[0]) else pair[0], pair[1]))
+
+    return Part(rows.embedded.features, rows.targets_NC, score)
+
+
+def _score(
+    task: Task,
+    rows: Rows,
+    scores_NC: np.ndarray,
+    metric: str,
+    choice: tuple[float, float] | None,
+) -> float:
+    """One metric on one split; ``choice`` is the post-processing of events."""
+    if task.embedding == "scene":
+        return scene_score(metric, scores_NC, rows.targets_NC)
+    estimated = {}
+    for i, clip in enumerate(rows.clips):
+        span = slice(rows.embedded.starts[i], rows.embedded.starts[i + 1])
+        times = rows.embedded.timestamps_ms[span]
+        estimated[clip.file] = events_from_frames(scores_NC[span], times, task.labels, *choice)
+    reference = {clip.file: list(clip.events) for clip in rows.clips}
+    return event_score(metric, reference, estimated)
+
+
+def _classify(
+    task: Task, splits: dict[str, Rows], fold: Fold, probe: str, seed: int, k: int
+) -> tuple[np.ndarray, None, dict]:
+    multilabel = task.prediction == "multilabel"
+    classify = classifier(probe, multilabel, k=k, seed=seed)
+    train = [splits[name] for name in (*fold.train, *fold.valid)]
+    scores_NC = classify(
+        np.concatenate([rows.embedded.features for rows in train]),
+        np.concatenate([rows.targets_NC for rows in train]),
+        splits[fold.test[0]].embedded.features,
+    )
+    return scores_NC, None, {}

@@ -8,7 +8,7 @@ import torch
 
 from dasheng_lib.checkpoint import load_autoencoder
 from dasheng_lib.encoders import WEIGHTS, load_encoder
-from dasheng_lib.evaluation.evaluate import domain_means
+from dasheng_lib.evaluation.pocket import domain_means
 from dasheng_lib.mae import masked_mse
 from dasheng_lib.model import PRESETS
 from dasheng_lib.results import read_results

@@ -19,25 +19,25 @@ from plain_probe import plain_probe
 from dasheng_lib.cli import main
 from dasheng_lib.common.errors import UserError
 from dasheng_lib.encoders import LogMelStatistics, load_encoder
-from dasheng_lib.evaluation import hear
-from dasheng_lib.evaluation.hear import evaluate_hear, schedule_of, shuffled, summary
+from dasheng_lib.evaluation import evaluate as scoring
+from dasheng_lib.evaluation.evaluate import evaluate, schedule_of, shuffled, summary
 from dasheng_lib.evaluation.probes import PROBES
 from dasheng_lib.evaluation.probes.mlp.probe import GRID, SCHEDULE, Split
 from dasheng_lib.metrics.events import Event
 from dasheng_lib.results import read_results
-from dasheng_lib.tasks.hear.read import folds, read_hear_task
+from dasheng_lib.tasks.hear.read import read_hear_task
 
 
 @pytest.fixture(autouse=True)
 def short(monkeypatch, tmp_path):
     """A schedule of seconds, and a cache of its own."""
     schedule = replace(SCHEDULE, max_epochs=30, patience=4, hidden=64)
-    monkeypatch.setattr(hear, "SCHEDULE", schedule)
+    monkeypatch.setattr(scoring, "SCHEDULE", schedule)
     monkeypatch.setenv("DASHENG_CACHE", str(tmp_path / "cache"))
 
 
 def evaluated(task, probe="mlp", **options):
-    return evaluate_hear(load_encoder("logmel"), task, probe, progress=False, **options)
+    return evaluate(load_encoder("logmel"), task, probe, progress=False, **options)
 
 
 class Scaled(LogMelStatistics):
@@ -76,17 +76,17 @@ def test_tones_are_told_apart_and_noise_is_not(tmp_path, probe, prediction):
 def test_scores_are_those_of_one_plain_model_at_a_time(tmp_path, made):
     task = shuffled(read_hear_task(make_task(tmp_path, **made)))
     encoder = Scaled()
-    table = evaluate_hear(encoder, task, progress=False)
-    rows = {name: hear._rows(encoder, task, name, False) for name in task.clips}
-    parts = {name: hear._part(task, value) for name, value in rows.items()}
+    table = evaluate(encoder, task, progress=False)
+    rows = {name: scoring._rows(encoder, task, name, False) for name in task.clips}
+    parts = {name: scoring._part(task, value) for name, value in rows.items()}
     splits = [
         Split(tuple(parts[n] for n in f.train), parts[f.valid[0]], parts[f.test[0]])
-        for f in folds(task)
+        for f in task.folds
     ]
-    _, _, won, predictions = plain_probe(splits, task.prediction, hear.SCHEDULE, GRID)
-    for fold, scores_NC, (_, _, choice, _) in zip(folds(task), predictions, won, strict=True):
+    _, _, won, predictions = plain_probe(splits, task.prediction, scoring.SCHEDULE, GRID)
+    for fold, scores_NC, (_, _, choice, _) in zip(task.folds, predictions, won, strict=True):
         for metric in task.metrics:
-            expected = hear._score(task, rows[fold.test[0]], scores_NC, metric, choice)
+            expected = scoring._score(task, rows[fold.test[0]], scores_NC, metric, choice)
             got = table.query("fold == @fold.name and metric == @metric")["score"].item()
             np.testing.assert_allclose(got, expected, atol=1e-6, equal_nan=True)
 
@@ -125,7 +125,7 @@ def test_a_frame_is_labelled_by_what_sounds_at_its_middle(tmp_path):
     label = task.labels[1]
     clip = replace(task.clips["train"][0], events=(Event(label, 150.0, 450.0),))
     task = replace(task, clips={**task.clips, "train": (clip,)})
-    targets_NC = hear._rows(Ticks(), task, "train", False).targets_NC
+    targets_NC = scoring._rows(Ticks(), task, "train", False).targets_NC
     # 150 is the middle of frame 1 and 450 that of frame 4; heareval's end is inclusive
     assert np.flatnonzero(targets_NC[:, 1]).tolist() == [1, 2, 3, 4]
     assert not targets_NC[:, [0, 2]].any()
@@ -133,8 +133,8 @@ def test_a_frame_is_labelled_by_what_sounds_at_its_middle(tmp_path):
 
 def test_where_nothing_is_predicted_the_f_measure_is_nan(tmp_path):
     task = read_hear_task(make_task(tmp_path, embedding="event", clips=2))
-    rows = hear._rows(load_encoder("logmel"), task, "valid", False)
-    part = hear._part(task, rows)
+    rows = scoring._rows(load_encoder("logmel"), task, "valid", False)
+    part = scoring._part(task, rows)
     nothing = np.zeros_like(rows.targets_NC)
     assert np.isnan(part.score(nothing)[0])
     best, choice = part.score(rows.targets_NC)
@@ -186,9 +186,9 @@ def asked(monkeypatch, encoder, task):
     def stop(splits, prediction, schedule, **options):
         raise Asked(splits, schedule)
 
-    monkeypatch.setattr(hear, "mlp_probe", stop)
+    monkeypatch.setattr(scoring, "mlp_probe", stop)
     with pytest.raises(Asked) as caught:
-        evaluate_hear(encoder, task, progress=False)
+        evaluate(encoder, task, progress=False)
     return caught.value.args
 
 
@@ -273,7 +273,7 @@ def test_modes_of_a_task_stay_apart(tmp_path):
     ],
 )
 def test_the_schedule_is_what_the_metadata_say(tmp_path, monkeypatch, name, said, expected):
-    monkeypatch.setattr(hear, "SCHEDULE", SCHEDULE)
+    monkeypatch.setattr(scoring, "SCHEDULE", SCHEDULE)
     params = {"task_specific_param_grid": said} if said else {}
     task = read_hear_task(
         make_task(
@@ -303,10 +303,10 @@ def test_the_schedule_is_what_the_metadata_say(tmp_path, monkeypatch, name, said
 def test_of_equal_settings_the_largest_win(tmp_path, monkeypatch, scores, wins):
     grid = ((250.0, 125.0), (250.0, 250.0), (500.0, 10.0))
     task = replace(read_hear_task(make_task(tmp_path, embedding="event", clips=1)), event_grid=grid)
-    rows = hear._rows(load_encoder("logmel"), task, "valid", False)
+    rows = scoring._rows(load_encoder("logmel"), task, "valid", False)
     given = dict(zip(grid, scores, strict=True))
-    monkeypatch.setattr(hear, "_score", lambda t, r, s, m, choice: given[choice])
-    assert hear._part(task, rows).score(rows.targets_NC)[1] == wins
+    monkeypatch.setattr(scoring, "_score", lambda t, r, s, m, choice: given[choice])
+    assert scoring._part(task, rows).score(rows.targets_NC)[1] == wins
 
 
 def test_weights_of_votes_and_seeds_of_mlps_count(tmp_path):
@@ -332,7 +332,7 @@ def never(*args, **options):
     ],
 )
 def test_faults_show_before_any_training(tmp_path, monkeypatch, capsys, options, said):
-    monkeypatch.setattr(hear, "mlp_probe", never)
+    monkeypatch.setattr(scoring, "mlp_probe", never)
     wide = fake(get_scene_embeddings=lambda a, m: torch.cat([m(a).mean(1)] * 2, 1))
     wide.__file__ = __file__
     monkeypatch.setitem(sys.modules, "fake_hear", wide)
@@ -346,7 +346,7 @@ def test_faults_show_before_any_training(tmp_path, monkeypatch, capsys, options,
 
 
 def test_a_later_embedding_that_fails_fails_before_any_training(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(hear, "mlp_probe", never)
+    monkeypatch.setattr(scoring, "mlp_probe", never)
     module = fake(get_scene_embeddings=lambda a, m: m(a).mean(1) / (0 if a.shape[1] == 7000 else 1))
     module.__file__ = __file__
     monkeypatch.setitem(sys.modules, "fake_hear", module)

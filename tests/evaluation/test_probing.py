@@ -16,8 +16,8 @@ from dasheng_lib.common.errors import UserError
 from dasheng_lib.encoders import load_encoder
 from dasheng_lib.evaluation import embed as embed_module
 from dasheng_lib.evaluation.embed import compute_embeddings, embed
-from dasheng_lib.evaluation.evaluate import evaluate
 from dasheng_lib.evaluation.folds import evaluate_folds, untested
+from dasheng_lib.evaluation.pocket import evaluate
 from dasheng_lib.evaluation.probes import PROBES, Probe, classifier, find_probe
 
 
@@ -209,7 +209,7 @@ def test_seeds_reach_the_probes_that_draw_and_no_others(synthetic, monkeypatch, 
         row = {"headline": True, "encoder": encoder.name, "probe": probe, "domain": "speech"}
         return pd.DataFrame([{**row, "accuracy": 0.5}])
 
-    monkeypatch.setattr("dasheng_lib.evaluation.evaluate.evaluate", evaluate)
+    monkeypatch.setattr("dasheng_lib.evaluation.pocket.evaluate", evaluate)
     command = ["evaluate", "pocket", "--corpus", "synthetic", "--encoder", "logmel"]
     command += ["--probes", "linear", "arch", "mlp", "--seeds", "3", "4"]
     assert main([*command, "--record", str(tmp_path / "kept")]) == 0

@@ -176,7 +176,9 @@ def test_an_archive_of_another_task_or_none(world, tmp_path):
     assert find_hear("made_up") is None
 
 
-@pytest.mark.parametrize("data", [b"no gzip", gzip.compress(b"x" * 2000)[:-9]])
+@pytest.mark.parametrize(
+    "data", [b"no gzip", gzip.compress(b"x" * 2000)[:-9]], ids=["no gzip", "cut"]
+)
 def test_a_damaged_archive(world, tmp_path, data):
     (tmp_path / world.archive).write_bytes(data)
     with pytest.raises(UserError, match=r"48000.tar.gz is damaged"):

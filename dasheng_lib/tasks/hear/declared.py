@@ -28,7 +28,7 @@ class HearDeclaration:
         title: for tables.
         domain: environment, speech or music, by the grouping that gives Dasheng's Table 4.
         folders: official ``{task}-{version}-{mode}``; the score is the mean over them.
-        embedding, prediction: as in :class:`dasheng_lib.tasks.hear.read.HearTask`.
+        embedding, prediction: as in :class:`dasheng_lib.tasks.task.Task`.
         folds: 0 for train, valid and test.
         metrics: the first is reported.
         clips, seconds, classes: published size; seconds of a clip, None if they differ.

@@ -8,10 +8,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from dasheng_lib.tasks.hear.read import HearClip, HearTask
+from dasheng_lib.tasks.task import Clip, Task
 
 # Longer than any advised hop: a clip's end is rounded to samples and an event's to milliseconds.
 SLACK_MS = 50.0
@@ -24,7 +22,7 @@ def tell(one: str, names: Sequence[str], many: str | None = None) -> str:
     return f"{len(names)} {one if len(names) == 1 or many is None else many} ({listed})"
 
 
-def faults(task: HearTask) -> list[str]:
+def faults(task: Task, rate: int) -> list[str]:
     """All that keeps a task from being used, one phrase a kind; empty if it is sound.
 
     Missing and unreadable wavs, wavs of another rate than their folder says, labels outside the
@@ -47,11 +45,11 @@ def faults(task: HearTask) -> list[str]:
     ]
     missing = [name for name, clip in clips if clip.rate == -1]
     unreadable = [name for name, clip in clips if clip.rate == 0]
-    other = [f"{name}: {clip.rate}" for name, clip in clips if clip.rate not in (-1, 0, task.rate)]
+    other = [f"{name}: {clip.rate}" for name, clip in clips if clip.rate not in (-1, 0, rate)]
     kinds = [
         ("wav is missing", missing, "wavs are missing"),
         ("wav cannot be read as audio", unreadable, "wavs cannot be read as audio"),
-        (f"wav is not at {task.rate} Hz", other, f"wavs are not at {task.rate} Hz"),
+        (f"wav is not at {rate} Hz", other, f"wavs are not at {rate} Hz"),
         ("label is not in labelvocabulary.csv", strange, "labels are not in labelvocabulary.csv"),
         ("clip has not one label", several, "clips have not one label each"),
         ("name is in two splits", _shared_names(task), "names are in two splits"),
@@ -60,7 +58,7 @@ def faults(task: HearTask) -> list[str]:
     return [tell(one, names, many) for one, names, many in kinds if names]
 
 
-def shared_audio(task: HearTask) -> list[str]:
+def shared_audio(task: Task) -> list[str]:
     """The same bytes under two names in two splits, as at most one phrase; empty clips aside."""
     splits_of = defaultdict(dict)
     for split, clips in task.clips.items():
@@ -72,18 +70,18 @@ def shared_audio(task: HearTask) -> list[str]:
     return [tell("recording is in more than one split", twice, many)] if twice else []
 
 
-def empty_clips(task: HearTask) -> list[str]:
+def empty_clips(task: Task) -> list[str]:
     """Names of clips without a single sample."""
     return [name for name, clip in _named(task) if clip.rate > 0 and not clip.samples]
 
 
-def _named(task: HearTask) -> Iterator[tuple[str, HearClip]]:
+def _named(task: Task) -> Iterator[tuple[str, Clip]]:
     for split, clips in task.clips.items():
         for clip in clips:
             yield f"{split}/{clip.file}", clip
 
 
-def _shared_names(task: HearTask) -> list[str]:
+def _shared_names(task: Task) -> list[str]:
     splits_of = defaultdict(list)
     for split, clips in task.clips.items():
         for clip in clips:
@@ -93,7 +91,7 @@ def _shared_names(task: HearTask) -> list[str]:
     ]
 
 
-def _wrong_times(clips: list[tuple[str, HearClip]]) -> list[tuple[str, list[str], str]]:
+def _wrong_times(clips: list[tuple[str, Clip]]) -> list[tuple[str, list[str], str]]:
     backward, beyond, ends = [], [], []
     for name, clip in clips:
         if clip.rate <= 0 or not clip.events:

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import os
 import warnings
-from dataclasses import dataclass
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
 
 from dasheng_lib.common.errors import UserError
 from dasheng_lib.corpora.wav_facts import WavFacts, wav_facts
-from dasheng_lib.metrics.events import Event
 from dasheng_lib.tasks.hear.faults import empty_clips, faults, shared_audio, tell
 from dasheng_lib.tasks.hear.files import (
     METADATA,
@@ -27,100 +26,16 @@ from dasheng_lib.tasks.hear.files import (
     training_grid,
     vocabulary,
 )
+from dasheng_lib.tasks.task import Clip, Fold, Task, k_folds
 
 RATE = 16_000
 
 
-@dataclass(frozen=True)
-class HearClip:
-    """One wav and its labels.
-
-    Attributes:
-        file: its name in the split's json.
-        path: where it lies.
-        labels: of a scene; of a multiclass task exactly one.
-        events: of an event task.
-        samples, rate: as its header says, at its own rate in Hz.
-        sha256: of the bytes of the file.
-    """
-
-    file: str
-    path: Path
-    labels: tuple[str, ...]
-    events: tuple[Event, ...]
-    samples: int
-    rate: int
-    sha256: str
-
-
-@dataclass(frozen=True, eq=False)
-class HearTask:
-    """A task: what is told apart, how it is scored, and the clips of each split.
-
-    Attributes:
-        name, version, mode: as in the folder's name.
-        embedding: ``"scene"`` or ``"event"``.
-        prediction: ``"multiclass"`` or ``"multilabel"``.
-        split_mode: ``"trainvaltest"``, ``"presplit_kfold"`` or ``"new_split_kfold"``.
-        labels: the vocabulary, in the order of its index.
-        metrics: the first is the one to report.
-        seconds: length of every clip; None if they differ.
-        stop_on_score: training stops by the score; by the loss of the validation split if false.
-        event_grid: (median filter, shortest event) in ms, to choose from; empty for scenes.
-        rate: of the wavs, Hz.
-        clips: from split to clips, in the order of the json.
-        folder: where all this was read.
-        max_epochs, validate_every: of heareval's probe, in epochs; None if the task has no own.
-    """
-
-    name: str
-    version: str
-    mode: str
-    embedding: Literal["scene", "event"]
-    prediction: Literal["multiclass", "multilabel"]
-    split_mode: str
-    labels: tuple[str, ...]
-    metrics: tuple[str, ...]
-    seconds: float | None
-    stop_on_score: bool
-    event_grid: tuple[tuple[float, float], ...]
-    rate: int
-    clips: dict[str, tuple[HearClip, ...]]
-    folder: Path
-    max_epochs: int | None = None
-    validate_every: int | None = None
-
-    @property
-    def identity(self) -> str:
-        """Name of the folder, officially ``{task}-{version}-{mode}``; modes share ``name``."""
-        return os.path.basename(os.path.abspath(self.folder))
-
-
-@dataclass(frozen=True)
-class Fold:
-    """Splits to train on, to select by and to test on; named after the tested one."""
-
-    name: str
-    train: tuple[str, ...]
-    valid: tuple[str, ...]
-    test: tuple[str, ...]
-
-
-def folds(task: HearTask) -> list[Fold]:
-    """heareval's folds: one of train, valid and test; or each of k splits tested in turn.
-
-    With k splits in alphabetical order, split i is tested, split i + 1 (the first after the last)
-    selects, and the others train.
-    """
-    if task.split_mode == "trainvaltest":
-        return [Fold("test", ("train",), ("valid",), ("test",))]
-    names = sorted(task.clips)
-    found = []
-    for i, test in enumerate(names):
-        valid = names[(i + 1) % len(names)]
-        train = tuple(name for name in names if name not in (test, valid))
-        found.append(Fold(test, train, (valid,), (test,)))
-    return found
+def folds_of(mode: str, splits: Iterable[str]) -> tuple[Fold, ...]:
+    """heareval's folds: one of train, valid and test; or each of k splits tested in turn."""
+    if mode == "trainvaltest":
+        return (Fold("test", ("train",), ("valid",), ("test",)),)
+    return k_folds(sorted(splits))
 
 
 def read_hear_task(
@@ -128,7 +43,7 @@ def read_hear_task(
     rate: int | None = None,
     duplicates: Literal["refuse", "keep"] = "refuse",
     progress: bool = True,
-) -> HearTask:
+) -> Task:
     """Read and check a task; the wavs are looked at once, see :mod:`.wav_facts`.
 
     A clip without a single sample stays where it is and is named in a warning: it is embedded as
@@ -160,24 +75,22 @@ def read_hear_task(
                      for row in rows)
         for split, rows in entries.items()
     }  # fmt: skip
-    task = HearTask(
-        name=str(meta["task_name"]),
-        version=str(meta["version"]),
-        mode=str(meta.get("mode", "")),
-        embedding=meta["embedding_type"],
-        prediction=meta["prediction_type"],
-        split_mode=meta["split_mode"],
+    schedule = training_grid(folder / METADATA, meta)
+    if meta["task_name"] == "dcase2016_task2":  # heareval tells it by its name
+        schedule.setdefault("validate_every", 10)
+    task = Task(
+        name=os.path.basename(os.path.abspath(folder)),
+        clips=clips,
         labels=labels,
+        folds=folds_of(meta["split_mode"], clips),
         metrics=tuple(meta["evaluation"]),
-        seconds=meta.get("sample_duration"),
+        prediction=meta["prediction_type"],
+        embedding=meta["embedding_type"],
         stop_on_score=bool(meta.get("use_scoring_for_early_stopping", True)),
         event_grid=event_grid(folder / METADATA, meta),
-        rate=rate,
-        clips=clips,
-        folder=folder,
-        **training_grid(folder / METADATA, meta),
+        **schedule,
     )
-    found = faults(task)
+    found = faults(task, rate)
     twice = shared_audio(task)
     if duplicates == "refuse":
         found += twice
@@ -200,8 +113,8 @@ def read_hear_task(
     return task
 
 
-def _clip(folder: Path, entry: Entry, facts: WavFacts | None) -> HearClip:
+def _clip(folder: Path, entry: Entry, facts: WavFacts | None) -> Clip:
     file, labels, events = entry
     # A wav that is missing has rate -1 until the check has named it.
     facts = facts or WavFacts(0, -1, "")
-    return HearClip(file, folder / file, labels, events, facts.samples, facts.rate, facts.sha256)
+    return Clip(file, folder / file, labels, events, facts.samples, facts.rate, facts.sha256)

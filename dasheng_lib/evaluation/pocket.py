@@ -1,0 +1,135 @@
+"""An encoder on every task of a corpus, as a table with a row a task and probe."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import numpy as np
+import pandas as pd
+from tqdm.auto import tqdm
+
+from dasheng_lib.common.cache import artefact
+from dasheng_lib.corpora.corpus import Corpus
+from dasheng_lib.encoders.protocol import AudioEncoder
+from dasheng_lib.evaluation.embed import embed
+from dasheng_lib.evaluation.folds import Score, evaluate_folds, evaluate_mlp
+from dasheng_lib.evaluation.probes import classifier, find_probe
+from dasheng_lib.tasks import Task, suite
+
+VERSION = 3  # raise it when the same features would give another score
+
+
+def evaluate(
+    encoder: AudioEncoder,
+    corpus: Corpus,
+    probe: str = "linear",
+    k: int = 10,
+    metric: str = "cosine",
+    headline: bool = False,
+    progress: bool = True,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Scores of one encoder on the tasks of one corpus.
+
+    Args:
+        encoder: frozen.
+        corpus: with tasks.
+        probe: a name of :data:`dasheng_lib.evaluation.probes.PROBES`; ``k``, ``metric`` and
+            ``seed`` are for those that ask for them.
+        headline: only the tasks that count in domain averages.
+
+    Returns:
+        A row a task: ``corpus, task, title, domain, held_out, headline, encoder, probe,
+        accuracy, low, high, clips, classes``; shares in [0, 1], the interval 95 % over clips.
+        Clips and classes are those that were tested, see :func:`.folds.untested`.
+    """
+    rows = []
+    bar = tqdm(suite(corpus.name, headline), f"{probe}: {encoder.name}", disable=not progress)
+    for task in bar:
+        score = score_task(encoder, corpus, task, probe, k, metric, seed)
+        low, high = score.interval
+        rows.append(
+            {
+                **asdict(task),
+                "encoder": encoder.name,
+                "probe": probe,
+                "accuracy": score.accuracy,
+                "low": low,
+                "high": high,
+                "clips": len(score.correct),
+                "classes": len(np.unique(score.labels)),
+            }
+        )
+    return pd.DataFrame(rows).rename(columns={"name": "task"})
+
+
+def score_task(
+    encoder: AudioEncoder,
+    corpus: Corpus,
+    task: Task,
+    probe: str = "linear",
+    k: int = 10,
+    metric: str = "cosine",
+    seed: int = 0,
+) -> Score:
+    """Pooled predictions of one probe on one task; computed once, then read from the cache.
+
+    Raises:
+        UserError: there is no such probe.
+    """
+    asked = find_probe(probe)
+    settings = {"k": k, "metric": metric, "seed": seed}
+    recipe = {
+        "encoder": encoder.fingerprint if asked.reads else "",
+        "corpus": corpus.digest,
+        "task": task.name,
+        "probe": [probe, *(settings[name] for name in asked.settings)],
+        "version": VERSION,
+    }
+
+    def make(folder):
+        rows = corpus.task(task.name)
+        if asked.reads:
+            features = embed(encoder, corpus, progress=False)
+        else:
+            features = np.zeros((len(corpus), 1), np.float32)
+        if asked.chooses:
+            score = evaluate_mlp(features, rows, seed)
+        else:
+            score = evaluate_folds(features, rows, classifier(probe, **settings))
+        frame = pd.DataFrame(
+            {
+                "clip": score.clips,
+                "group": score.groups,
+                "label": score.labels,
+                "guess": score.guesses,
+            }
+        )
+        frame.to_csv(folder / "score.csv", index=False)
+
+    frame = pd.read_csv(
+        artefact("scores", recipe, make) / "score.csv",
+        dtype={"clip": int, "group": str, "label": str, "guess": str},
+        keep_default_na=False,
+    )
+    clips, groups, labels, guesses = (frame[column].to_numpy() for column in frame)
+    return Score(labels == guesses, clips, groups, labels, guesses)
+
+
+def domain_means(table: pd.DataFrame) -> pd.DataFrame:
+    """Mean accuracy over the headline tasks of each domain, and the mean of the domains.
+
+    Args:
+        table: rows of :func:`evaluate`, of one or more encoders and probes.
+
+    Returns:
+        Rows ``encoder, probe``; columns the domains, then ``average``.
+    """
+    means = (
+        table[table["headline"]]
+        .groupby(["encoder", "probe", "domain"], sort=False)["accuracy"]
+        .mean()
+        .unstack("domain", sort=False)
+    )
+    means["average"] = means.mean(axis=1)
+    return means

@@ -1,0 +1,90 @@
+"""What a task is, whichever benchmark it comes from: clips by split, labels, folds, scores."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from dasheng_lib.metrics.events import Event
+
+
+@dataclass(frozen=True)
+class Clip:
+    """One audio file and its labels.
+
+    Attributes:
+        file: its name in the task.
+        path: where it lies.
+        labels: of a scene; of a multiclass task exactly one.
+        events: of an event task.
+        samples, rate: as its header says, at its own rate in Hz.
+        sha256: of the bytes of the file.
+    """
+
+    file: str
+    path: Path
+    labels: tuple[str, ...]
+    events: tuple[Event, ...]
+    samples: int
+    rate: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Fold:
+    """Splits to train on, to select by (none if there are two in all) and to test on; named after
+    the tested one."""
+
+    name: str
+    train: tuple[str, ...]
+    valid: tuple[str, ...]
+    test: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """A task: what is told apart, how it is scored, and the clips of each split.
+
+    Attributes:
+        name: tells its rows from those of other tasks; of HEAR the official folder's,
+            ``{task}-{version}-{mode}``.
+        clips: from split to clips.
+        labels: the vocabulary, in the order of the columns of scores.
+        folds: which splits train, select and test; each scores once.
+        metrics: the first is the one to report.
+        prediction: ``"multiclass"`` or ``"multilabel"``.
+        embedding: ``"scene"``, a vector a clip, or ``"event"``, one a frame.
+        together: embed the clips of all splits as one: drawn anew, they cost nothing.
+        stop_on_score: heareval's probe stops by the score; by the loss of the validation split if
+            false.
+        event_grid: (median filter, shortest event) in ms, to choose from; empty for scenes.
+        max_epochs, validate_every: of heareval's probe, in epochs; None if the task has no own.
+    """
+
+    name: str
+    clips: Mapping[str, tuple[Clip, ...]]
+    labels: tuple[str, ...]
+    folds: tuple[Fold, ...]
+    metrics: tuple[str, ...] = ("top1_acc",)
+    prediction: Literal["multiclass", "multilabel"] = "multiclass"
+    embedding: Literal["scene", "event"] = "scene"
+    together: bool = False
+    stop_on_score: bool = True
+    event_grid: tuple[tuple[float, float], ...] = ()
+    max_epochs: int | None = None
+    validate_every: int | None = None
+
+
+def k_folds(splits: Sequence[str]) -> tuple[Fold, ...]:
+    """Each split is tested in turn: split i is, split i + 1 (the first after the last) selects.
+
+    The others train. Of two splits neither can select.
+    """
+    found = []
+    for i, test in enumerate(splits):
+        valid = (splits[(i + 1) % len(splits)],) if len(splits) > 2 else ()
+        train = tuple(name for name in splits if name not in (test, *valid))
+        found.append(Fold(test, train, valid, (test,)))
+    return tuple(found)
