@@ -20,6 +20,7 @@ VERBS = {
         "dasheng_lib.commands.doctor",
         "say what is installed, what is missing and what mends it",
     ),
+    "embed": ("dasheng_lib.commands.embed", "embed audio files, clip by clip or frame by frame"),
     "evaluate": ("dasheng_lib.commands.evaluate", "score encoders on tasks, and keep the result"),
     "hear-check": (
         "dasheng_lib.commands.hear_check",

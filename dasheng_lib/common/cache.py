@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from dasheng_lib.common.errors import UserError
 
@@ -109,6 +109,29 @@ def locked(path: Path | str) -> Iterator[None]:
         raise _unwritable(lock.parent, error) from error
     try:
         yield
+    finally:
+        file_lock.release()
+
+
+@contextlib.contextmanager
+def claimed(lock: Path | str) -> Iterator[bool]:
+    """Whether no other process is at this work; until the end of the block it is ours.
+
+    Args:
+        lock: a file that stands for the work; it is made, and stays.
+    """
+    lock = Path(lock)
+    try:
+        lock.parent.mkdir(parents=True, exist_ok=True)
+        file_lock = FileLock(lock, timeout=0)
+        file_lock.acquire()
+    except Timeout:
+        yield False
+        return
+    except OSError as error:
+        raise _unwritable(lock.parent, error) from error
+    try:
+        yield True
     finally:
         file_lock.release()
 

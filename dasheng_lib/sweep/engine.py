@@ -10,18 +10,17 @@ import fnmatch
 import multiprocessing
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
 from pathlib import Path
 from threading import Thread
 from typing import Any
 
 import torch
-from filelock import FileLock, Timeout
 from tqdm.auto import tqdm
 
+from dasheng_lib.common.cache import claimed
 from dasheng_lib.common.errors import UserError
 from dasheng_lib.corpora import load_corpus
 from dasheng_lib.corpora.corpus import Corpus
@@ -67,7 +66,7 @@ def work(
     judge, busy = None, []
     for trial in tqdm(trials, "sweep", disable=not progress):
         place = folder / "runs" / trial.run
-        with _mine(place) as mine:
+        with claimed(place / ".trial.lock") as mine:
             if trial.run in table.done():
                 continue
             if not mine:
@@ -159,22 +158,6 @@ def _one(path: Path, folder: Path, run: str, tidy: bool) -> float:
     began = time.perf_counter()
     work(read_grid(path), folder, [run], progress=False, tidy=tidy)
     return time.perf_counter() - began
-
-
-@contextmanager
-def _mine(place: Path) -> Iterator[bool]:
-    """Whether no other process is at this run; until the end of the block it is ours."""
-    place.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(place / ".trial.lock", timeout=0)
-    try:
-        lock.acquire()
-    except Timeout:
-        yield False
-        return
-    try:
-        yield True
-    finally:
-        lock.release()
 
 
 def leave_last(place: Path) -> None:

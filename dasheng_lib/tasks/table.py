@@ -10,9 +10,8 @@ import numpy as np
 import pandas as pd
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
-from dasheng_lib.common.errors import UserError
+from dasheng_lib.common.errors import UserError, tell
 from dasheng_lib.corpora.wav_facts import wav_facts
-from dasheng_lib.tasks.hear.faults import tell
 from dasheng_lib.tasks.task import Clip, Task, k_folds
 
 FOLDS = 5  # that are drawn, or as many as there are groups

@@ -7,19 +7,13 @@ all of them.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
+from dasheng_lib.common.errors import tell
 from dasheng_lib.tasks.task import Clip, Task
 
 # Longer than any advised hop: a clip's end is rounded to samples and an event's to milliseconds.
 SLACK_MS = 50.0
-NAMED = 3
-
-
-def tell(one: str, names: Sequence[str], many: str | None = None) -> str:
-    """``"2 wavs are missing (a.wav, b.wav)"``; the first names only, and ``…`` for the rest."""
-    listed = ", ".join(names[:NAMED]) + (", …" if len(names) > NAMED else "")
-    return f"{len(names)} {one if len(names) == 1 or many is None else many} ({listed})"
 
 
 def faults(task: Task, rate: int) -> list[str]:

@@ -8,11 +8,10 @@ import math
 from pathlib import Path
 from typing import Any
 
-from dasheng_lib.common.errors import UserError
+from dasheng_lib.common.errors import UserError, tell
 from dasheng_lib.corpora.fetch.unpack import plain_name
 from dasheng_lib.metrics.events import EVENT_METRICS, Event
 from dasheng_lib.metrics.scene import SCENE_METRICS
-from dasheng_lib.tasks.hear.faults import tell
 
 METADATA = "task_metadata.json"
 # heareval's own, for a task that names none: one median filter, two shortest events.

@@ -12,9 +12,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
 
-from dasheng_lib.common.errors import UserError
+from dasheng_lib.common.errors import UserError, tell
 from dasheng_lib.corpora.wav_facts import WavFacts, wav_facts
-from dasheng_lib.tasks.hear.faults import empty_clips, faults, shared_audio, tell
+from dasheng_lib.tasks.hear.faults import empty_clips, faults, shared_audio
 from dasheng_lib.tasks.hear.files import (
     METADATA,
     Entry,

@@ -1,0 +1,165 @@
+"""``dasheng embed``: what an encoder makes of audio files, as one file."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from dasheng_lib.common.cache import atomic_file
+from dasheng_lib.common.errors import UserError
+from dasheng_lib.results.recorded import recordable
+
+EPILOG = """\
+--out FILE.npz holds `path`, `embedding` [clips, width], `encoder` and `fingerprint`; with
+--frames, `embedding` has a row a frame, clip i the rows start[i] to start[i + 1], and `ms` is the
+middle of each. FILE.parquet has a row a clip (path, embedding), or a row a frame (path, ms,
+embedding).
+
+What is embedded is kept as it goes: the same command goes on after a crash. Several processes that
+are given it on one cache share the work, on one machine or on many, and each ends with the whole:
+  torchrun --nproc-per-node 2 --no-python dasheng embed calls/ --out calls.npz
+  sbatch --array=0-15 --wrap "dasheng embed calls.csv --out calls.npz"
+
+examples:
+  dasheng embed one.wav two.flac --out two.npz
+  dasheng embed recordings/ --encoder published:base --out recordings.parquet
+  dasheng embed clips.csv --encoder hear:my.module --frames --out frames.npz
+"""
+ENDINGS = (".npz", ".parquet")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.epilog = EPILOG
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument(
+        "inputs",
+        nargs="+",
+        help="audio files, folders of them, or tables (.csv) with a column path",
+    )
+    parser.add_argument("--encoder", default="dasheng:nano", help="its name (dasheng:nano)")
+    parser.add_argument("--out", type=recordable, required=True, help="FILE.npz or FILE.parquet")
+    parser.add_argument("--frames", action="store_true", help="a vector a frame, not one a clip")
+
+
+def run(args: argparse.Namespace) -> int:
+    if args.out.suffix not in ENDINGS:
+        raise UserError(f"--out is FILE.npz or FILE.parquet, not {args.out}.")
+    if args.out.suffix == ".parquet":
+        _parquet()
+    from dasheng_lib.encoders import load_encoder
+    from dasheng_lib.evaluation.embed_shares import embed_in_shares
+
+    _share_cores()
+    names, clips = clips_of(args.inputs)
+    encoder = load_encoder(args.encoder)
+    kind = "frames" if args.frames else "clips"
+    found = embed_in_shares(encoder, clips, kind)
+    with atomic_file(args.out) as temporary, temporary.open("wb") as file:
+        if args.out.suffix == ".npz":
+            arrays = {"path": np.array(names), "embedding": found.features}
+            if args.frames:
+                arrays |= {"start": found.starts, "ms": found.timestamps_ms}
+            np.savez(file, encoder=args.encoder, fingerprint=encoder.fingerprint, **arrays)
+        else:
+            table = pd.DataFrame({"path": np.repeat(names, np.diff(found.starts))})
+            if args.frames:
+                table["ms"] = found.timestamps_ms
+            table["embedding"] = list(found.features)
+            table.to_parquet(file, index=False)
+    rows, width = found.features.shape
+    print(f"{args.out}: {len(names)} clips, {rows} x {width}")
+    return 0
+
+
+def clips_of(inputs: Sequence[str]):
+    """Names as they were given, and the clips, of files, folders and tables.
+
+    Raises:
+        UserError: something is not there or no audio, or there is nothing.
+    """
+    from dasheng_lib.common.errors import tell
+    from dasheng_lib.corpora.wav_facts import wav_facts
+    from dasheng_lib.tasks.task import Clip
+
+    names, paths = [], []
+    for given in inputs:
+        place = Path(given)
+        if place.is_dir():
+            found = sorted(path for path in place.rglob("*") if is_audio(path))
+            if not found:
+                raise UserError(f"{place} holds no audio: name files, or a folder of them.")
+            names += map(str, found)
+            paths += found
+        elif place.suffix == ".csv":
+            table = read_paths(place)
+            names += table
+            paths += [place.parent / name for name in table]
+        else:
+            names.append(given)
+            paths.append(place)
+    facts = wav_facts(Path.cwd(), [str(path.absolute()) for path in paths])
+    missing = [name for name, known in zip(names, facts, strict=True) if known is None]
+    unread = [name for name, known in zip(names, facts, strict=True) if known and not known.rate]
+    wrong = [
+        tell(one, files, many)
+        for one, files, many in (
+            ("file is missing", missing, "files are missing"),
+            ("file cannot be read as audio", unread, "files cannot be read as audio"),
+        )
+        if files
+    ]
+    if wrong:
+        raise UserError(f"Nothing was embedded: {'; '.join(wrong)}.")
+    return names, [
+        Clip(name, path, (), (), known.samples, known.rate, known.sha256)
+        for name, path, known in zip(names, paths, facts, strict=True)
+    ]
+
+
+def is_audio(path: Path) -> bool:
+    """Whether libsndfile may know what its name ends in; hidden files are none."""
+    import soundfile
+
+    known = {*soundfile.available_formats(), "OPUS", "OGA", "AIF", "MP3"} - {"RAW"}
+    return not path.name.startswith(".") and path.suffix[1:].upper() in known and path.is_file()
+
+
+def read_paths(table: Path) -> list[str]:
+    """The column path of a table.
+
+    Raises:
+        UserError: it is not there, no CSV table, or has no such column or no row.
+    """
+    try:
+        found = pd.read_csv(table, dtype=str, keep_default_na=False)
+    except OSError as error:
+        raise UserError(f"{table} cannot be read ({error.strerror}): name a table.") from error
+    except ValueError as error:
+        raise UserError(f"{table} is no CSV table: {error}.") from error
+    if "path" not in found or found.empty:
+        raise UserError(f"{table} has no column path with a row: its first line names the columns.")
+    return list(found["path"])
+
+
+def _parquet() -> None:
+    try:
+        import pyarrow  # noqa: F401
+    except ImportError as error:
+        raise UserError(
+            "Parquet wants pyarrow: `.venv/bin/pip install -c constraints.txt -e '.[parquet]'`, "
+            "or name FILE.npz."
+        ) from error
+
+
+def _share_cores() -> None:
+    """Of processes that were started together on one machine each takes its part of the cores."""
+    import torch
+
+    together = int(os.environ.get("LOCAL_WORLD_SIZE", 1))
+    if together > 1:
+        torch.set_num_threads(max(1, torch.get_num_threads() // together))
