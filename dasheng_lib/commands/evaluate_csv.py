@@ -13,7 +13,7 @@ import pandas as pd
 
 from dasheng_lib.common.errors import UserError
 from dasheng_lib.encoders import load_encoder
-from dasheng_lib.evaluation.evaluate import check_asked, embed_task, evaluate_pooled
+from dasheng_lib.evaluation.evaluate import check_asked, evaluate_pooled
 from dasheng_lib.evaluation.folds import Score
 from dasheng_lib.evaluation.probes import PROBES
 from dasheng_lib.results.recorded import write_results
@@ -39,8 +39,6 @@ def run_csv(args: argparse.Namespace) -> int:
     ]
     for probe, seed in ways:
         check_asked(tasks[seed], probe, seed, args.k, args.device)
-    for encoder in encoders.values():
-        embed_task(encoder, first)
     rows = []
     for name, encoder in encoders.items():
         for probe, seed in ways:

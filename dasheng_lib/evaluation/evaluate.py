@@ -16,7 +16,7 @@ import torch
 from dasheng_lib.common.errors import UserError
 from dasheng_lib.encoders.protocol import AudioEncoder
 from dasheng_lib.evaluation.embed_files import Embedded, embed_files
-from dasheng_lib.evaluation.folds import Score
+from dasheng_lib.evaluation.folds import Score, score_folds
 from dasheng_lib.evaluation.probes import classifier, find_probe
 from dasheng_lib.evaluation.probes.mlp.probe import SCHEDULE, Part, Split
 from dasheng_lib.evaluation.probes.mlp.probe import probe as mlp_probe
@@ -67,7 +67,13 @@ def evaluate(
         UserError: as :func:`check_asked`; an embedding is not finite or has a wrong shape (the
             clip is named).
     """
-    splits, outcomes = _predicted(encoder, task, probe, seed, k, device, progress)
+    check_asked(task, probe, seed, k, device)
+    task = shuffled(task)
+    splits = {name: _rows(encoder, task, name, progress) for name in task.clips}
+    if find_probe(probe).chooses:
+        outcomes = _mlp(task, splits, seed, device)
+    else:
+        outcomes = [_classify(task, splits, fold, probe, seed, k) for fold in task.folds]
     rows = []
     for fold, (scores_NC, choice, details) in zip(task.folds, outcomes, strict=True):
         test = splits[fold.test[0]]
@@ -95,33 +101,23 @@ def evaluate_pooled(
     Returns:
         The score; its ``clips`` are names of files.
     """
-    splits, outcomes = _predicted(encoder, task, probe, seed, k, device, progress)
-    labels = np.array(task.labels)
-    parts = []
-    for fold, (scores_NC, _, _) in zip(task.folds, outcomes, strict=True):
-        known = {c.labels[0] for n in (*fold.train, *fold.valid) for c in splits[n].clips}
-        test = splits[fold.test[0]].clips
-        truth = np.array([clip.labels[0] for clip in test])
-        counts = np.array([label in known for label in truth], bool)
-        names = np.array([clip.file for clip in test])
-        guess = labels[scores_NC.argmax(1)]
-        parts.append([a[counts] for a in (names, np.full(len(test), fold.name), truth, guess)])
-    names, groups, truths, guesses = map(np.concatenate, zip(*parts, strict=True))
-    if not len(names):
-        raise UserError(f"{task.name}: no clip can be tested, each class is in one fold only.")
-    return Score(truths == guesses, names, groups, truths, guesses)
-
-
-def _predicted(
-    encoder: AudioEncoder, task: Task, probe: str, seed: int, k: int, device: str, progress: bool
-) -> tuple[dict[str, Rows], list[tuple]]:
-    """The splits, and of each fold the scores of its test split with what was chosen."""
     check_asked(task, probe, seed, k, device)
-    task = shuffled(task)
-    splits = _embedded(encoder, task, progress)
-    if find_probe(probe).chooses:
-        return splits, _mlp(task, splits, seed, device)
-    return splits, [_classify(task, splits, fold, probe, seed, k) for fold in task.folds]
+    parts = [(clip, name) for name, part in task.clips.items() for clip in part]
+    parts.sort(key=lambda pair: pair[0].file)  # the embeddings of any folds are the same
+    clips = [clip for clip, _ in parts]
+    rows = pd.DataFrame(
+        {
+            "clip": range(len(clips)),
+            "label": [clip.labels[0] for clip in clips],
+            "fold": [name for _, name in parts],
+        }
+    )
+    features = np.asarray(embed_files(encoder, clips, "clips", progress).features)
+    try:
+        score = score_folds(features, rows, probe, k=k, seed=seed)
+    except ValueError as error:
+        raise UserError(f"{task.name}: {error}.") from error
+    return replace(score, clips=np.array([clip.file for clip in clips])[score.clips])
 
 
 def check_asked(task: Task, probe: str, seed: int, k: int, device: str) -> None:
@@ -188,7 +184,9 @@ def embed_task(encoder: AudioEncoder, task: Task, progress: bool = True) -> None
     Raises:
         UserError: as :func:`dasheng_lib.evaluation.embed_files.embed_files`.
     """
-    _embedded(encoder, shuffled(task), progress)
+    kind = "clips" if task.embedding == "scene" else "frames"
+    for clips in shuffled(task).clips.values():
+        embed_files(encoder, clips, kind, progress)
 
 
 def summary(table: pd.DataFrame) -> pd.DataFrame:
@@ -205,22 +203,6 @@ def summary(table: pd.DataFrame) -> pd.DataFrame:
     own = table[table["metric"] == first.transform("first")]
     by = ["task", "encoder", "probe", "seed", "metric"]
     return own.groupby(by, sort=False)["score"].agg(score="mean", spread="std").reset_index()
-
-
-def _embedded(encoder: AudioEncoder, task: Task, progress: bool) -> dict[str, Rows]:
-    if not task.together:
-        return {name: _rows(encoder, task, name, progress) for name in task.clips}
-    # The clips of all folds as one, by name: another seed then embeds nothing again.
-    clips = sorted((c for part in task.clips.values() for c in part), key=lambda clip: clip.file)
-    whole = _rows(encoder, replace(task, clips={"all": tuple(clips)}), "all", progress)
-    place = {clip.file: row for row, clip in enumerate(clips)}
-    found = {}
-    for name, part in task.clips.items():
-        rows = [place[clip.file] for clip in part]
-        features = whole.embedded.features[rows]
-        own = Embedded(features, np.arange(len(rows) + 1))
-        found[name] = Rows(part, own, whole.targets_NC[rows])
-    return found
 
 
 def _rows(encoder: AudioEncoder, task: Task, split: str, progress: bool) -> Rows:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from dasheng_lib.evaluation.probes import classifier, find_probe
 from dasheng_lib.evaluation.probes.classifier import Classifier
 from dasheng_lib.evaluation.probes.majority import majority
 from dasheng_lib.evaluation.probes.mlp.probe import Part, kfold
@@ -81,6 +83,19 @@ def evaluate_folds(
         raise ValueError("no test clip's class occurs in its training part")
     tested, groups, truths, guesses = map(np.concatenate, (tested, groups, truths, guesses))
     return Score(truths == guesses, tested, groups, truths, guesses)
+
+
+def score_folds(
+    features: dict[int, np.ndarray] | np.ndarray, rows: pd.DataFrame, probe: str, **settings: Any
+) -> Score:
+    """As :func:`evaluate_folds`, with a probe by name; heareval's needs three folds.
+
+    Args:
+        settings: ``k``, ``metric`` and ``seed``, for probes that ask for them.
+    """
+    if find_probe(probe).chooses:
+        return evaluate_mlp(features, rows, settings.get("seed", 0))
+    return evaluate_folds(features, rows, classifier(probe, **settings))
 
 
 def untested(rows: pd.DataFrame) -> list[str]:

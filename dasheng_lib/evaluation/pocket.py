@@ -12,8 +12,8 @@ from dasheng_lib.common.cache import artefact
 from dasheng_lib.corpora.corpus import Corpus
 from dasheng_lib.encoders.protocol import AudioEncoder
 from dasheng_lib.evaluation.embed import embed
-from dasheng_lib.evaluation.folds import Score, evaluate_folds, evaluate_mlp
-from dasheng_lib.evaluation.probes import classifier, find_probe
+from dasheng_lib.evaluation.folds import Score, score_folds
+from dasheng_lib.evaluation.probes import find_probe
 from dasheng_lib.tasks import Task, suite
 
 VERSION = 3  # raise it when the same features would give another score
@@ -93,10 +93,7 @@ def score_task(
             features = embed(encoder, corpus, progress=False)
         else:
             features = np.zeros((len(corpus), 1), np.float32)
-        if asked.chooses:
-            score = evaluate_mlp(features, rows, seed)
-        else:
-            score = evaluate_folds(features, rows, classifier(probe, **settings))
+        score = score_folds(features, rows, probe, **settings)
         frame = pd.DataFrame(
             {
                 "clip": score.clips,

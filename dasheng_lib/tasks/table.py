@@ -60,7 +60,6 @@ def read_table_task(path: Path | str, seed: int = 0, progress: bool = True) -> T
         clips={name: tuple(part) for name, part in clips.items()},
         labels=tuple(sorted(set(table["label"]))),
         folds=k_folds(list(clips)),
-        together=True,
     )
 
 

@@ -56,7 +56,6 @@ class Task:
         metrics: the first is the one to report.
         prediction: ``"multiclass"`` or ``"multilabel"``.
         embedding: ``"scene"``, a vector a clip, or ``"event"``, one a frame.
-        together: embed the clips of all splits as one: drawn anew, they cost nothing.
         stop_on_score: heareval's probe stops by the score; by the loss of the validation split if
             false.
         event_grid: (median filter, shortest event) in ms, to choose from; empty for scenes.
@@ -70,7 +69,6 @@ class Task:
     metrics: tuple[str, ...] = ("top1_acc",)
     prediction: Literal["multiclass", "multilabel"] = "multiclass"
     embedding: Literal["scene", "event"] = "scene"
-    together: bool = False
     stop_on_score: bool = True
     event_grid: tuple[tuple[float, float], ...] = ()
     max_epochs: int | None = None
