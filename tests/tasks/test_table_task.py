@@ -72,7 +72,7 @@ def test_folds_that_are_given_are_kept(tmp_path):
     task = read_table_task(path)
     assert {clip.file[:3] for clip in task.clips["x"]} == {"hig"}
     assert [fold.name for fold in task.folds] == ["x", "y"]
-    with pytest.raises(UserError, match="no test clip.s class"):
+    with pytest.raises(UserError, match="no test clip's class"):
         evaluate_pooled(load_encoder("logmel"), task, "knn", progress=False)
     with pytest.raises(UserError, match="two folds: mlp"):
         evaluate_pooled(load_encoder("logmel"), task, "mlp", progress=False)
