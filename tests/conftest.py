@@ -17,13 +17,6 @@ from dasheng_lib.corpora.synthetic.corpus import synthetic_corpus
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-def pytest_collection_modifyitems(items):
-    """With workers, a file's tests share one and so its fixtures; and all tests of the book."""
-    for item in items:
-        group = "book" if "smoke_book" in item.fixturenames else item.path.name
-        item.add_marker(pytest.mark.xdist_group(group))
-
-
 @pytest.fixture(scope="session", autouse=True)
 def cache(tmp_path_factory):
     """No test reads or writes the user's cache."""

@@ -144,7 +144,7 @@ def test_env_installs_the_pins_once(checkout):
 def test_goals_do_their_own_set_up():
     for goal, command in {
         "book": ".venv/bin/dasheng book --only knn",
-        "test": ".venv/bin/python -m pytest -n auto --dist loadgroup --only knn",
+        "test": ".venv/bin/python -m pytest -n auto --dist loadfile --only knn",
     }.items():
         done = subprocess.run(
             ["make", "-n", goal, "ARGS=--only knn"],

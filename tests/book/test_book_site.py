@@ -1,12 +1,21 @@
-"""The built site: whole, readable without a network, and by ear as well as by eye."""
+"""The chapters, run with the smoke profile, and the site of them: whole, readable without a
+network, and by ear as well as by eye.
+
+One file, since workers take files and running the book is the longest fixture of all.
+"""
 
 import re
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+import nbformat
 import pytest
 from bs4 import BeautifulSoup
+from smoke_book import ROOT
 
+from dasheng_lib.book.driver.pages import findings
+
+CHAPTERS = sorted(path.stem for path in (ROOT / "book").glob("*.ipynb")) or ["made_up"]
 LOADS = {  # what a browser fetches by itself to show a page
     "script": "src",
     "img": "src",
@@ -35,6 +44,23 @@ def pages(site) -> dict[str, BeautifulSoup]:
 
 def chapter_pages(pages):
     return {n: p for n, p in pages.items() if p.select_one(".cell.tag_parameters")}
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_a_chapter_runs_and_finds_something(smoke_book, chapter):
+    executed = nbformat.read(smoke_book.run(chapter), as_version=4)
+    code = [cell for cell in executed.cells if cell.cell_type == "code" and cell.source.strip()]
+    assert all(cell.execution_count for cell in code), "every cell was run"
+    errors = [o for cell in code for o in cell.outputs if o.output_type == "error"]
+    assert errors == []
+    assert findings(executed), "a chapter tells the front page what it found"
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_a_page_weighs_no_more_than_a_reader_will_wait_for(smoke_book, chapter):
+    assert smoke_book.run(chapter).stat().st_size < 15e6, (
+        "fewer or shorter players, smaller figures"
+    )
 
 
 def test_there_is_a_page_for_each_chapter_and_for_the_build(pages):
