@@ -1,5 +1,7 @@
 """What is committed of a chapter: text and code, never the traces of a run."""
 
+import ast
+import importlib
 import re
 from pathlib import Path
 
@@ -52,3 +54,16 @@ def test_the_table_of_contents_lists_the_chapters_that_there_are():
 @pytest.mark.parametrize("profile", ["quick", "desk", "paper", "smoke"])
 def test_each_profile_sets_only_what_the_chapters_declare(profile):
     read_profile(BOOK / "profiles.yml", profile, read_chapters(BOOK))
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_what_a_chapter_imports_of_the_library_is_there(path):
+    cells = nbformat.read(path, as_version=nbformat.NO_CONVERT).cells
+    code = [cell.source for cell in cells if cell.cell_type == "code"]
+    code = "\n".join(source for source in code if not source.startswith("%%"))
+    for node in ast.walk(ast.parse(code)):
+        if isinstance(node, ast.ImportFrom) and node.module.startswith("dasheng_lib"):
+            module = importlib.import_module(node.module)
+            for name in node.names:
+                if not hasattr(module, name.name):  # a module, then
+                    importlib.import_module(f"{node.module}.{name.name}")
