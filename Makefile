@@ -17,7 +17,7 @@ book: env
 	@.venv/bin/dasheng book $(ARGS)
 
 test: env
-	@.venv/bin/python -m pytest -n auto --dist loadfile $(ARGS)
+	@.venv/bin/python -m pytest -n auto --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: env
 	@.venv/bin/ruff check .

@@ -142,9 +142,10 @@ def test_env_installs_the_pins_once(checkout):
 
 
 def test_goals_do_their_own_set_up():
+    workers = "-n auto --dist loadfile --no-loadscope-reorder"
     for goal, command in {
         "book": ".venv/bin/dasheng book --only knn",
-        "test": ".venv/bin/python -m pytest -n auto --dist loadfile --only knn",
+        "test": f".venv/bin/python -m pytest {workers} --only knn",
     }.items():
         done = subprocess.run(
             ["make", "-n", goal, "ARGS=--only knn"],
