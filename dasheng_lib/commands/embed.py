@@ -82,9 +82,7 @@ def clips_of(inputs: Sequence[str]):
     Raises:
         UserError: something is not there or no audio, or there is nothing.
     """
-    from dasheng_lib.common.errors import tell
-    from dasheng_lib.corpora.wav_facts import wav_facts
-    from dasheng_lib.tasks.task import Clip
+    from dasheng_lib.tasks.own_files import clips_at, read_table
 
     names, paths = [], []
     for given in inputs:
@@ -96,29 +94,13 @@ def clips_of(inputs: Sequence[str]):
             names += map(str, found)
             paths += found
         elif place.suffix == ".csv":
-            table = read_paths(place)
+            table = list(read_table(place, ["path"])["path"])
             names += table
             paths += [place.parent / name for name in table]
         else:
             names.append(given)
             paths.append(place)
-    facts = wav_facts(Path.cwd(), [str(path.absolute()) for path in paths])
-    missing = [name for name, known in zip(names, facts, strict=True) if known is None]
-    unread = [name for name, known in zip(names, facts, strict=True) if known and not known.rate]
-    wrong = [
-        tell(one, files, many)
-        for one, files, many in (
-            ("file is missing", missing, "files are missing"),
-            ("file cannot be read as audio", unread, "files cannot be read as audio"),
-        )
-        if files
-    ]
-    if wrong:
-        raise UserError(f"Nothing was embedded: {'; '.join(wrong)}.")
-    return names, [
-        Clip(name, path, (), (), known.samples, known.rate, known.sha256)
-        for name, path, known in zip(names, paths, facts, strict=True)
-    ]
+    return names, clips_at(paths, names, "The command")
 
 
 def is_audio(path: Path) -> bool:
@@ -127,23 +109,6 @@ def is_audio(path: Path) -> bool:
 
     known = {*soundfile.available_formats(), "OPUS", "OGA", "AIF", "MP3"} - {"RAW"}
     return not path.name.startswith(".") and path.suffix[1:].upper() in known and path.is_file()
-
-
-def read_paths(table: Path) -> list[str]:
-    """The column path of a table.
-
-    Raises:
-        UserError: it is not there, no CSV table, or has no such column or no row.
-    """
-    try:
-        found = pd.read_csv(table, dtype=str, keep_default_na=False)
-    except OSError as error:
-        raise UserError(f"{table} cannot be read ({error.strerror}): name a table.") from error
-    except ValueError as error:
-        raise UserError(f"{table} is no CSV table: {error}.") from error
-    if "path" not in found or found.empty:
-        raise UserError(f"{table} has no column path with a row: its first line names the columns.")
-    return list(found["path"])
 
 
 def _parquet() -> None:

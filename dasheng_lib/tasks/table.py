@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ import pandas as pd
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
 from dasheng_lib.common.errors import UserError, tell
-from dasheng_lib.corpora.wav_facts import wav_facts
+from dasheng_lib.tasks.own_files import clips_at, read_table
 from dasheng_lib.tasks.task import Clip, Task, k_folds
 
 FOLDS = 5  # that are drawn, or as many as there are groups
@@ -34,27 +35,13 @@ def read_table_task(path: Path | str, seed: int = 0, progress: bool = True) -> T
     """
     path = Path(path)
     table = _read(path)
-    facts = wav_facts(path.parent, list(table["path"]), progress)
-    missing = [file for file, known in zip(table["path"], facts, strict=True) if known is None]
-    unread = [f for f, known in zip(table["path"], facts, strict=True) if known and not known.rate]
-    wrong = [
-        tell(one, names, many)
-        for one, names, many in (
-            ("file is missing", missing, "files are missing"),
-            ("file cannot be read as audio", unread, "files cannot be read as audio"),
-        )
-        if names
-    ]
-    if wrong:
-        raise UserError(f"{path} names audio that cannot be used: {'; '.join(wrong)}.")
-    hashes = np.array([known.sha256 for known in facts])
+    found = clips_at([path.parent / n for n in table["path"]], table["path"], str(path), progress)
+    hashes = np.array([clip.sha256 for clip in found])
     given = FOLD in table
     parts = _given(path, table, hashes) if given else _drawn(path, table, hashes, seed)
     clips: dict[str, list[Clip]] = {name: [] for name in sorted(set(parts))}
-    for part, row, known in zip(parts, table.itertuples(), facts, strict=True):
-        place = path.parent / row.path
-        found = (known.samples, known.rate, known.sha256)
-        clips[part].append(Clip(row.path, place, (row.label,), (), *found))
+    for part, label, clip in zip(parts, table["label"], found, strict=True):
+        clips[part].append(replace(clip, labels=(label,)))
     return Task(
         name=path.stem,
         clips={name: tuple(part) for name, part in clips.items()},
@@ -64,24 +51,7 @@ def read_table_task(path: Path | str, seed: int = 0, progress: bool = True) -> T
 
 
 def _read(path: Path) -> pd.DataFrame:
-    try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False)
-    except OSError as error:
-        raise UserError(f"{path} cannot be read ({error.strerror}): name a CSV table.") from error
-    except (ValueError, pd.errors.ParserError) as error:
-        raise UserError(f"{path} is no CSV table: {error}.") from error
-    if lost := [name for name in ("path", "label") if name not in table]:
-        raise UserError(
-            f"{path} has no column {' and no column '.join(lost)}: its first line is `path,label`, "
-            "and may add `fold` or `group`."
-        )
-    empty = [
-        f"line {row + 2}"
-        for row in range(len(table))
-        if not all(table[name].iloc[row] for name in ("path", "label"))
-    ]
-    if empty:
-        raise UserError(f"{path}: {tell('line has no path or label', empty, 'lines have none')}.")
+    table = read_table(path, ("path", "label"), (FOLD, GROUP))
     if twice := [file for file, count in Counter(table["path"]).items() if count > 1]:
         raise UserError(f"{path}: {tell('path is named twice', twice, 'paths are named twice')}.")
     if table["label"].nunique() < 2:
