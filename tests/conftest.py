@@ -3,7 +3,10 @@
 import os
 import signal
 
-os.environ.setdefault("OMP_NUM_THREADS", "1" if "PYTEST_XDIST_WORKER" in os.environ else "2")
+if "PYTEST_XDIST_WORKER" in os.environ:  # which inherits what the first process has set below
+    os.environ["OMP_NUM_THREADS"] = "1"
+os.environ.setdefault("OMP_NUM_THREADS", "2")
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 # NumPy's threads wait by spinning: on busy cores small products then take seconds.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
