@@ -5,7 +5,7 @@ upstream and as flac in smaller copies). Of the sets marked ``hash: name`` the m
 hashes of Vorbis copies, since the official files were not at hand: there a clip is the sound of
 its official name, as wav, flac or ogg, with the manifest's hash or else of the manifest's length.
 The digest of the corpus follows the bytes that were found, so that copies and official files are
-two corpora. What clips' names say is in :mod:`dasheng_lib.corpora.openset_names`.
+two corpora.
 """
 
 from __future__ import annotations
@@ -28,7 +28,6 @@ from dasheng_lib.corpora.decoded import build, folder_of, open_corpus
 from dasheng_lib.corpora.fetch.download import Remote, download
 from dasheng_lib.corpora.fetch.unpack import tar_members, zip_members
 from dasheng_lib.corpora.manifest import Manifest, part_that_is_there, read_csv, read_yml
-from dasheng_lib.corpora.openset_names import names_say
 from dasheng_lib.corpora.source import Source
 
 _SUFFIXES = {".ogg", ".wav", ".flac"}
@@ -60,22 +59,29 @@ def load_openset(name: str, *, fetch: bool = True, progress: bool = True) -> Cor
 
 
 def openset_manifest(name: str) -> Manifest:
-    """Manifest of one of ``OPENSETS``: the clips' hashes, labels and folds from their names."""
-    info = read_yml(name)
-    clips = read_csv(name)
+    """Manifest of one of ``OPENSETS``: the clips' hashes, labels and folds.
+
+    Of a clip, ``names`` of the yml file takes ``label``, ``fold`` and ``group`` out of its name,
+    where they are no columns of the table; ``values`` says what a part of a name means, ``groups``
+    what stands before a group (else the set's name), and ``tasks`` which column is the fold of
+    each task (else ``fold`` is that of the one task).
+    """
+    info, clips = read_yml(name), read_csv(name)
     clips.insert(0, "package", name)
     clips["domain"] = info["domain"]
     clips["licence"] = clips.get("licence", info["licence"])
-    said = [names_say(name, row) for row in clips.itertuples()]
-    clips["group"] = [group for group, _ in said]
-    rows = [
-        (task, name, member, label, fold)
-        for member, (_, labels) in zip(clips["member"], said, strict=True)
-        for task, label, fold in labels
-    ]
-    tasks = pd.DataFrame(rows, columns=["task", "package", "member", "label", "fold"])
+    parts = clips["member"].str.extract(f"^{info['names']}$")
+    for column, values in info.get("values", {}).items():
+        parts[column] = parts[column].map(values).fillna(values.get("other"))
+    said = clips.join(parts)
+    said["label"] = said["label"].str.lower().str.replace(" ", "_")
+    clips["group"] = info.get("groups", name) + "/" + said["group"]
+    folds = sorted(info.get("tasks", {name: "fold"}).items())
+    tasks = pd.concat(
+        [said.assign(task=task, fold=said[fold]) for task, fold in folds], ignore_index=True
+    )
     clips = clips.drop(columns=["label", "fold"], errors="ignore")
-    return Manifest(name, info, clips, tasks.sort_values("task", kind="stable", ignore_index=True))
+    return Manifest(name, info, clips, tasks[["task", "package", "member", "label", "fold"]])
 
 
 def as_found(manifest: Manifest, place: Path) -> tuple[Manifest, set[str]]:

@@ -11,6 +11,7 @@ from fake_packages import audio_bytes, serving, tar_bytes, tone, zip_bytes
 
 from dasheng_lib import cli
 from dasheng_lib.common.errors import UserError
+from dasheng_lib.common.places import CORPORA
 from dasheng_lib.corpora import OPENSETS, load_corpus, manifest, openset
 from dasheng_lib.corpora.source import Source
 from dasheng_lib.tasks import SUITES, suite
@@ -141,7 +142,8 @@ def test_a_zip_is_read_where_it_lies_and_names_cannot_leave_it(commands):
 
 
 def test_what_no_program_can_fetch_says_how_to_get_it(commands):
-    (manifest.FOLDER / "emovo.yml").write_text("{page: a page, domain: d, licence: l, hash: name}")
+    info = yaml.safe_load((CORPORA / "emovo.yml").read_text()) | {"page": "a page"}
+    (manifest.FOLDER / "emovo.yml").write_text(yaml.safe_dump(info))
     (manifest.FOLDER / "emovo.csv").write_text("member,sha256,seconds\nf1/dis-f1-b1.wav,aa,1\n")
     with pytest.raises(UserError, match="get a page, unpack it as a folder emovo, and set DASHENG"):
         load_corpus("emovo", progress=False)
