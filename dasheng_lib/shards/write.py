@@ -42,11 +42,6 @@ class Packed:
     samples: int = 0
     skipped: dict[str, str] = field(default_factory=dict)
 
-    def __add__(self, other: Packed) -> Packed:
-        return Packed(
-            self.clips + other.clips, self.samples + other.samples, self.skipped | other.skipped
-        )
-
 
 def write_shards(
     folder: Path | str,
@@ -81,15 +76,10 @@ def write_shards(
     folder = Path(folder)
     record = _read_record(folder)
     _write_record(folder, record)  # if it cannot be written, better now
-    total, number = Packed(), 0
+    number = 0
+    total = length_hint(clips) or None
     with (
-        tqdm(
-            total=length_hint(clips) or None,
-            desc="packing",
-            unit="clip",
-            leave=False,
-            disable=not progress,
-        ) as bar,
+        tqdm(desc="packing", total=total, unit="clip", leave=False, disable=not progress) as bar,
         ThreadPoolExecutor(workers, "pack") as pool,
     ):
         named = _with_keys(clips)
@@ -103,19 +93,21 @@ def write_shards(
                     "shard: name another folder."
                 )
             if known and _size(folder / name) == known["size"]:
-                packed = Packed(known["clips"], known["samples"], known["skipped"])
                 bar.update(len(part))
             else:
                 packed = _write(folder / name, part, pool, bar)
                 size = _size(folder / name)
                 record[name] = {"source": source, "size": size, **asdict(packed)}
                 _write_record(folder, record)
-            total, number = total + packed, number + 1
+            number += 1
     if len(record) > number:
         raise UserError(f"{folder} holds more shards than this source makes: name another folder.")
-    if not total.clips:
+    shards = record.values()
+    clips, samples = (sum(shard[name] for shard in shards) for name in ("clips", "samples"))
+    if not clips:
         raise UserError(f"None of the clips could be packed; {folder / RECORD} says why.")
-    return total
+    skipped = {key: reason for shard in shards for key, reason in shard["skipped"].items()}
+    return Packed(clips, samples, skipped)
 
 
 def _with_keys(clips: Iterable[Clip]) -> Iterator[tuple[str, Clip]]:
