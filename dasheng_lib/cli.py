@@ -25,7 +25,7 @@ HELP = {
     "shards": "pack audio for training at scale, list it, unpack",
     "sweep": "train and judge all runs of a grid, as one table",
 }
-# verb: (module that has add_arguments(parser) and run(args) -> int, one line of help)
+# verb: (module with add_arguments(parser), run(args) -> int and perhaps EPILOG, one line of help)
 VERBS = {
     verb: (f"dasheng_lib.commands.{verb.replace('-', '_')}", line) for verb, line in HELP.items()
 }
@@ -98,8 +98,10 @@ def _parser(argv: list[str]):
     run = None
     for verb, (module_name, line) in VERBS.items():
         child = verbs.add_parser(verb, help=line, description=line[0].upper() + line[1:] + ".")
+        child.formatter_class = argparse.RawDescriptionHelpFormatter
         if verb == named:
             module = importlib.import_module(module_name)
+            child.epilog = getattr(module, "EPILOG", None)
             module.add_arguments(child)
             run = module.run
     return parser, run

@@ -11,7 +11,7 @@ from dasheng_lib.commands import corpus_hear, corpus_sets
 from dasheng_lib.common.errors import UserError
 from dasheng_lib.corpora import CORPORA
 
-HELP = """\
+EPILOG = """\
 corpora:
   pocket        speech, notes, drums and sounds of games, from 11 Debian packages:
                 2.3 hours, 149 MB to download, 540 MB decoded
@@ -46,8 +46,6 @@ esc10 to emovo, and HEAR's folders and archives, are first looked for in $DASHEN
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the actions of ``dasheng corpus`` and their options."""
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.epilog = HELP
     parser.set_defaults(task=[], place=None)
     actions = parser.add_subparsers(metavar="ACTION", dest="action", required=True)
     fetch = actions.add_parser("fetch", help="download and decode, once")

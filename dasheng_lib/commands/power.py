@@ -20,8 +20,6 @@ examples:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.epilog = EPILOG
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("design", nargs="?", type=Path, help="CSV file")
     parser.add_argument("--noise", type=Path, required=True, help="CSV file")
     parser.add_argument("--sweeps", type=int, default=1000, help="simulated for each truth (1000)")

@@ -11,7 +11,7 @@ import numpy as np
 from dasheng_lib.audio import SAMPLE_RATE
 from dasheng_lib.common.errors import UserError
 
-HELP = """\
+EPILOG = """\
 A shard is a plain tar file in webdataset's layout: KEY.flac (16 kHz, mono, 16 bit) and KEY.json
 with whatever else is known of the clip. Shards of the Dasheng authors' tools (mp3, wav, flac, ogg
 or opus beside .json, at 16 kHz) are read as well, and webdataset reads these.
@@ -34,8 +34,6 @@ the shards."""
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the actions of ``dasheng shards`` and their options."""
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.epilog = HELP
     actions = parser.add_subparsers(metavar="ACTION", dest="action", required=True)
     pack = actions.add_parser("pack", help="audio into shards")
     pack.add_argument("source", metavar="SOURCE", help="a corpus, a .tsv or .csv table, a folder")

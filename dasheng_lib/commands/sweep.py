@@ -31,8 +31,6 @@ examples:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.epilog = EPILOG
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("grid", type=Path, help="YAML file")
     parser.add_argument("--out", type=Path, help="folder of the sweep")
     parser.add_argument("--only", nargs="+", help="names of runs, or patterns such as 'mask*'")

@@ -100,17 +100,8 @@ def atomic_folder(destination: Path | str) -> Iterator[Path]:
 @contextlib.contextmanager
 def locked(path: Path | str) -> Iterator[None]:
     """Hold the lock that stands beside ``path``: one process at a time makes it."""
-    lock = Path(f"{path}.lock")
-    try:
-        lock.parent.mkdir(parents=True, exist_ok=True)
-        file_lock = FileLock(lock)
-        file_lock.acquire()
-    except OSError as error:
-        raise _unwritable(lock.parent, error) from error
-    try:
+    with _held(Path(f"{path}.lock"), timeout=-1):
         yield
-    finally:
-        file_lock.release()
 
 
 @contextlib.contextmanager
@@ -120,10 +111,16 @@ def claimed(lock: Path | str) -> Iterator[bool]:
     Args:
         lock: a file that stands for the work; it is made, and stays.
     """
-    lock = Path(lock)
+    with _held(Path(lock), timeout=0) as ours:
+        yield ours
+
+
+@contextlib.contextmanager
+def _held(lock: Path, timeout: float) -> Iterator[bool]:
+    """Whether the lock was had within ``timeout`` seconds (-1: however long it takes)."""
     try:
         lock.parent.mkdir(parents=True, exist_ok=True)
-        file_lock = FileLock(lock, timeout=0)
+        file_lock = FileLock(lock, timeout=timeout)
         file_lock.acquire()
     except Timeout:
         yield False
