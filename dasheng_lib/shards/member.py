@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -147,6 +148,15 @@ def fault(wave: np.ndarray) -> str | None:
 def counted(reasons: Iterable[str]) -> str:
     """``"3 silent, 1 damaged"``."""
     return ", ".join(f"{count} {reason}" for reason, count in Counter(reasons).most_common())
+
+
+def json_of(data: bytes) -> dict:
+    """What ``KEY.json`` holds; empty if it holds nothing, is damaged or no object."""
+    try:
+        meta = json.loads(data or b"{}")
+    except ValueError:
+        return {}
+    return meta if isinstance(meta, dict) else {}
 
 
 def unreadable(path: Path, error: OSError) -> UserError:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,7 @@ from dasheng_lib.audio import AudioError
 from dasheng_lib.common.cache import atomic_file
 from dasheng_lib.corpora.fetch.unpack import plain_name
 from dasheng_lib.shards.index import Member, find_shards, shard_index
-from dasheng_lib.shards.member import DAMAGED, DUPLICATE, OUTSIDE, OpenShard
+from dasheng_lib.shards.member import DAMAGED, DUPLICATE, OUTSIDE, OpenShard, json_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,7 +54,7 @@ def read_shards(
             skipped[name, member.key] = DAMAGED
             continue
         text = shard.bytes(member.meta_offset, member.meta_size)
-        yield Sample(name, member.key, wave, member.rate, _meta(text))
+        yield Sample(name, member.key, wave, member.rate, json_of(text))
 
 
 def extract(
@@ -96,11 +95,3 @@ def _members(
         skipped |= {(path.name, key): reason for key, reason in index.faults.items()}
         for row in range(len(index.members)):
             yield path.name, shard, index.member(row)
-
-
-def _meta(text: bytes) -> dict:
-    try:
-        meta = json.loads(text or b"{}")
-    except ValueError:
-        return {}
-    return meta if isinstance(meta, dict) else {}
