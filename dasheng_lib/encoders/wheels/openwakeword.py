@@ -21,8 +21,8 @@ from torch.nn import functional as F
 from dasheng_lib.common.errors import UserError
 from dasheng_lib.encoders.wheels.fetch import read_weights
 from dasheng_lib.encoders.wheels.windows import WindowEncoder
+from dasheng_lib.features import SAMPLE_RATE
 
-RATE = 16_000
 WINDOW, STEP = 76, 8  # frames: 0.76 s every 80 ms
 SHORTEST = 13_120  # samples; the first length that gives 76 frames with some to spare
 PEAK = 0.5 * 32_767
@@ -80,7 +80,7 @@ def speech_embedding(mel: Run, embed: Run, fingerprint: str) -> WindowEncoder:
 
     return WindowEncoder(
         name="openwakeword speech_embedding",
-        sample_rate=RATE,
+        sample_rate=SAMPLE_RATE,
         dim=192,
         hop_ms=80.0,
         first_ms=391.0,  # a frame covers 32 ms, a window 76 frames

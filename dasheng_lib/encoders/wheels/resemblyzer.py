@@ -19,8 +19,8 @@ from dasheng_lib.common.torchaudio import torchaudio
 from dasheng_lib.encoders.fingerprint import state_digest
 from dasheng_lib.encoders.wheels.fetch import read_weights
 from dasheng_lib.encoders.wheels.windows import WindowEncoder, cut, power
+from dasheng_lib.features import SAMPLE_RATE
 
-RATE = 16_000
 FFT, HOP = 400, 160
 MELS = 40
 WINDOW, STEP = 160, 77  # frames: 1.6 s, 1.3 times a second
@@ -52,10 +52,10 @@ def resemblyzer(network: SpeakerLstm) -> WindowEncoder:
     """
     return WindowEncoder(
         name="resemblyzer",
-        sample_rate=RATE,
+        sample_rate=SAMPLE_RATE,
         dim=256,
-        hop_ms=1000 * STEP * HOP / RATE,
-        first_ms=1000 * WINDOW / 2 * HOP / RATE,
+        hop_ms=1000 * STEP * HOP / SAMPLE_RATE,
+        first_ms=1000 * WINDOW / 2 * HOP / SAMPLE_RATE,
         fingerprint=f"resemblyzer-{VERSION}-{state_digest(network)}",
         network=network.eval(),
         windows=_windows,
@@ -88,7 +88,7 @@ def window_starts(samples: int) -> list[int]:
 def mel(wave_N: Tensor) -> Tensor:
     """Mel power spectrogram (not in dB) of one clip, float32 ``[T, 40]``; Slaney's mel scale."""
     filters_KF = torchaudio.functional.melscale_fbanks(
-        FFT // 2 + 1, 0.0, RATE / 2, MELS, RATE, norm="slaney", mel_scale="slaney"
+        FFT // 2 + 1, 0.0, SAMPLE_RATE / 2, MELS, SAMPLE_RATE, norm="slaney", mel_scale="slaney"
     )
     return power(wave_N, FFT, HOP) @ filters_KF
 
