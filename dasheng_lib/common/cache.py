@@ -190,7 +190,8 @@ def _writing(destination: Path) -> Iterator[None]:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise UserError(
                 f"The disk is full while writing {destination}; nothing half-written was kept: "
-                "free some space or set DASHENG_CACHE to a folder on a larger disk."
+                "free some space, or set DASHENG_CACHE to a folder on a larger disk, and give the "
+                "same command again."
             ) from error
         if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM):
             raise _unwritable(destination.parent, error) from error

@@ -109,12 +109,10 @@ def _write(manifest: Manifest, sources: Iterable[Source], folder: Path, progress
     table = pd.DataFrame.from_dict(facts, orient="index", columns=["samples", "offset", "rate"])
     clips = manifest.clips.drop(columns=["rate"], errors="ignore").join(table)
     clips["seconds"] = clips["samples"] / SAMPLE_RATE
-    row_of = {
-        key: row for row, key in enumerate(zip(clips["package"], clips["member"], strict=True))
-    }
-    tasks = manifest.tasks.copy()
-    keys = zip(tasks.pop("package"), tasks.pop("member"), strict=True)
-    tasks.insert(1, "clip", [row_of[key] for key in keys])
+    names = ["package", "member"]
+    rows_of, labelled = (pd.MultiIndex.from_frame(t[names]) for t in (clips, manifest.tasks))
+    tasks = manifest.tasks.drop(columns=names)
+    tasks.insert(1, "clip", rows_of.get_indexer(labelled))
     clips.to_csv(folder / "clips.csv", index=False)
     tasks.to_csv(folder / "tasks.csv", index=False)
     head = {

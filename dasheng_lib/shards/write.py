@@ -6,8 +6,6 @@ lies outside -1…1 is clipped. Recordings of 16 bit at 16 kHz keep every bit.
 
 from __future__ import annotations
 
-import contextlib
-import errno
 import io
 import itertools
 import json
@@ -126,7 +124,6 @@ def _write(path: Path, part: list[tuple[str, Clip]], pool: ThreadPoolExecutor, b
     clips, samples, skipped = 0, 0, {}
     encoded = pool.map(lambda item: _encode(item[1]), part)
     with (
-        _disk(path),
         atomic_file(path) as temporary,
         tarfile.open(temporary, "w", format=tarfile.PAX_FORMAT) as tar,
     ):
@@ -183,22 +180,8 @@ def _read_record(folder: Path) -> dict[str, dict]:
 
 
 def _write_record(folder: Path, record: dict[str, dict]) -> None:
-    with _disk(folder / RECORD), atomic_file(folder / RECORD) as temporary:
+    with atomic_file(folder / RECORD) as temporary:
         temporary.write_text(json.dumps(record, indent=1), encoding="utf-8")
-
-
-@contextlib.contextmanager
-def _disk(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except UserError as error:
-        cause = error.__cause__
-        if not isinstance(cause, OSError) or cause.errno not in (errno.ENOSPC, errno.EDQUOT):
-            raise
-        raise UserError(
-            f"The disk is full while writing {path}: the shards before it are whole; free some "
-            "space and give the same command again."
-        ) from error
 
 
 def _size(path: Path) -> int:
