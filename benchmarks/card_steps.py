@@ -15,10 +15,10 @@ from threading import Barrier
 
 import numpy as np
 import torch
+from card_crops import CardCrops
 
 from dasheng_lib.common.cache import atomic_file
 from dasheng_lib.common.provenance import provenance, version
-from dasheng_lib.corpora.card_crops import CardCrops
 from dasheng_lib.corpora.corpus import Corpus
 from dasheng_lib.corpora.crops import Crops
 from dasheng_lib.objectives import FAMILIES

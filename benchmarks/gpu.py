@@ -41,17 +41,17 @@ from pathlib import Path
 import pandas as pd
 import torch
 from card_steps import check, small_steps
+from card_sweep import Crew, Job, work_on_card
 from common import run_script
+from packed import load_packed, pack, packed_head
 
 from dasheng_lib.common.cache import atomic_file
 from dasheng_lib.common.errors import UserError
 from dasheng_lib.common.provenance import provenance
 from dasheng_lib.corpora import load_corpus
-from dasheng_lib.corpora.packed import load_packed, pack, packed_head
 from dasheng_lib.corpora.split import shortened
 from dasheng_lib.corpora.trim import prepare
 from dasheng_lib.results import write_results
-from dasheng_lib.sweep.card import Crew, Job, work_on_card
 from dasheng_lib.sweep.grid import read_grid
 
 ROOT = Path(__file__).parents[1]

@@ -16,10 +16,10 @@ import numpy as np
 import pandas as pd
 import torch
 from common import run_script, script_command
+from packed import load_packed, packed_head
 
 from dasheng_lib.corpora import load_corpus
 from dasheng_lib.corpora.corpus import Corpus
-from dasheng_lib.corpora.packed import load_packed, packed_head
 from dasheng_lib.corpora.split import shortened
 from dasheng_lib.corpora.trim import prepare
 from dasheng_lib.encoders import load_encoder

@@ -14,8 +14,7 @@ import torch
 
 from dasheng_lib.common.errors import UserError
 from dasheng_lib.common.torchaudio import torchaudio
-
-SAMPLE_RATE = 16_000
+from dasheng_lib.features import SAMPLE_RATE
 
 # Frames read at a time: a header that lies about the length then costs no memory.
 _BLOCK = 1 << 20

@@ -11,32 +11,23 @@ from collections.abc import Sequence
 
 from dasheng_lib.common.errors import UserError
 
-# verb: (module that has add_arguments(parser) and run(args) -> int, one line of help)
+HELP = {
+    "bench": "measure speed and memory beside the authors' package",
+    "book": "run the chapters and build the book",
+    "corpus": "fetch, list or check recordings",
+    "doctor": "say what is installed, what is missing and what mends it",
+    "embed": "embed audio files, clip by clip or frame by frame",
+    "evaluate": "score encoders on tasks, and keep the result",
+    "hear-check": "say whether a module follows the HEAR API",
+    "interventions": "move the rank of fixed embeddings, and see what quality does",
+    "power": "simulate what a sweep could tell before it is run",
+    "pretrain": "pretrain an encoder, or go on where a run stopped",
+    "shards": "pack audio for training at scale, list it, unpack",
+    "sweep": "train and judge all runs of a grid, as one table",
+}
+# verb: (module with add_arguments(parser), run(args) -> int and perhaps EPILOG, one line of help)
 VERBS = {
-    "bench": ("dasheng_lib.commands.bench", "measure speed and memory beside the authors' package"),
-    "book": ("dasheng_lib.commands.book", "run the chapters and build the book"),
-    "corpus": ("dasheng_lib.commands.corpus", "fetch, list or check recordings"),
-    "doctor": (
-        "dasheng_lib.commands.doctor",
-        "say what is installed, what is missing and what mends it",
-    ),
-    "embed": ("dasheng_lib.commands.embed", "embed audio files, clip by clip or frame by frame"),
-    "evaluate": ("dasheng_lib.commands.evaluate", "score encoders on tasks, and keep the result"),
-    "hear-check": (
-        "dasheng_lib.commands.hear_check",
-        "say whether a module follows the HEAR API",
-    ),
-    "interventions": (
-        "dasheng_lib.commands.interventions",
-        "move the rank of fixed embeddings, and see what quality does",
-    ),
-    "power": ("dasheng_lib.commands.power", "simulate what a sweep could tell before it is run"),
-    "pretrain": (
-        "dasheng_lib.commands.pretrain",
-        "pretrain an encoder, or go on where a run stopped",
-    ),
-    "shards": ("dasheng_lib.commands.shards", "pack audio for training at scale, list it, unpack"),
-    "sweep": ("dasheng_lib.commands.sweep", "train and judge all runs of a grid, as one table"),
+    verb: (f"dasheng_lib.commands.{verb.replace('-', '_')}", line) for verb, line in HELP.items()
 }
 STOPPED = 130  # as shells report an interrupt
 PIPE_CLOSED = 141  # and a closed pipe
@@ -107,8 +98,10 @@ def _parser(argv: list[str]):
     run = None
     for verb, (module_name, line) in VERBS.items():
         child = verbs.add_parser(verb, help=line, description=line[0].upper() + line[1:] + ".")
+        child.formatter_class = argparse.RawDescriptionHelpFormatter
         if verb == named:
             module = importlib.import_module(module_name)
+            child.epilog = getattr(module, "EPILOG", None)
             module.add_arguments(child)
             run = module.run
     return parser, run

@@ -12,15 +12,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from dasheng_lib.common.fast_cpu import finite, largest, product
 from dasheng_lib.common.tensors import view
 
 Metric = Literal["cosine", "euclidean"]
 Weights = Literal["uniform", "softmax"]
 TEST_ROWS, TRAIN_ROWS = 2048, 8192  # compared at once: 64 MiB of similarities in float32
-# From here on NumPy's product, whose OpenBLAS takes three quarters of the time of PyTorch's MKL on
-# AMD; its threads wait by spinning, which makes small products slow on busy cores.
-LARGE = 1 << 22
-GROUP = 64  # similarities of which the largest is looked at first
 
 
 def knn_accuracy(
@@ -148,27 +145,13 @@ def _nearest(
     for first in range(0, len(train_ND), TRAIN_ROWS):
         block_ND = _ready(train_ND[first : first + TRAIN_ROWS], mean_D)
         near_MN = room[: M * len(block_ND)].view(M, -1)
-        if near_MN.numel() < LARGE:
-            torch.mm(test_MD, block_ND.T, out=near_MN)
-        else:
-            np.matmul(test_MD.numpy(), block_ND.numpy().T, out=near_MN.numpy())
-        largest, place = _largest(near_MN, min(k, len(block_ND)))
-        value = torch.cat([best[0], largest], 1)
+        product(test_MD, block_ND, out_MN=near_MN)
+        nearest, place = largest(near_MN, min(k, len(block_ND)))
+        value = torch.cat([best[0], nearest], 1)
         index = torch.cat([best[1], place + first], 1)
         value, order = value.topk(min(k, value.shape[1]), dim=1)
         best = value, index.gather(1, order)
     return best
-
-
-def _largest(x_MN: Tensor, k: int) -> tuple[Tensor, Tensor]:
-    """As ``topk``, and faster for few of many: they are in the k groups of the largest maxima."""
-    M, N = x_MN.shape
-    if N % GROUP or 4 * k * GROUP > N:
-        return tuple(x_MN.topk(k, 1))
-    x_MGn = x_MN.view(M, -1, GROUP)
-    group_Mk = x_MGn.amax(2).topk(k, 1).indices
-    value_Mk, place_Mk = x_MGn[torch.arange(M)[:, None], group_Mk].flatten(1).topk(k, 1)
-    return value_Mk, group_Mk.gather(1, place_Mk // GROUP) * GROUP + place_Mk % GROUP
 
 
 def _ready(rows: Tensor, mean_D: Tensor | None, test: bool = False) -> Tensor:
@@ -185,11 +168,6 @@ def _rows(rows: Tensor | np.ndarray, name: str) -> Tensor:
     rows = view(rows).detach()
     if rows.ndim != 2 or not len(rows):
         raise ValueError(f"{name} rows are a matrix with at least one row, got {list(rows.shape)}")
-    if not all(_finite(part.float()) for part in rows.split(TRAIN_ROWS)):
+    if not all(finite(part.float()) for part in rows.split(TRAIN_ROWS)):
         raise ValueError(f"a {name} row is not finite")
     return rows
-
-
-def _finite(part: Tensor) -> bool:
-    # A sum shows every NaN and infinity, five times faster; only it may overflow by itself.
-    return bool(part.sum().isfinite() or part.isfinite().all())

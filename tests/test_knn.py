@@ -8,6 +8,7 @@ import torch
 from sklearn.neighbors import KNeighborsClassifier
 
 import dasheng_lib.knn as knn_module
+from dasheng_lib.common import fast_cpu
 from dasheng_lib.knn import knn_accuracy, knn_predict, knn_scores
 
 
@@ -22,7 +23,7 @@ def blobs(n, classes=5, D=12, seed=0, spread=1.5):
 @pytest.mark.parametrize("k", [1, 4, 10])
 @pytest.mark.parametrize(("n", "large"), [(400, 1 << 22), (64 * 50, 1)])
 def test_same_predictions_as_scikit_learn(metric, k, n, large, monkeypatch):
-    monkeypatch.setattr(knn_module, "LARGE", large)
+    monkeypatch.setattr(fast_cpu, "LARGE", large)
     (X, y), (test, _) = blobs(n), blobs(150, seed=1)
     peer = KNeighborsClassifier(k, metric=metric, algorithm="brute").fit(X, y)
     np.testing.assert_array_equal(knn_predict(X, y, test, k, metric), peer.predict(test))
@@ -40,7 +41,7 @@ def test_chunks_change_nothing(monkeypatch):
 def test_the_largest_of_groups_are_the_largest(levels):
     x = torch.from_numpy(np.random.default_rng(0).integers(levels, size=(9, 64 * 80))).float()
     x[0, 64:70] = levels  # several in one group
-    values, places = knn_module._largest(x, 10)
+    values, places = fast_cpu.largest(x, 10)
     assert torch.equal(values, x.topk(10, 1).values)
     assert torch.equal(x.gather(1, places), values)
     assert all(len(row.unique()) == 10 for row in places)
@@ -48,7 +49,7 @@ def test_the_largest_of_groups_are_the_largest(levels):
 
 def test_a_value_that_is_not_finite_is_found_and_a_sum_that_overflows_is_not_one():
     (X, y), (test, _) = blobs(300), blobs(10, seed=1)
-    assert knn_module._finite(torch.full((300, 12), 3e38))
+    assert fast_cpu.finite(torch.full((300, 12), 3e38))
     for bad in (np.nan, np.inf, -np.inf):
         rows = X.copy()
         rows[123, 4] = bad

@@ -11,11 +11,10 @@ from pathlib import Path
 from dasheng_lib.common.errors import UserError
 from dasheng_lib.common.places import BENCHMARKS as FOLDER
 
-HELPERS = ("card_steps", "common")
+HELPERS = ("card_crops", "card_steps", "card_sweep", "common", "packed")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = _epilog()
     parser.add_argument("name", nargs="?", help="which benchmark; without it they are listed")
     parser.add_argument(

@@ -28,8 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of ``dasheng book``."""
     from dasheng_lib.book.driver.audio import CHOICES
 
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.description, parser.epilog = DESCRIPTION, EPILOG
+    parser.description = DESCRIPTION
     parser.add_argument(
         "--profile",
         default="quick",

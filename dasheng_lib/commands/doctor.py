@@ -9,7 +9,7 @@ import os
 import platform
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
@@ -19,6 +19,7 @@ from dasheng_lib.common.places import ROOT
 
 # Packages are imported where they are used: a doctor must be able to report their absence.
 
+EPILOG = "Exit code 0: usable as it is. 1: something must be mended first."
 PROJECT = "dasheng-companion"
 PIP = ".venv/bin/pip install -c constraints.txt"
 
@@ -42,7 +43,6 @@ class Finding:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of ``dasheng doctor``."""
-    parser.epilog = "Exit code 0: usable as it is. 1: something must be mended first."
     parser.add_argument("--json", action="store_true", help="print the findings as JSON")
 
 
@@ -65,7 +65,7 @@ def run(args: argparse.Namespace) -> int:
 def examine() -> list[Finding]:
     """Look at everything. A check that fails is itself a finding; nothing is raised."""
     findings = []
-    checks: dict[str, Callable[[], Iterator[Finding]]] = {
+    checks = {
         "Python": _python,
         "packages": _packages,
         "torch": _torch,
@@ -78,12 +78,11 @@ def examine() -> list[Finding]:
     for area, check in checks.items():
         try:
             findings += check()
-        except ImportError as error:
-            findings.append(Finding(area, "bad", str(error), "make env"))
-        except UserError as error:
-            findings.append(Finding(area, "bad", str(error)))
         except Exception as error:
-            findings.append(Finding(area, "bad", f"{type(error).__name__}: {error}"))
+            told = isinstance(error, ImportError | UserError)
+            text = str(error) if told else f"{type(error).__name__}: {error}"
+            mend = "make env" if isinstance(error, ImportError) else ""
+            findings.append(Finding(area, "bad", text, mend))
     return findings
 
 
@@ -161,20 +160,21 @@ def _soundfile() -> Iterator[Finding]:
     import numpy as np
     import soundfile
 
-    readable, silent = [], []
-    for name, subtype in (
-        ("WAV", "PCM_16"), ("FLAC", "PCM_16"), ("OGG", "VORBIS"), ("OGG", "OPUS"),
-    ):  # fmt: skip
-        label = subtype.lower() if name == "OGG" else name.lower()
+    def decodes(kind: str, subtype: str) -> bool:
         buffer = io.BytesIO()
-        tone = 0.5 * np.sin(np.arange(16000) * 0.1)
         try:
-            soundfile.write(buffer, tone, 16000, format=name, subtype=subtype)
+            tone = 0.5 * np.sin(np.arange(16_000) * 0.1)
+            soundfile.write(buffer, tone, 16_000, format=kind, subtype=subtype)
             buffer.seek(0)
             heard, _ = soundfile.read(buffer)
-            (readable if np.std(heard) > 0.3 else silent).append(label)
         except Exception:
-            silent.append(label)
+            return False
+        return np.std(heard) > 0.3
+
+    kinds = {"wav": ("WAV", "PCM_16"), "flac": ("FLAC", "PCM_16")}
+    kinds |= {"vorbis": ("OGG", "VORBIS"), "opus": ("OGG", "OPUS")}
+    works = {name: decodes(*kind) for name, kind in kinds.items()}
+    readable, silent = ([n for n in works if works[n] == can] for can in (True, False))
     text = f"{soundfile.__version__}, {soundfile.__libsndfile_version__}: {', '.join(readable)}"
     if silent:
         text += f"; cannot decode {', '.join(silent)}"

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import shlex
-import sys
 import time
 from pathlib import Path
 
 import pandas as pd
 
 from dasheng_lib.commands.pretrain import add_run_arguments, run_config
+from dasheng_lib.commands.record import add_record, keep, parameters
 from dasheng_lib.corpora import OPENSETS
 from dasheng_lib.evaluation.probes import PROBES
-from dasheng_lib.results.recorded import recordable
 
 EPILOG = """\
 examples:
@@ -27,8 +25,6 @@ examples:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.epilog = EPILOG
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument(
         "suite",
         choices=["pocket", "hear", "csv"],
@@ -53,9 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("-k", type=int, default=10, help="neighbours of k-NN (10)")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0], help="seeds (0)")
-    parser.add_argument(
-        "--record", type=recordable, help="keep the table as FILE.csv, with its origin as FILE.json"
-    )
+    add_record(parser)
     pocket = parser.add_argument_group("pocket")
     pocket.add_argument(
         "--corpus", default="pocket", help="pocket, pocket-full, pocket-large or synthetic"
@@ -107,7 +101,6 @@ def run_pocket(args: argparse.Namespace) -> int:
     from dasheng_lib.corpora.trim import prepare
     from dasheng_lib.encoders import load_encoder
     from dasheng_lib.evaluation.pocket import domain_means, evaluate
-    from dasheng_lib.results.recorded import write_results
     from dasheng_lib.train.run import pretrained
 
     began = time.perf_counter()
@@ -133,15 +126,12 @@ def run_pocket(args: argparse.Namespace) -> int:
     ]
     table = pd.concat(rows, ignore_index=True)
     print((100 * domain_means(table)).round(1).to_string())
-    if args.record:
-        write_results(
-            args.record,
-            table,
-            command=shlex.join(["dasheng", *sys.argv[1:]]),
-            corpora={judge.name: judge.digest for judge in judges},
-            parameters={k: v for k, v in vars(args).items() if k not in ("record", "verb")},
-            seconds=round(time.perf_counter() - began),
-            pretraining_seconds=pretraining,
-        )
-        print(f"kept as {args.record}.csv")
+    keep(
+        args.record,
+        table,
+        corpora={judge.name: judge.digest for judge in judges},
+        parameters=parameters(args),
+        seconds=round(time.perf_counter() - began),
+        pretraining_seconds=pretraining,
+    )
     return 0

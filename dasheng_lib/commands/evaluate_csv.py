@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import argparse
-import shlex
-import sys
 import time
 from collections import Counter
 
 import numpy as np
 import pandas as pd
 
+from dasheng_lib.commands.record import keep, parameters
 from dasheng_lib.common.errors import UserError
 from dasheng_lib.encoders import load_encoder
 from dasheng_lib.evaluation.evaluate import check_asked, evaluate_pooled
 from dasheng_lib.evaluation.folds import Score
 from dasheng_lib.evaluation.probes import PROBES
-from dasheng_lib.results.recorded import write_results
 from dasheng_lib.tasks.table import read_table_task
 
 ENCODERS = ["logmel", "random:nano", "dasheng:nano"]
@@ -55,16 +53,13 @@ def run_csv(args: argparse.Namespace) -> int:
     print(f"\nthe commonest class, {label}, is {100 * count / len(labels):.1f} % of the clips")
     if left := len(labels) - table["clips"].min():
         print(f"{left} of {len(labels)} clips are not tested: their class is in one fold only")
-    if args.record:
-        write_results(
-            args.record,
-            table,
-            command=shlex.join(["dasheng", *sys.argv[1:]]),
-            audio=sorted(clip.sha256 for part in first.clips.values() for clip in part),
-            parameters={k: v for k, v in vars(args).items() if k not in ("record", "verb")},
-            seconds=round(time.perf_counter() - began),
-        )
-        print(f"kept as {args.record}.csv")
+    keep(
+        args.record,
+        table,
+        audio=sorted(clip.sha256 for part in first.clips.values() for clip in part),
+        parameters=parameters(args),
+        seconds=round(time.perf_counter() - began),
+    )
     return 0
 
 

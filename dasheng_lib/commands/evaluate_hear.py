@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import argparse
-import shlex
-import sys
 import time
 from collections import Counter
 from pathlib import Path
 
 import pandas as pd
 
+from dasheng_lib.commands.record import keep, parameters
 from dasheng_lib.common.cache import digest
 from dasheng_lib.common.errors import UserError
 from dasheng_lib.encoders import load_encoder
 from dasheng_lib.evaluation.evaluate import check_asked, embed_task, evaluate, summary
 from dasheng_lib.evaluation.probes import PROBES
-from dasheng_lib.results.recorded import write_results
 from dasheng_lib.tasks.hear.fetch import fetch_hear, find_hear, hear_sources
 from dasheng_lib.tasks.hear.files import METADATA, task_folder
 from dasheng_lib.tasks.hear.read import read_hear_task
@@ -55,16 +53,13 @@ def run_hear(args: argparse.Namespace) -> int:
     )
     scores = summary(table).groupby(["task", "metric", "encoder", "probe"], sort=False)["score"]
     print(scores.agg(score="mean", seeds="size").round(4).to_string())
-    if args.record:
-        write_results(
-            args.record,
-            table,
-            command=shlex.join(["dasheng", *sys.argv[1:]]),
-            corpora={task.name: _digest(task) for same in tasks.values() for task in same},
-            parameters={k: v for k, v in vars(args).items() if k not in ("record", "verb")},
-            seconds=round(time.perf_counter() - began),
-        )
-        print(f"kept as {args.record}.csv")
+    keep(
+        args.record,
+        table,
+        corpora={task.name: _digest(task) for same in tasks.values() for task in same},
+        parameters=parameters(args),
+        seconds=round(time.perf_counter() - began),
+    )
     return 0
 
 

@@ -13,8 +13,6 @@ Exit code 0: no error, warnings at most. 1: something breaks the API."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.epilog = EPILOG
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("module", help="its name, as in `import NAME`")
     parser.add_argument("--model", default="", metavar="PATH", help="handed to its load_model")
     parser.add_argument("--device", help="where to run it (a GPU if there is one)")

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import shlex
-import sys
 from dataclasses import asdict
 
-from dasheng_lib.results.recorded import recordable
+from dasheng_lib.commands.record import add_record, keep, parameters
 
 NAMES = ["centre", "standardise", "scale:1", "scale:2", "rotate"]
 NAMES += ["flatten:0.5", "whiten", "sharpen"]
@@ -28,8 +26,6 @@ examples:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.epilog = EPILOG
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument(
         "--encoder",
         action="append",
@@ -43,9 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--seed", type=int, default=0, help="of drawn interventions (0)")
     parser.add_argument("--no-untrained", action="store_true", help="leave untrained encoders out")
-    parser.add_argument(
-        "--record", type=recordable, help="keep the table as FILE.csv, with its origin as FILE.json"
-    )
+    add_record(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -54,7 +48,6 @@ def run(args: argparse.Namespace) -> int:
 
     from dasheng_lib.encoders import load_encoder
     from dasheng_lib.rank.interventions import AS_IS
-    from dasheng_lib.results.recorded import write_results
     from dasheng_lib.sweep.interventions import (
         Untrained,
         intervene,
@@ -94,14 +87,11 @@ def run(args: argparse.Namespace) -> int:
         sort=False,
     )
     print((100 * shown).round(1).to_string())
-    if args.record:
-        write_results(
-            args.record,
-            table,
-            command=shlex.join(["dasheng", *sys.argv[1:]]),
-            corpora={corpus.name: corpus.digest for corpus in corpora},
-            parameters={k: v for k, v in vars(args).items() if k not in ("record", "verb")},
-            processor_seconds=round(seconds),
-        )
-        print(f"kept as {args.record}.csv")
+    keep(
+        args.record,
+        table,
+        corpora={corpus.name: corpus.digest for corpus in corpora},
+        parameters=parameters(args),
+        processor_seconds=round(seconds),
+    )
     return 0

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import shlex
-import sys
 from pathlib import Path
 
+from dasheng_lib.commands.record import add_record, keep
 from dasheng_lib.common.errors import UserError
-from dasheng_lib.results.recorded import recordable
 
 EPILOG = """\
 DESIGN is a CSV file with a row a setting (setting, factor, rank, seeds, of), NOISE one with a row a
@@ -22,8 +20,6 @@ examples:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.epilog = EPILOG
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("design", nargs="?", type=Path, help="CSV file")
     parser.add_argument("--noise", type=Path, required=True, help="CSV file")
     parser.add_argument("--sweeps", type=int, default=1000, help="simulated for each truth (1000)")
@@ -37,9 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "quality rises by so many points for each",
     )
     parser.add_argument("--arms", type=int, default=1, help="such arms asked together (1)")
-    parser.add_argument(
-        "--record", type=recordable, help="keep the table as FILE.csv, with its origin as FILE.json"
-    )
+    add_record(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -63,19 +57,14 @@ def run(args: argparse.Namespace) -> int:
         for scope, rows in table.groupby("scope", sort=False):
             wide = rows.pivot_table("probability", ["truth", "measure"], "word", sort=False)
             print(f"{scope}\n{wide.to_string(float_format='{:.2f}'.format)}\n")
-    if args.record:
-        from dasheng_lib.results.recorded import write_results
-
-        write_results(
-            args.record,
-            table,
-            command=shlex.join(["dasheng", *sys.argv[1:]]),
-            noise=args.noise.read_text(),
-            rules=PATH.read_text(),
-            seed=args.seed,
-            **said,
-        )
-        print(f"kept as {args.record}.csv")
+    keep(
+        args.record,
+        table,
+        noise=args.noise.read_text(),
+        rules=PATH.read_text(),
+        seed=args.seed,
+        **said,
+    )
     return 0
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from dasheng_lib.audio import SAMPLE_RATE
 from dasheng_lib.common.errors import UserError
 
-HELP = """\
+EPILOG = """\
 A shard is a plain tar file in webdataset's layout: KEY.flac (16 kHz, mono, 16 bit) and KEY.json
 with whatever else is known of the clip. Shards of the Dasheng authors' tools (mp3, wav, flac, ogg
 or opus beside .json, at 16 kHz) are read as well, and webdataset reads these.
@@ -34,8 +34,6 @@ the shards."""
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the actions of ``dasheng shards`` and their options."""
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.epilog = HELP
     actions = parser.add_subparsers(metavar="ACTION", dest="action", required=True)
     pack = actions.add_parser("pack", help="audio into shards")
     pack.add_argument("source", metavar="SOURCE", help="a corpus, a .tsv or .csv table, a folder")
@@ -61,9 +59,7 @@ def run(args: argparse.Namespace) -> int:
     Raises:
         UserError: nothing to pack or read, or a folder that cannot be written.
     """
-    if args.action == "pack":
-        return _pack(args)
-    return _list(args) if args.action == "list" else _extract(args)
+    return {"pack": _pack, "list": _list, "extract": _extract}[args.action](args)
 
 
 def _pack(args: argparse.Namespace) -> int:
@@ -76,30 +72,22 @@ def _pack(args: argparse.Namespace) -> int:
     packed = write_shards(args.out, clips, args.per_shard, args.workers, not args.quiet)
     hours = packed.samples / SAMPLE_RATE / 3600
     print(f"{args.out}: {packed.clips} clips, {hours:.2f} h")
-    _tell(packed.skipped.items())
+    _tell(((key,), reason) for key, reason in packed.skipped.items())
     return 0
 
 
 def _list(args: argparse.Namespace) -> int:
     from dasheng_lib.shards import find_shards, shard_index
-    from dasheng_lib.shards.member import SHORT, SHORTEST, WRONG_RATE
 
     print(f"{'shard':<28}{'clips':>8}{'hours':>9}{'MB':>8}")
     clips, hours, skipped = 0, 0.0, []
     for path in find_shards(args.shards):
         index = shard_index(path)
-        members = index.members
-        here = float((members["samples"] / np.maximum(members["rate"], 1)).sum()) / 3600
+        here = (index.members["samples"] / np.maximum(index.members["rate"], 1)).sum() / 3600
         size = path.stat().st_size / 1e6
-        print(f"{path.name:<28}{len(members):>8}{here:>9.2f}{size:>8.1f}")
-        clips, hours = clips + len(members), hours + here
-        unusable = index.faults | {
-            index.key(i): WRONG_RATE if members["rate"][i] != SAMPLE_RATE else SHORT
-            for i in np.flatnonzero(
-                (members["rate"] != SAMPLE_RATE) | (members["samples"] < SHORTEST)
-            )
-        }
-        skipped += [(f"{path.name}/{key}".rstrip("/"), why) for key, why in unusable.items()]
+        print(f"{path.name:<28}{len(index.members):>8}{here:>9.2f}{size:>8.1f}")
+        clips, hours = clips + len(index.members), hours + here
+        skipped += [((path.name, key), reason) for key, reason in index.unusable().items()]
     print(f"{'all':<28}{clips:>8}{hours:>9.2f}")
     _tell(skipped)
     return 0
@@ -110,7 +98,7 @@ def _extract(args: argparse.Namespace) -> int:
 
     written, skipped = extract(args.shards, args.out)
     print(f"{args.out}: {written} clips")
-    _tell((f"{shard}/{key}".rstrip("/"), why) for (shard, key), why in skipped.items())
+    _tell(skipped.items())
     return 0
 
 
@@ -118,7 +106,7 @@ def _tell(skipped) -> None:
     """One line per reason: how many, and the first three by name."""
     names = defaultdict(list)
     for name, reason in skipped:
-        names[reason].append(name)
+        names[reason].append("/".join(name).rstrip("/"))
     for reason, those in names.items():
         more = f" and {len(those) - 3} more" if len(those) > 3 else ""
         print(f"left out, {reason}: {len(those)} ({', '.join(those[:3])}{more})")

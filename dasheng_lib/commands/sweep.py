@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import shlex
 import sys
 import time
 from dataclasses import asdict
 from pathlib import Path
 
+from dasheng_lib.commands.record import add_record, keep
 from dasheng_lib.common.cache import atomic_file
 from dasheng_lib.common.errors import UserError
 from dasheng_lib.results.recorded import recordable
@@ -31,8 +31,6 @@ examples:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.epilog = EPILOG
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("grid", type=Path, help="YAML file")
     parser.add_argument("--out", type=Path, help="folder of the sweep")
     parser.add_argument("--only", nargs="+", help="names of runs, or patterns such as 'mask*'")
@@ -46,13 +44,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--dry-run", action="store_true", help="time a few steps of each kind, and stop there"
     )
     parser.add_argument(
-        "--keep-weights",
-        action="store_true",
-        help="keep weights and embeddings of all judged steps",
+        "--keep-weights", action="store_true", help="keep weights and embeddings of judged steps"
     )
-    parser.add_argument(
-        "--record", type=recordable, help="keep the table as FILE.csv, with its origin as FILE.json"
-    )
+    add_record(parser)
     parser.add_argument(
         "--baselines",
         type=recordable,
@@ -126,17 +120,16 @@ def _options(pairs: list[str]) -> dict[str, object]:
 
 
 def _baselines(args: argparse.Namespace, grid) -> int:
-    from dasheng_lib.results.recorded import write_results
     from dasheng_lib.sweep.baselines import AVERAGES, baselines
     from dasheng_lib.sweep.judge import Judge
 
     began = time.perf_counter()
     judge = Judge(grid.protocol)
     table, clips, classes = baselines(judge)
-    write_results(
+    print((100 * table.set_index("baseline")[list(AVERAGES)]).round(1).to_string())
+    keep(
         args.baselines,
         table,
-        command=shlex.join(["dasheng", *sys.argv[1:]]),
         protocol=asdict(grid.protocol),
         corpora={corpus.name: corpus.digest for corpus in judge.corpora},
         clips=clips,
@@ -144,20 +137,15 @@ def _baselines(args: argparse.Namespace, grid) -> int:
         device="cpu",
         seconds=round(time.perf_counter() - began),
     )
-    print((100 * table.set_index("baseline")[list(AVERAGES)]).round(1).to_string())
-    print(f"kept as {args.baselines}.csv")
     return 0
 
 
 def _record(args: argparse.Namespace, table) -> None:
-    from dasheng_lib.results.recorded import write_results
-
     runs = table.runs()
     made = runs["provenance"].map(json.loads)
-    write_results(
+    keep(
         args.record,
         table.rows(),
-        command=shlex.join(["dasheng", *sys.argv[1:]]),
         grid=args.grid.read_text(),
         corpora=dict(zip(runs["corpus"], runs["corpus_digest"], strict=True)),
         commits=sorted({origin["commit"] for origin in made}),
@@ -167,4 +155,3 @@ def _record(args: argparse.Namespace, table) -> None:
     )
     with atomic_file(args.record.with_name(f"{args.record.name}_runs.csv")) as temporary:
         runs.to_csv(temporary, index=False)
-    print(f"kept as {args.record}.csv")

@@ -100,17 +100,8 @@ def atomic_folder(destination: Path | str) -> Iterator[Path]:
 @contextlib.contextmanager
 def locked(path: Path | str) -> Iterator[None]:
     """Hold the lock that stands beside ``path``: one process at a time makes it."""
-    lock = Path(f"{path}.lock")
-    try:
-        lock.parent.mkdir(parents=True, exist_ok=True)
-        file_lock = FileLock(lock)
-        file_lock.acquire()
-    except OSError as error:
-        raise _unwritable(lock.parent, error) from error
-    try:
+    with _held(Path(f"{path}.lock"), timeout=-1):
         yield
-    finally:
-        file_lock.release()
 
 
 @contextlib.contextmanager
@@ -120,10 +111,16 @@ def claimed(lock: Path | str) -> Iterator[bool]:
     Args:
         lock: a file that stands for the work; it is made, and stays.
     """
-    lock = Path(lock)
+    with _held(Path(lock), timeout=0) as ours:
+        yield ours
+
+
+@contextlib.contextmanager
+def _held(lock: Path, timeout: float) -> Iterator[bool]:
+    """Whether the lock was had within ``timeout`` seconds (-1: however long it takes)."""
     try:
         lock.parent.mkdir(parents=True, exist_ok=True)
-        file_lock = FileLock(lock, timeout=0)
+        file_lock = FileLock(lock, timeout=timeout)
         file_lock.acquire()
     except Timeout:
         yield False
@@ -193,7 +190,8 @@ def _writing(destination: Path) -> Iterator[None]:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise UserError(
                 f"The disk is full while writing {destination}; nothing half-written was kept: "
-                "free some space or set DASHENG_CACHE to a folder on a larger disk."
+                "free some space, or set DASHENG_CACHE to a folder on a larger disk, and give the "
+                "same command again."
             ) from error
         if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM):
             raise _unwritable(destination.parent, error) from error

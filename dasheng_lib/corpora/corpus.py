@@ -8,6 +8,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
+from dasheng_lib.audio import SAMPLE_RATE
 from dasheng_lib.common.errors import UserError
 
 
@@ -32,7 +33,7 @@ class Corpus:
     clips: pd.DataFrame
     tasks: pd.DataFrame
     store: np.ndarray
-    sample_rate: int = 16000
+    sample_rate: int = SAMPLE_RATE
 
     def wave(self, i: int, start: int = 0, stop: int | None = None) -> np.ndarray:
         """Samples of clip ``i``, or those from ``start`` to before ``stop``: float32 [samples].

@@ -87,15 +87,10 @@ def _write(manifest: Manifest, sources: Iterable[Source], folder: Path, progress
     seconds = dict(zip(manifest.clips["sha256"], manifest.clips["seconds"], strict=True))
     facts: dict[int, tuple[int, int, int]] = {}
     offset, sha = 0, hashlib.sha256()
+    how = {"unit": "clip", "mininterval": 0.5, "disable": not progress}
     with (
         (folder / "audio.f32").open("wb") as file,
-        tqdm(
-            total=len(rows),
-            unit="clip",
-            desc=f"decode {manifest.name}",
-            mininterval=0.5,
-            disable=not progress,
-        ) as bar,
+        tqdm(desc=f"decode {manifest.name}", total=len(rows), **how) as bar,
     ):
         for key, wave, rate in _decoded(sources, seconds):
             data = wave.astype("<f4", copy=False).tobytes()
@@ -114,12 +109,10 @@ def _write(manifest: Manifest, sources: Iterable[Source], folder: Path, progress
     table = pd.DataFrame.from_dict(facts, orient="index", columns=["samples", "offset", "rate"])
     clips = manifest.clips.drop(columns=["rate"], errors="ignore").join(table)
     clips["seconds"] = clips["samples"] / SAMPLE_RATE
-    row_of = {
-        key: row for row, key in enumerate(zip(clips["package"], clips["member"], strict=True))
-    }
-    tasks = manifest.tasks.copy()
-    keys = zip(tasks.pop("package"), tasks.pop("member"), strict=True)
-    tasks.insert(1, "clip", [row_of[key] for key in keys])
+    names = ["package", "member"]
+    rows_of, labelled = (pd.MultiIndex.from_frame(t[names]) for t in (clips, manifest.tasks))
+    tasks = manifest.tasks.drop(columns=names)
+    tasks.insert(1, "clip", rows_of.get_indexer(labelled))
     clips.to_csv(folder / "clips.csv", index=False)
     tasks.to_csv(folder / "tasks.csv", index=False)
     head = {
@@ -154,9 +147,9 @@ def _decoded(
                 seen.add(sha)
                 waiting.append((sha, pool.submit(source.decode)))
                 while _full(waiting, seconds):
-                    yield _result(waiting)
+                    yield _result(*waiting.popleft())
             while waiting:
-                yield _result(waiting)
+                yield _result(*waiting.popleft())
         finally:
             for _, future in waiting:
                 future.cancel()
@@ -167,7 +160,6 @@ def _full(waiting: deque[tuple[str, Future]], seconds: dict[str, float]) -> bool
     return len(waiting) >= _WINDOW or (len(waiting) > 1 and together > _WINDOW_SECONDS)
 
 
-def _result(waiting: deque[tuple[str, Future]]) -> tuple[str, np.ndarray, int]:
-    sha, future = waiting.popleft()
+def _result(sha: str, future: Future) -> tuple[str, np.ndarray, int]:
     wave, rate, _ = future.result()
     return sha, wave, rate

@@ -50,26 +50,11 @@ class Manifest:
     def only(self, found: set[str]) -> Manifest:
         """The same with only those clips whose hash is in ``found``."""
         clips = self.clips[self.clips["sha256"].isin(found)].reset_index(drop=True)
-        return replace(self, clips=clips, tasks=_labels_of(self.tasks, clips))
+        return replace(self, clips=clips, tasks=labels_of(self.tasks, clips))
 
     def packages(self) -> list[dict[str, Any]]:
         """The packages that this corpus is read from: name, version, sha256, bytes, …"""
         return [p for p in self.info["packages"] if self.name in p["sets"]]
-
-
-def pocket_manifest(name: str) -> Manifest:
-    """Manifest of ``pocket``, ``pocket-full`` or ``pocket-large``.
-
-    Raises:
-        UserError: the manifest folder is missing.
-    """
-    info = read_yml("pocket")
-    clips, tasks = read_csv("pocket"), read_csv("pocket_tasks")
-    packages = {p["package"]: p for p in info["packages"]}
-    clips["licence"] = clips["package"].map(lambda package: packages[package]["licence"])
-    chosen = clips["package"].map(lambda package: name in packages[package]["sets"])
-    clips = clips[chosen].reset_index(drop=True)
-    return Manifest(name, info, clips, _labels_of(tasks, clips))
 
 
 def read_yml(name: str) -> dict[str, Any]:
@@ -105,7 +90,7 @@ def part_that_is_there(manifest: Manifest, found: set[str], mend: str) -> Manife
             f"{len(missing)} of {len(manifest.clips)} clips of {manifest.name} are missing or "
             f"changed and are left out, so results will differ from those printed (the first: "
             f"{first}): {mend}.",
-            stacklevel=4,
+            stacklevel=3,
         )
     return part
 
@@ -120,7 +105,8 @@ def _read(file: str) -> str:
         ) from error
 
 
-def _labels_of(tasks: pd.DataFrame, clips: pd.DataFrame) -> pd.DataFrame:
+def labels_of(tasks: pd.DataFrame, clips: pd.DataFrame) -> pd.DataFrame:
+    """The rows of ``tasks`` whose package and member are those of one of ``clips``."""
     known = pd.MultiIndex.from_frame(clips[["package", "member"]])
     asked = pd.MultiIndex.from_frame(tasks[["package", "member"]])
     return tasks[asked.isin(known)].reset_index(drop=True)

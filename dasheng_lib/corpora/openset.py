@@ -5,7 +5,7 @@ upstream and as flac in smaller copies). Of the sets marked ``hash: name`` the m
 hashes of Vorbis copies, since the official files were not at hand: there a clip is the sound of
 its official name, as wav, flac or ogg, with the manifest's hash or else of the manifest's length.
 The digest of the corpus follows the bytes that were found, so that copies and official files are
-two corpora. What clips' names say is in :mod:`dasheng_lib.corpora.openset_names`.
+two corpora.
 """
 
 from __future__ import annotations
@@ -23,59 +23,39 @@ import soundfile
 from dasheng_lib.common.cache import cache_dir
 from dasheng_lib.common.errors import UserError
 from dasheng_lib.common.places import ROOT as CHECKOUT
-from dasheng_lib.corpora.corpus import Corpus
-from dasheng_lib.corpora.decoded import build, folder_of, open_corpus
 from dasheng_lib.corpora.fetch.download import Remote, download
 from dasheng_lib.corpora.fetch.unpack import tar_members, zip_members
-from dasheng_lib.corpora.manifest import Manifest, part_that_is_there, read_csv, read_yml
-from dasheng_lib.corpora.openset_names import names_say
+from dasheng_lib.corpora.manifest import Manifest, read_csv, read_yml
 from dasheng_lib.corpora.source import Source
 
 _SUFFIXES = {".ogg", ".wav", ".flac"}
 _SAME_LENGTH = 0.01  # seconds by which a coder may lengthen a clip
 
 
-def load_openset(name: str, *, fetch: bool = True, progress: bool = True) -> Corpus:
-    """One of ``OPENSETS``; see :func:`dasheng_lib.corpora.load_corpus`.
+def read_manifest(name: str) -> Manifest:
+    """Manifest of one of ``OPENSETS``: the clips' hashes, labels and folds.
 
-    Looked for in ``$DASHENG_DATA/NAME``, ``data/NAME`` of the checkout and ``shared/data/NAME``
-    beside it, under our name or the official folder's, then downloaded.
+    Of a clip, ``names`` of the yml file takes ``label``, ``fold`` and ``group`` out of its name,
+    where they are no columns of the table; ``values`` says what a part of a name means, ``groups``
+    what stands before a group (else the set's name), and ``tasks`` which column is the fold of
+    each task (else ``fold`` is that of the one task).
     """
-    manifest = openset_manifest(name)
-    corpus = open_corpus(folder_of(manifest))
-    if corpus is not None:
-        return corpus
-    place = find_openset(manifest)
-    if place is None:
-        if not fetch:
-            raise UserError(
-                f"Corpus {name} is not in the cache: run `dasheng corpus fetch {name}`."
-            )
-        place = fetch_openset(manifest)
-    manifest, found = as_found(manifest, place)
-    part = part_that_is_there(manifest, found, f"get the set again ({_how(manifest)})")
-    return open_corpus(folder_of(part)) or build(
-        part, openset_files(manifest, place), progress=progress
-    )
-
-
-def openset_manifest(name: str) -> Manifest:
-    """Manifest of one of ``OPENSETS``: the clips' hashes, labels and folds from their names."""
-    info = read_yml(name)
-    clips = read_csv(name)
+    info, clips = read_yml(name), read_csv(name)
     clips.insert(0, "package", name)
     clips["domain"] = info["domain"]
     clips["licence"] = clips.get("licence", info["licence"])
-    said = [names_say(name, row) for row in clips.itertuples()]
-    clips["group"] = [group for group, _ in said]
-    rows = [
-        (task, name, member, label, fold)
-        for member, (_, labels) in zip(clips["member"], said, strict=True)
-        for task, label, fold in labels
-    ]
-    tasks = pd.DataFrame(rows, columns=["task", "package", "member", "label", "fold"])
+    parts = clips["member"].str.extract(f"^{info['names']}$")
+    for column, values in info.get("values", {}).items():
+        parts[column] = parts[column].map(values).fillna(values.get("other"))
+    said = clips.join(parts)
+    said["label"] = said["label"].str.lower().str.replace(" ", "_")
+    clips["group"] = info.get("groups", name) + "/" + said["group"]
+    folds = sorted(info.get("tasks", {name: "fold"}).items())
+    tasks = pd.concat(
+        [said.assign(task=task, fold=said[fold]) for task, fold in folds], ignore_index=True
+    )
     clips = clips.drop(columns=["label", "fold"], errors="ignore")
-    return Manifest(name, info, clips, tasks.sort_values("task", kind="stable", ignore_index=True))
+    return Manifest(name, info, clips, tasks[["task", "package", "member", "label", "fold"]])
 
 
 def as_found(manifest: Manifest, place: Path) -> tuple[Manifest, set[str]]:
@@ -87,12 +67,11 @@ def as_found(manifest: Manifest, place: Path) -> tuple[Manifest, set[str]]:
     Raises:
         UnpackError: the archive is damaged.
     """
-    sources = openset_files(manifest, place)
     if manifest.info["hash"] != "name":
-        return manifest, {source.sha256() for source in sources}
+        return manifest, {source.sha256() for source in sources(manifest, place)}
     known = manifest.clips.set_index("member")
     found = {}
-    for source in sources:
+    for source in sources(manifest, place):
         sha, clip = source.sha256(), known.loc[source.member]
         if sha == clip["sha256"] or abs(_seconds(source) - clip["seconds"]) <= _SAME_LENGTH:
             found[source.member] = sha
@@ -100,8 +79,12 @@ def as_found(manifest: Manifest, place: Path) -> tuple[Manifest, set[str]]:
     return replace(manifest, clips=manifest.clips.assign(sha256=shas)), set(found.values())
 
 
-def find_openset(manifest: Manifest) -> Path | None:
-    """Folder or downloaded archive of the set; None if it is nowhere."""
+def find(manifest: Manifest) -> Path | None:
+    """Folder or downloaded archive of the set; None if it is nowhere.
+
+    Looked for in ``$DASHENG_DATA/NAME``, ``data/NAME`` of the checkout and ``shared/data/NAME``
+    beside it, under our name or the official folder's, and in the cache.
+    """
     data = os.environ.get("DASHENG_DATA")
     folders = [CHECKOUT / "data", CHECKOUT.parent / "shared" / "data"]
     folders = [Path(data).expanduser(), *folders] if data else folders
@@ -113,7 +96,7 @@ def find_openset(manifest: Manifest) -> Path | None:
     return archive if archive and archive.exists() else None
 
 
-def fetch_openset(manifest: Manifest) -> Path:
+def fetch(manifest: Manifest, *, mirror: str | None = None, progress: bool = True) -> Path:
     """The set's archive, in the cache; compared with its published hash where there is one.
 
     Raises:
@@ -121,13 +104,15 @@ def fetch_openset(manifest: Manifest) -> Path:
     """
     info = manifest.info
     if "url" not in info:
-        raise UserError(f"{manifest.name} cannot be fetched by a program: {_how(manifest)}.")
+        raise UserError(f"{manifest.name} cannot be fetched by a program: {instead(manifest)}.")
     sha256 = info.get("sha256")
     size = info["bytes"] if sha256 else None  # else it is roughly so many
-    return download(Remote(info["url"], sha256, size, instead=_how(manifest)), _archive(manifest))
+    return download(
+        Remote(info["url"], sha256, size, instead=instead(manifest)), _archive(manifest)
+    )
 
 
-def openset_files(manifest: Manifest, place: Path) -> Iterator[Source]:
+def sources(manifest: Manifest, place: Path) -> Iterator[Source]:
     """Sounds of a folder, or of a downloaded archive; nothing is unpacked to disk.
 
     Of a set marked ``hash: name`` only the manifest's clips, each once, under its official name;
@@ -185,7 +170,8 @@ def _archive(manifest: Manifest) -> Path | None:
     return cache_dir("downloads", f"{manifest.name}-{mark[:12]}{ending}") if url else None
 
 
-def _how(manifest: Manifest) -> str:
+def instead(manifest: Manifest) -> str:
+    """What to do about a set that is not to be had, or lacks clips."""
     info = manifest.info
     return (
         f"get {info.get('url') or info['page']}, unpack it as a folder {manifest.name}, and set "

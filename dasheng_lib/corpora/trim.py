@@ -11,6 +11,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
+from dasheng_lib.audio import SAMPLE_RATE
 from dasheng_lib.common.cache import artefact, digest
 from dasheng_lib.corpora.corpus import Corpus
 
@@ -48,7 +49,7 @@ def sounding(wave: np.ndarray) -> tuple[int, int, float]:
     Args:
         wave: [samples] at 16 kHz.
     """
-    half = round(WINDOW_SECONDS * 16_000) // 2
+    half = round(WINDOW_SECONDS * SAMPLE_RATE) // 2
     if len(wave) == 0 or not np.any(wave):
         return 0, len(wave), 0.0
     total = np.zeros(len(wave) + 2 * half + 1)

@@ -11,6 +11,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from dasheng_lib.common.fast_cpu import two_products, two_products_are_faster
+
 Attention = Callable[[Tensor, int], Tensor]
 Runs = Sequence[tuple[int, int]]  # (chunks, tokens in each of them), one after the other
 
@@ -26,8 +28,8 @@ def attend(qkv_BTE: Tensor, heads: int, bias: Tensor | None = None) -> Tensor:
     B, T, E = qkv_BTE.shape
     head_dim = E // 3 // heads
     qkv_3BHTd = qkv_BTE.view(B, T, 3, heads, head_dim).permute(2, 0, 3, 1, 4)
-    if bias is None and _two_products_are_faster(qkv_BTE, head_dim):
-        out_BHTd = _two_products(*qkv_3BHTd.contiguous().flatten(1, 2)).unflatten(0, (B, heads))
+    if bias is None and two_products_are_faster(qkv_BTE, head_dim):
+        out_BHTd = two_products(*qkv_3BHTd.contiguous())
     else:
         out_BHTd = F.scaled_dot_product_attention(*qkv_3BHTd, attn_mask=bias)
     return out_BHTd.transpose(1, 2).reshape(B, T, E // 3)
@@ -54,17 +56,3 @@ def attend_in_runs(qkv_SE: Tensor, heads: int, runs: Runs) -> Tensor:
             for part, (chunks, tokens) in zip(parts, runs, strict=True)
         ]
     )
-
-
-def _two_products_are_faster(qkv: Tensor, head_dim: int) -> bool:
-    # On CPUs torch's fused kernel is slower in bfloat16 than in float32 (58 and 66 GFLOP/s a
-    # core for heads of 64 on Zen 4, torch 2.13); two batched products with a softmax between
-    # reach 80. For heads of 32 they are slower, and their gradient gains nothing.
-    suits = head_dim >= 64 and not qkv.requires_grad
-    return suits and qkv.device.type == "cpu" and qkv.dtype == torch.bfloat16
-
-
-def _two_products(q_NTd: Tensor, k_NTd: Tensor, v_NTd: Tensor) -> Tensor:
-    scale = q_NTd.shape[-1] ** -0.5
-    score_NTT = torch.baddbmm(q_NTd.new_empty(1), q_NTd, k_NTd.transpose(1, 2), beta=0, alpha=scale)
-    return score_NTT.softmax(-1) @ v_NTd

@@ -18,15 +18,13 @@ from tqdm import tqdm
 from dasheng_lib.audio import SAMPLE_RATE, AudioError
 from dasheng_lib.common.cache import digest
 from dasheng_lib.common.errors import UserError
-from dasheng_lib.shards.index import ShardIndex, find_shards, shard_index
+from dasheng_lib.shards.index import find_shards, shard_index
 from dasheng_lib.shards.member import (
     DAMAGED,
-    SHORT,
     SHORTEST,
-    WRONG_RATE,
     OpenShard,
+    counted,
     fault,
-    tell,
 )
 from dasheng_lib.shards.order import Order
 
@@ -97,11 +95,12 @@ class ShardCrops:
         self.name = " + ".join(sorted({path.parent.name for path in paths}))
         self.skipped: dict[tuple[str, str], str] = {}
         for index in self._indexes:
-            self._note_unusable(index)
+            name = index.path.name
+            self.skipped |= {(name, key): reason for key, reason in index.unusable().items()}
         self._bad: set[tuple[int, int]] = set()
         self._parts = lru_cache(maxsize=256)(self._last_crops)
         self._open = lru_cache(maxsize=64)(lambda shard: OpenShard(self._indexes[shard].path))
-        counts = np.array([_parts(index, self.samples).sum() for index in self._indexes])
+        counts = np.array([index.crops(self.samples).sum() for index in self._indexes])
         if not counts.sum():
             raise self._nothing()
         self.order = Order(counts, batch, streams, window, seed)
@@ -130,7 +129,8 @@ class ShardCrops:
         for row in range(self.batch_size)[rows or slice(None)]:
             _, shard, crop = self.order.place(step, row)
             member, start = self._locate(shard, crop)
-            found.append((self._indexes[shard].path.name, self._indexes[shard].key(member), start))
+            index = self._indexes[shard]
+            found.append((index.path.name, index.member(member).key, start))
         return found
 
     def _waves(self, step: int, chosen: range) -> Iterator[np.ndarray]:
@@ -182,19 +182,18 @@ class ShardCrops:
         """What a crop has of its own: [samples], fewer for a short clip; None if it is bad."""
         if (shard, crop) in self._bad:
             return None
-        index = self._indexes[shard]
-        member, start = self._locate(shard, crop)
-        row = index.members[member]
-        count = min(self.samples, int(row["samples"]) - start)
+        place, start = self._locate(shard, crop)
+        member = self._indexes[shard].member(place)
+        count = min(self.samples, member.samples - start)
         try:
-            wave = self._open(shard).wave(int(row["offset"]), int(row["size"]), start, count)
+            wave = self._open(shard).wave(member.offset, member.size, start, count)
             reason = fault(wave)
         except AudioError:
             reason = DAMAGED
         if reason is None:
             return wave
         self._bad.add((shard, crop))
-        self.skipped.setdefault((index.path.name, index.key(member)), reason)
+        self.skipped.setdefault((self._indexes[shard].path.name, member.key), reason)
         return None
 
     def _locate(self, shard: int, crop: int) -> tuple[int, int]:
@@ -205,26 +204,11 @@ class ShardCrops:
         return member, (crop - before) * self.samples
 
     def _last_crops(self, shard: int) -> np.ndarray:
-        return np.cumsum(_parts(self._indexes[shard], self.samples))
-
-    def _note_unusable(self, index: ShardIndex) -> None:
-        shard, members = index.path.name, index.members
-        self.skipped.update({(shard, key): reason for key, reason in index.faults.items()})
-        for member in np.flatnonzero(members["rate"] != SAMPLE_RATE):
-            self.skipped[shard, index.key(member)] = WRONG_RATE
-        for member in np.flatnonzero(members["samples"] < SHORTEST):
-            self.skipped[shard, index.key(member)] = SHORT
+        return np.cumsum(self._indexes[shard].crops(self.samples))
 
     def _nothing(self) -> UserError:
-        told = tell(self.skipped.values()) or "they are empty"
+        told = counted(self.skipped.values()) or "they are empty"
         return UserError(
             f"The shards of {self.name} hold nothing to train on ({told}): pack them again "
             "with `dasheng shards pack`."
         )
-
-
-def _parts(index: ShardIndex, samples: int) -> np.ndarray:
-    """Crops in each member, 0 where it must not be used."""
-    lengths = np.asarray(index.members["samples"])
-    usable = (lengths >= SHORTEST) & (index.members["rate"] == SAMPLE_RATE)
-    return np.where(usable, np.maximum(lengths // samples, 1), 0)

@@ -15,18 +15,41 @@ import tarfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
-from dasheng_lib.audio import AudioError
+from dasheng_lib.audio import SAMPLE_RATE, AudioError
 from dasheng_lib.common.cache import artefact
 from dasheng_lib.common.errors import UserError
-from dasheng_lib.shards.member import DAMAGED, DUPLICATE, UNKNOWN_LENGTH, OpenShard, unreadable
+from dasheng_lib.shards.member import (
+    DAMAGED,
+    DUPLICATE,
+    SHORT,
+    SHORTEST,
+    UNKNOWN_LENGTH,
+    WRONG_RATE,
+    OpenShard,
+    unreadable,
+)
 
 AUDIO = ("flac", "mp3", "wav", "ogg", "opus")
 VERSION = 1  # raise it when an index changes
 _HEAD = 4096  # bytes
 _LONGEST = 1 << 40  # samples; a header that claims more does not know
+
+
+class Member(NamedTuple):
+    """Audio in a shard; see :class:`ShardIndex`."""
+
+    key: str
+    kind: str
+    offset: int
+    size: int
+    samples: int
+    rate: int
+    meta_offset: int
+    meta_size: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,9 +72,23 @@ class ShardIndex:
     faults: dict[str, str]
     digest: str
 
-    def key(self, member: int) -> str:
-        """The key of a row of ``members``."""
-        return self.members["key"][member].decode()
+    def member(self, row: int) -> Member:
+        """One row of ``members`` in Python's own types."""
+        key, kind, *numbers = self.members[row].item()
+        return Member(key.decode(), kind.decode(), *numbers)
+
+    def crops(self, samples: int) -> np.ndarray:
+        """Crops of so many samples in each member, int [members]; 0 where it must not be used."""
+        lengths = np.asarray(self.members["samples"])
+        usable = (lengths >= SHORTEST) & (self.members["rate"] == SAMPLE_RATE)
+        return np.where(usable, np.maximum(lengths // samples, 1), 0)
+
+    def unusable(self) -> dict[str, str]:
+        """Key to reason, for all audio that training leaves out unheard."""
+        rows = np.flatnonzero(self.crops(SHORTEST) == 0)
+        reasons = np.where(self.members["rate"][rows] == SAMPLE_RATE, SHORT, WRONG_RATE)
+        keys = [self.member(row).key for row in rows]
+        return self.faults | dict(zip(keys, reasons.tolist(), strict=True))
 
 
 def shard_index(path: Path | str) -> ShardIndex:
@@ -72,7 +109,8 @@ def shard_index(path: Path | str) -> ShardIndex:
     def make(folder: Path) -> None:
         rows, faults, heads = _scan(path)
         width = max([len(row[0]) for row in rows], default=1)
-        members = np.array(rows, _dtype(width))
+        numbers = [(name, "<i8") for name in Member._fields[2:]]
+        members = np.array(rows, [("key", f"S{width}"), ("kind", "S4"), *numbers])
         np.save(folder / "members.npy", members)
         columns = [members[name].tobytes() for name in ("key", "size", "samples", "rate")]
         identity = hashlib.sha256(b"".join([*columns, heads])).hexdigest()[:16]
@@ -116,12 +154,6 @@ def find_shards(shards: str | Path | Sequence[str | Path]) -> list[Path]:
             )
         found.update(p.absolute() for p in here)
     return sorted(found, key=lambda p: (p.name, str(p)))
-
-
-def _dtype(width: int) -> np.dtype:
-    numbers = [(name, "<i8") for name in ("offset", "size", "samples", "rate")]
-    meta = [("meta_offset", "<i8"), ("meta_size", "<i8")]
-    return np.dtype([("key", f"S{width}"), ("kind", "S4"), *numbers, *meta])
 
 
 def _scan(path: Path) -> tuple[list[tuple], dict[str, str], bytes]:

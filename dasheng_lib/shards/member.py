@@ -5,10 +5,12 @@ The reasons below are all that this package ever gives for leaving something out
 
 from __future__ import annotations
 
+import contextlib
 import io
+import json
 import os
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -69,7 +71,7 @@ class OpenShard:
         Raises:
             AudioError: it is no audio.
         """
-        with _Audio(self, offset, size) as stream:
+        with _audio(self, offset, size) as stream:
             return stream.frames, stream.samplerate
 
     def wave(self, offset: int, size: int, start: int, count: int) -> np.ndarray:
@@ -80,7 +82,7 @@ class OpenShard:
         Raises:
             AudioError: damaged, or it holds fewer samples.
         """
-        with _Audio(self, offset, size) as stream:
+        with _audio(self, offset, size) as stream:
             stream.seek(start)
             frames_FC = stream.read(count, dtype="float32", always_2d=True)
         if len(frames_FC) != count:
@@ -88,27 +90,18 @@ class OpenShard:
         return frames_FC.mean(axis=1, dtype=np.float32)
 
 
-class _Audio:
+@contextlib.contextmanager
+def _audio(shard: OpenShard, offset: int, size: int) -> Iterator[soundfile.SoundFile]:
     """A member as a ``soundfile.SoundFile``; what libsndfile says becomes an AudioError."""
-
-    def __init__(self, shard: OpenShard, offset: int, size: int) -> None:
-        self._part = _Part(shard, offset, size)
-
-    def __enter__(self) -> soundfile.SoundFile:
-        try:
-            self._stream = soundfile.SoundFile(io.BufferedReader(self._part, _READ_AHEAD))
-        except Exception as error:
-            self.__exit__(type(error), error, None)
-            raise
-        return self._stream
-
-    def __exit__(self, kind, error, _) -> None:
-        if hasattr(self, "_stream"):
-            self._stream.close()
-        if self._part.error is not None:
-            raise self._part.error
-        if isinstance(error, soundfile.SoundFileError | ValueError | TypeError):
-            raise AudioError(f"A member of {self._part.shard.path} is damaged.") from error
+    part = _Part(shard, offset, size)
+    try:
+        with soundfile.SoundFile(io.BufferedReader(part, _READ_AHEAD)) as stream:
+            yield stream
+    except (soundfile.SoundFileError, ValueError, TypeError) as error:
+        raise AudioError(f"A member of {shard.path} is damaged.") from error
+    finally:
+        if part.error is not None:
+            raise part.error
 
 
 class _Part(io.RawIOBase):
@@ -128,9 +121,6 @@ class _Part(io.RawIOBase):
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
         base = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._size}[whence]
         self._at = max(base + offset, 0)
-        return self._at
-
-    def tell(self) -> int:
         return self._at
 
     def readinto(self, buffer) -> int:
@@ -155,9 +145,18 @@ def fault(wave: np.ndarray) -> str | None:
     return None
 
 
-def tell(reasons: Iterable[str]) -> str:
+def counted(reasons: Iterable[str]) -> str:
     """``"3 silent, 1 damaged"``."""
     return ", ".join(f"{count} {reason}" for reason, count in Counter(reasons).most_common())
+
+
+def json_of(data: bytes) -> dict:
+    """What ``KEY.json`` holds; empty if it holds nothing, is damaged or no object."""
+    try:
+        meta = json.loads(data or b"{}")
+    except ValueError:
+        return {}
+    return meta if isinstance(meta, dict) else {}
 
 
 def unreadable(path: Path, error: OSError) -> UserError:

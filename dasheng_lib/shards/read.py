@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,8 +11,8 @@ import numpy as np
 from dasheng_lib.audio import AudioError
 from dasheng_lib.common.cache import atomic_file
 from dasheng_lib.corpora.fetch.unpack import plain_name
-from dasheng_lib.shards.index import find_shards, shard_index
-from dasheng_lib.shards.member import DAMAGED, DUPLICATE, OUTSIDE, OpenShard
+from dasheng_lib.shards.index import Member, find_shards, shard_index
+from dasheng_lib.shards.member import DAMAGED, DUPLICATE, OUTSIDE, OpenShard, json_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,18 +47,14 @@ def read_shards(
         UserError: there are no shards or they cannot be read.
     """
     skipped = {} if skipped is None else skipped
-    for path in find_shards(shards):
-        index, shard = shard_index(path), OpenShard(path)
-        skipped.update({(path.name, key): reason for key, reason in index.faults.items()})
-        for member, row in enumerate(index.members):
-            key, (offset, size) = index.key(member), (int(row["offset"]), int(row["size"]))
-            try:
-                wave = shard.wave(offset, size, 0, int(row["samples"]))
-            except AudioError:
-                skipped[path.name, key] = DAMAGED
-                continue
-            text = shard.bytes(int(row["meta_offset"]), int(row["meta_size"]))
-            yield Sample(path.name, key, wave, int(row["rate"]), _meta(text))
+    for name, shard, member in _members(shards, skipped):
+        try:
+            wave = shard.wave(member.offset, member.size, 0, member.samples)
+        except AudioError:
+            skipped[name, member.key] = DAMAGED
+            continue
+        text = shard.bytes(member.meta_offset, member.meta_size)
+        yield Sample(name, member.key, wave, member.rate, json_of(text))
 
 
 def extract(
@@ -75,31 +70,28 @@ def extract(
     Raises:
         UserError: no shards, or the folder cannot be written.
     """
-    folder = Path(folder)
     names: set[str] = set()
     skipped: dict[tuple[str, str], str] = {}
-    for path in find_shards(shards):
-        index, shard = shard_index(path), OpenShard(path)
-        skipped.update({(path.name, key): reason for key, reason in index.faults.items()})
-        for member, row in enumerate(index.members):
-            key = index.key(member)
-            name = plain_name(key)
-            if name is None or name in names:
-                skipped[path.name, key] = OUTSIDE if name is None else DUPLICATE
-                continue
-            names.add(name)
-            parts = {row["kind"].decode(): (row["offset"], row["size"])}
-            if row["meta_size"]:
-                parts["json"] = (row["meta_offset"], row["meta_size"])
-            for kind, (offset, size) in parts.items():
-                with atomic_file(folder / f"{name}.{kind}") as temporary:
-                    temporary.write_bytes(shard.bytes(int(offset), int(size)))
+    for shard_name, shard, member in _members(shards, skipped):
+        name = plain_name(member.key)
+        if name is None or name in names:
+            skipped[shard_name, member.key] = OUTSIDE if name is None else DUPLICATE
+            continue
+        names.add(name)
+        parts = {member.kind: (member.offset, member.size)}
+        if member.meta_size:
+            parts["json"] = (member.meta_offset, member.meta_size)
+        for kind, place in parts.items():
+            with atomic_file(Path(folder) / f"{name}.{kind}") as temporary:
+                temporary.write_bytes(shard.bytes(*place))
     return len(names), skipped
 
 
-def _meta(text: bytes) -> dict:
-    try:
-        meta = json.loads(text or b"{}")
-    except ValueError:
-        return {}
-    return meta if isinstance(meta, dict) else {}
+def _members(
+    shards: str | Path | Sequence[str | Path], skipped: dict[tuple[str, str], str]
+) -> Iterator[tuple[str, OpenShard, Member]]:
+    for path in find_shards(shards):
+        index, shard = shard_index(path), OpenShard(path)
+        skipped |= {(path.name, key): reason for key, reason in index.faults.items()}
+        for row in range(len(index.members)):
+            yield path.name, shard, index.member(row)

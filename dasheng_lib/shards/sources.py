@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from dasheng_lib.common.errors import UserError
 from dasheng_lib.corpora import CORPORA, load_corpus
 from dasheng_lib.corpora.corpus import Corpus
 from dasheng_lib.corpora.trim import prepare
+from dasheng_lib.shards.member import json_of
 
 ENDINGS = (".flac", ".wav", ".mp3", ".ogg", ".opus", ".oga", ".aif", ".aiff", ".au", ".w64")
 
@@ -96,17 +96,11 @@ def _of_folder(folder: Path) -> list[Clip]:
         raise UserError(f"{folder} holds no audio files ({', '.join(ENDINGS)}).")
     clips = []
     for path in paths:
-        meta = _beside(path) or {"filename": path.relative_to(folder).as_posix()}
+        beside = path.with_suffix(".json")
+        meta = json_of(beside.read_bytes()) if beside.is_file() else {}
+        meta = meta or {"filename": path.relative_to(folder).as_posix()}
         clips.append(Clip(path.stem, lambda path=path: _decoded(path), meta))
     return clips
-
-
-def _beside(path: Path) -> dict | None:
-    try:
-        meta = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    return meta if isinstance(meta, dict) else None
 
 
 def _decoded(path: Path) -> np.ndarray:

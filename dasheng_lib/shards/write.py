@@ -6,8 +6,6 @@ lies outside -1…1 is clipped. Recordings of 16 bit at 16 kHz keep every bit.
 
 from __future__ import annotations
 
-import contextlib
-import errno
 import io
 import itertools
 import json
@@ -41,11 +39,6 @@ class Packed:
     clips: int = 0
     samples: int = 0
     skipped: dict[str, str] = field(default_factory=dict)
-
-    def __add__(self, other: Packed) -> Packed:
-        return Packed(
-            self.clips + other.clips, self.samples + other.samples, self.skipped | other.skipped
-        )
 
 
 def write_shards(
@@ -81,15 +74,10 @@ def write_shards(
     folder = Path(folder)
     record = _read_record(folder)
     _write_record(folder, record)  # if it cannot be written, better now
-    total, number = Packed(), 0
+    number = 0
+    total = length_hint(clips) or None
     with (
-        tqdm(
-            total=length_hint(clips) or None,
-            desc="packing",
-            unit="clip",
-            leave=False,
-            disable=not progress,
-        ) as bar,
+        tqdm(desc="packing", total=total, unit="clip", leave=False, disable=not progress) as bar,
         ThreadPoolExecutor(workers, "pack") as pool,
     ):
         named = _with_keys(clips)
@@ -103,19 +91,21 @@ def write_shards(
                     "shard: name another folder."
                 )
             if known and _size(folder / name) == known["size"]:
-                packed = Packed(known["clips"], known["samples"], known["skipped"])
                 bar.update(len(part))
             else:
                 packed = _write(folder / name, part, pool, bar)
                 size = _size(folder / name)
                 record[name] = {"source": source, "size": size, **asdict(packed)}
                 _write_record(folder, record)
-            total, number = total + packed, number + 1
+            number += 1
     if len(record) > number:
         raise UserError(f"{folder} holds more shards than this source makes: name another folder.")
-    if not total.clips:
+    shards = record.values()
+    clips, samples = (sum(shard[name] for shard in shards) for name in ("clips", "samples"))
+    if not clips:
         raise UserError(f"None of the clips could be packed; {folder / RECORD} says why.")
-    return total
+    skipped = {key: reason for shard in shards for key, reason in shard["skipped"].items()}
+    return Packed(clips, samples, skipped)
 
 
 def _with_keys(clips: Iterable[Clip]) -> Iterator[tuple[str, Clip]]:
@@ -134,7 +124,6 @@ def _write(path: Path, part: list[tuple[str, Clip]], pool: ThreadPoolExecutor, b
     clips, samples, skipped = 0, 0, {}
     encoded = pool.map(lambda item: _encode(item[1]), part)
     with (
-        _disk(path),
         atomic_file(path) as temporary,
         tarfile.open(temporary, "w", format=tarfile.PAX_FORMAT) as tar,
     ):
@@ -191,22 +180,8 @@ def _read_record(folder: Path) -> dict[str, dict]:
 
 
 def _write_record(folder: Path, record: dict[str, dict]) -> None:
-    with _disk(folder / RECORD), atomic_file(folder / RECORD) as temporary:
+    with atomic_file(folder / RECORD) as temporary:
         temporary.write_text(json.dumps(record, indent=1), encoding="utf-8")
-
-
-@contextlib.contextmanager
-def _disk(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except UserError as error:
-        cause = error.__cause__
-        if not isinstance(cause, OSError) or cause.errno not in (errno.ENOSPC, errno.EDQUOT):
-            raise
-        raise UserError(
-            f"The disk is full while writing {path}: the shards before it are whole; free some "
-            "space and give the same command again."
-        ) from error
 
 
 def _size(path: Path) -> int:

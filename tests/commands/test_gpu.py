@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from card_crops import CardCrops
 
 from dasheng_lib.checkpoint.published import from_upstream
 from dasheng_lib.common.distributed import World, restore_state, spread, whole_state
-from dasheng_lib.corpora.card_crops import CardCrops
 from dasheng_lib.corpora.synthetic.corpus import synthetic_corpus
 from dasheng_lib.encoders import DashengEncoder
 from dasheng_lib.evaluation.embed import compute_embeddings

@@ -22,13 +22,12 @@ from fake_packages import (
     written,
     zip_bytes,
 )  # fmt: skip
+from pocket_tables import tables
 
 from dasheng_lib import cli
 from dasheng_lib.common import cache
 from dasheng_lib.common.errors import UserError
-from dasheng_lib.corpora import decoded, load_corpus, manifest, openset
-from dasheng_lib.corpora.pocket import make_tables
-from dasheng_lib.corpora.pocket.load import load_pocket
+from dasheng_lib.corpora import decoded, load_corpus, manifest, openset, pocket
 
 
 def kajongg():
@@ -78,14 +77,14 @@ def world(tmp_path, monkeypatch):
     info = {"title": "t", "release": "bookworm", "component": "main", "packages": packages}
     (folder / "pocket.yml").write_text(yaml.safe_dump(info))
     monkeypatch.setattr(manifest, "FOLDER", folder)
-    monkeypatch.setattr(make_tables, "FOLDER", folder)
+    monkeypatch.setattr(tables, "FOLDER", folder)
     monkeypatch.setenv("DASHENG_CACHE", str(tmp_path / "cache"))
     files = {}
     for name, (_, deb) in PACKAGES.items():
         files[name] = tmp_path / f"{name}.deb"
         files[name].write_bytes(deb)
     said = []
-    make_tables.index_pocket(files, said.append)
+    tables.index_pocket(files, said.append)
     with serving(mirror_files(PACKAGES)) as server:
         monkeypatch.setenv("DASHENG_MIRROR", server.url)
         server.said, server.folder, server.cache = said, folder, tmp_path / "cache"
@@ -165,7 +164,7 @@ def test_another_release_serves_the_clips_that_are_the_same(world):
     with pytest.warns(UserWarning, match=r"1 of 13 clips .*male1/b1\.ogg"):
         corpus = load_corpus("pocket", progress=False)
     assert len(corpus) == 12 and len(corpus.task("word")) == 5
-    assert corpus.digest != manifest.pocket_manifest("pocket").digest()
+    assert corpus.digest != pocket.read_manifest("pocket").digest()
     assert not (corpus.clips["member"] == changed.removeprefix("./")).any()
     asked = len(world.requests)
     with pytest.warns(UserWarning, match="1 of 13 clips"):
@@ -242,10 +241,10 @@ def test_a_damaged_corpus_is_made_again(world):
 
 
 def test_the_digest_follows_bytes_labels_and_decoding(world, monkeypatch):
-    base = manifest.pocket_manifest("pocket")
+    base = pocket.read_manifest("pocket")
     digests = {base.digest()}
     for table, column in (("clips", "sha256"), ("clips", "group"), ("tasks", "label")):
-        other = manifest.pocket_manifest("pocket")
+        other = pocket.read_manifest("pocket")
         getattr(other, table).loc[0, column] = "other"
         digests.add(other.digest())
     monkeypatch.setattr(manifest, "DECODING", 2)
@@ -272,7 +271,7 @@ def test_the_command(world, capsys):
 
 
 def test_a_package_that_rots_is_found(world, capsys):
-    load_pocket("pocket", progress=False)
+    load_corpus("pocket", progress=False)
     path = next((world.cache / "downloads").rglob("kajongg_*.deb"))
     path.write_bytes(path.read_bytes()[:3000])
     assert cli.main(["corpus", "check"]) == 1
@@ -332,7 +331,7 @@ def test_fsdd_as_wav_as_flac_and_as_archive_is_one_corpus(data, monkeypatch):
     shutil.rmtree(data / "fsdd")
     monkeypatch.setenv("DASHENG_CACHE", str(data.parent / "archive"))
     tar = tar_bytes({f"top/recordings/{name}.wav": wav for name, (wav, _) in files.items()})
-    archive = openset._archive(openset.openset_manifest("fsdd"))
+    archive = openset._archive(openset.read_manifest("fsdd"))
     archive.parent.mkdir(parents=True, exist_ok=True)
     archive.write_bytes(gzip.compress(tar))
     stores.append(load_corpus("fsdd", progress=False))
@@ -369,7 +368,7 @@ def test_a_set_that_is_nowhere_says_where_to_put_it(data, monkeypatch):
 
 
 def test_labels_of_esc10_and_fsdd_are_the_official_ones():
-    esc10, fsdd = openset.openset_manifest("esc10"), openset.openset_manifest("fsdd")
+    esc10, fsdd = openset.read_manifest("esc10"), openset.read_manifest("fsdd")
     tasks = esc10.tasks
     assert len(tasks) == 400 and (tasks.groupby(["label", "fold"]).size() == 8).all()
     assert sorted(tasks["label"].unique())[:3] == ["baby_cry", "chainsaw", "clock_tick"]

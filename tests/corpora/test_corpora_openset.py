@@ -11,6 +11,7 @@ from fake_packages import audio_bytes, serving, tar_bytes, tone, zip_bytes
 
 from dasheng_lib import cli
 from dasheng_lib.common.errors import UserError
+from dasheng_lib.common.places import CORPORA
 from dasheng_lib.corpora import OPENSETS, load_corpus, manifest, openset
 from dasheng_lib.corpora.source import Source
 from dasheng_lib.tasks import SUITES, suite
@@ -67,7 +68,7 @@ def lay(folder, suffix="wav"):
 def test_copies_are_the_manifests_corpus_and_are_found_again_without_their_folder(commands):
     lay(commands / "speech_commands_test_set_v0.02", "flac")
     corpus = load_corpus("speech_commands_test", progress=False)
-    assert corpus.digest == openset.openset_manifest("speech_commands_test").digest()
+    assert corpus.digest == openset.read_manifest("speech_commands_test").digest()
     assert corpus.task("speech_commands_test")["label"].tolist() == [
         "yes", "yes", "no", "_unknown_", "_silence_",
     ]  # fmt: skip
@@ -136,12 +137,13 @@ def test_a_zip_is_read_where_it_lies_and_names_cannot_leave_it(commands):
     names = ("top/yes/11111111_nohash_0.wav", "../no/22222222_nohash_0.wav", "top/README.md",
              "top/yes/99999999_nohash_0.wav")  # fmt: skip
     path.write_bytes(zip_bytes({name: bytes([i]) for i, name in enumerate(names)}))
-    files = list(openset.openset_files(openset.openset_manifest("speech_commands_test"), path))
+    files = list(openset.sources(openset.read_manifest("speech_commands_test"), path))
     assert [(file.member, file.payload) for file in files] == [("yes/11111111_nohash_0.wav", b"\0")]
 
 
 def test_what_no_program_can_fetch_says_how_to_get_it(commands):
-    (manifest.FOLDER / "emovo.yml").write_text("{page: a page, domain: d, licence: l, hash: name}")
+    info = yaml.safe_load((CORPORA / "emovo.yml").read_text()) | {"page": "a page"}
+    (manifest.FOLDER / "emovo.yml").write_text(yaml.safe_dump(info))
     (manifest.FOLDER / "emovo.csv").write_text("member,sha256,seconds\nf1/dis-f1-b1.wav,aa,1\n")
     with pytest.raises(UserError, match="get a page, unpack it as a folder emovo, and set DASHENG"):
         load_corpus("emovo", progress=False)
@@ -151,7 +153,7 @@ def test_what_no_program_can_fetch_says_how_to_get_it(commands):
 
 
 def rows_of(name):
-    found = openset.openset_manifest(name)
+    found = openset.read_manifest(name)
     assert found.clips["member"].is_unique and found.clips["sha256"].is_unique
     assert len(found.clips) == len(found.tasks) == found.info["clips"]
     return found, found.clips.merge(found.tasks, on=["package", "member"])
@@ -186,7 +188,7 @@ def test_esc50_trains_every_class_that_it_tests():
     recordings = rows.groupby("label")["group"].nunique()
     assert (folds == recordings.clip(upper=4)).all()
     assert folds[folds == 1].index.tolist() == ["washing_machine"]
-    esc10 = openset.openset_manifest("esc10").clips["member"].str.split("/").str[1].str[:-4]
+    esc10 = openset.read_manifest("esc10").clips["member"].str.split("/").str[1].str[:-4]
     ids = rows["member"].str.extract(r"/(.*)-\d+\.wav")[0]
     assert ids.isin(esc10).sum() == 80
     assert found.info["commit"] in found.info["url"]

@@ -4,10 +4,11 @@ import re
 
 import pandas as pd
 import pytest
+from pocket_tables import groups
+from pocket_tables import labels as pocket_tasks
 
-from dasheng_lib.corpora.manifest import pocket_manifest, read_csv, read_yml
-from dasheng_lib.corpora.pocket import groups
-from dasheng_lib.corpora.pocket import labels as pocket_tasks
+from dasheng_lib.corpora.manifest import read_csv, read_yml
+from dasheng_lib.corpora.pocket import read_manifest
 
 
 @pytest.fixture(scope="module")
@@ -18,7 +19,7 @@ def clips():
 @pytest.fixture(scope="module")
 def full():
     """Labels of the full corpus with package, member and group."""
-    manifest = pocket_manifest("pocket-full")
+    manifest = read_manifest("pocket-full")
     return manifest.tasks.merge(manifest.clips[["package", "member", "group"]])
 
 
@@ -59,7 +60,7 @@ def test_packages_are_pinned():
     ("name", "digest"), [("pocket", "4be2a5d961e8fa31"), ("pocket-full", "3467f62d8ad56313")]
 )
 def test_recorded_corpora_stay_what_they_were(name, digest):
-    assert pocket_manifest(name).digest() == digest
+    assert read_manifest(name).digest() == digest
 
 
 @pytest.mark.parametrize(
@@ -67,7 +68,7 @@ def test_recorded_corpora_stay_what_they_were(name, digest):
     [("pocket", 7240, 2.341), ("pocket-full", 9134, 8.285), ("pocket-large", 27259, 21.794)],
 )
 def test_size(name, number, hours):
-    clips = pocket_manifest(name).clips
+    clips = read_manifest(name).clips
     assert len(clips) == number
     assert clips["seconds"].sum() / 3600 == pytest.approx(hours, abs=0.001)
 
@@ -93,7 +94,7 @@ FULL = COUNTS | {"drum": (277, 5, 7), "key": (167, 2, 5)}
 
 @pytest.mark.parametrize(("name", "counts"), [("pocket", COUNTS), ("pocket-full", FULL)])
 def test_tasks(name, counts):
-    tasks = pocket_manifest(name).tasks.groupby("task", sort=False)
+    tasks = read_manifest(name).tasks.groupby("task", sort=False)
     found = {t: (len(r), r["label"].nunique(), r["fold"].nunique()) for t, r in tasks}
     assert found == counts
 
@@ -203,11 +204,11 @@ def test_sounds_of_one_recording_are_one_group(clips):
 
 @pytest.fixture(scope="module")
 def large():
-    return pocket_manifest("pocket-large")
+    return read_manifest("pocket-large")
 
 
 def test_large_holds_full_and_its_labels(large):
-    full = pocket_manifest("pocket-full")
+    full = read_manifest("pocket-full")
     assert large.clips["sha256"].head(len(full.clips)).tolist() == full.clips["sha256"].tolist()
     pd.testing.assert_frame_equal(large.tasks, full.tasks)
 

@@ -8,7 +8,7 @@ import pytest
 
 from dasheng_lib.corpora.corpus import Corpus
 from dasheng_lib.corpora.crops import Exam
-from dasheng_lib.corpora.manifest import pocket_manifest
+from dasheng_lib.corpora.pocket import read_manifest
 from dasheng_lib.corpora.split import exam_clips, hold_out, portion, shortened, without
 from dasheng_lib.corpora.synthetic.corpus import synthetic_corpus
 
@@ -51,7 +51,7 @@ def test_what_is_held_out_is_not_in_the_rest(corpus):
 
 def listed(name):
     """A corpus as its manifest lists it, without its audio."""
-    manifest = pocket_manifest(name)
+    manifest = read_manifest(name)
     samples = (16_000 * manifest.clips["seconds"].astype(float)).astype(int)
     clips = manifest.clips.assign(samples=samples, offset=0)
     return Corpus(name, name, clips, manifest.tasks.iloc[:0], np.zeros(0, np.float32))

@@ -11,7 +11,8 @@ from sklearn.preprocessing import StandardScaler
 
 from dasheng_lib.common.errors import UserError
 from dasheng_lib.corpora.synthetic import sounds
-from dasheng_lib.corpora.synthetic.corpus import RATE, synthetic_corpus
+from dasheng_lib.corpora.synthetic.corpus import synthetic_corpus
+from dasheng_lib.features import SAMPLE_RATE
 
 STORE = "b0b361762ce348049dbc881e1851b47f39ca0e0252abbf0efc1c443917dd27fb"
 DIGEST = "7198922f4daa4d9a"
@@ -50,7 +51,7 @@ def test_store_and_table_agree(corpus):
     assert corpus.store.dtype == np.float32 and corpus.store.ndim == 1
     assert clips["offset"].tolist() == [0, *clips["samples"].cumsum()[:-1]]
     assert clips["samples"].sum() == len(corpus.store)
-    assert np.allclose(clips["seconds"] * RATE, clips["samples"])
+    assert np.allclose(clips["seconds"] * SAMPLE_RATE, clips["samples"])
     assert 0.05 < corpus.hours() < 8 / 60 and 200 < len(corpus) < 500
     assert not clips["member"].duplicated().any()
     assert not clips["sha256"].duplicated().any()
@@ -105,7 +106,7 @@ def test_neither_hopeless_nor_solved(corpus, name):
 
 
 def spectrum(wave: np.ndarray) -> np.ndarray:
-    power = np.abs(stft(wave / np.abs(wave).max(), RATE, nperseg=512, noverlap=352)[2]) ** 2
+    power = np.abs(stft(wave / np.abs(wave).max(), SAMPLE_RATE, nperseg=512, noverlap=352)[2]) ** 2
     edges = np.unique(np.geomspace(2, 257, 41).astype(int))
     bands = np.log(np.add.reduceat(power, edges[:-1], axis=0) + 1e-9)
     return np.concatenate([bands.mean(1), bands.std(1)])

@@ -15,13 +15,13 @@ import yaml
 from dasheng_lib.common.errors import UserError
 from dasheng_lib.encoders import load_encoder
 from dasheng_lib.encoders.wheels import WHEELS, fetch
-from dasheng_lib.encoders.wheels.aisfx import AiSfx, Cnn9, log_mel
-from dasheng_lib.encoders.wheels.openwakeword import SpeechEmbedding
+from dasheng_lib.encoders.wheels.aisfx import Cnn9, aisfx, log_mel
+from dasheng_lib.encoders.wheels.openwakeword import speech_embedding
 from dasheng_lib.encoders.wheels.resemblyzer import (
-    Resemblyzer,
     SpeakerLstm,
     mel,
     raised,
+    resemblyzer,
     window_starts,
 )
 
@@ -40,9 +40,9 @@ USERS = {name: here(name) for name in WHEELS}
 def made_up(name):
     torch.manual_seed(0)
     if name == "aisfx":
-        return AiSfx(Cnn9((4, 8, 16, 512)))
+        return aisfx(Cnn9((4, 8, 16, 512)))
     if name == "resemblyzer":
-        return Resemblyzer(SpeakerLstm())
+        return resemblyzer(SpeakerLstm())
     rng = np.random.default_rng(0)
     to_mel, to_vector = rng.normal(size=(512, 32)), rng.normal(size=(76 * 32, 96))
 
@@ -54,7 +54,7 @@ def made_up(name):
         assert x.dtype == np.float32 and x.shape[1:] == (76, 32, 1)
         return (x.reshape(len(x), -1) @ to_vector).astype(np.float32)[:, None, None]
 
-    return SpeechEmbedding(mel, embed, "made up")
+    return speech_embedding(mel, embed, "made up")
 
 
 @pytest.fixture(scope="module", params=WHEELS)
@@ -97,7 +97,7 @@ def test_weights_change_the_fingerprint():
     first, again = made_up("aisfx"), made_up("aisfx")
     assert first.fingerprint == again.fingerprint
     again.network.conv_block1.bn1.running_mean[0] += 1e-6
-    assert AiSfx(again.network).fingerprint != first.fingerprint
+    assert aisfx(again.network).fingerprint != first.fingerprint
 
 
 def test_the_last_window_of_a_voice_is_kept_from_three_quarters_on():

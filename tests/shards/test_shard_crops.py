@@ -205,7 +205,7 @@ def test_a_damaged_tar_names_itself_and_serves_what_is_readable(tmp_path):
         path = tmp_path / f"{name}.tar"
         path.write_bytes(content)
         found = shard_index(path)
-        assert [found.key(i) for i in range(len(found.members))] == keys, name
+        assert [found.member(i).key for i in range(len(found.members))] == keys, name
         assert found.faults == {"": f"cut short or damaged {said}"}, name
         source = crops([path, whole], batch=1)
         assert source.skipped == {(path.name, ""): f"cut short or damaged {said}"}

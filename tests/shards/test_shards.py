@@ -257,7 +257,7 @@ def test_the_second_index_scans_nothing_and_writes_nothing_beside_the_shard(
         assert crops(folder).digest == first.digest
     path = folder / "shard-000000.tar"
     tar_of(path, [("new.flac", audio(ramp(1, 16000)))])
-    assert [shard_index(path).key(0), len(shard_index(path).members)] == ["new", 1]
+    assert [shard_index(path).member(0).key, len(shard_index(path).members)] == ["new", 1]
     assert crops(folder).digest != first.digest
 
 

@@ -70,6 +70,7 @@ def download(
         DownloadError: no network, no such file, cut short, or another hash.
         UserError: the disk is full.
     """
+    bar = tqdm(disable=True) if bar is None else bar
     with locked(destination):
         if destination.exists():
             return destination
@@ -105,13 +106,11 @@ class _CutShort(Exception):
     pass
 
 
-def _receive(
-    remote: Remote, part: Path, bar: tqdm | None, proxy: str | None, timeout: float
-) -> None:
+def _receive(remote: Remote, part: Path, bar: tqdm, proxy: str | None, timeout: float) -> None:
     have = part.stat().st_size if part.exists() else 0
     if remote.size is not None:
         if have == remote.size:
-            _tell(bar, have)
+            bar.update(have)
             return
         if have > remote.size:
             part.unlink()
@@ -133,22 +132,17 @@ def _receive(
         have = have if resumed else 0
         length = answer.headers.get("Content-Length")
         expected = remote.size or (have + int(length) if length else None)
-        _tell(bar, have)
+        bar.update(have)
         with part.open("ab" if resumed else "wb") as file:
             while block := answer.read(_BLOCK):
                 file.write(block)
                 have += len(block)
-                _tell(bar, len(block))
+                bar.update(len(block))
     if expected is not None and have != expected:
-        _tell(bar, -have)
+        bar.update(-have)
         if have > expected:
             part.unlink()
         raise _CutShort(f"{have} of {expected} bytes came")
-
-
-def _tell(bar: tqdm | None, count: int) -> None:
-    if bar is not None:
-        bar.update(count)
 
 
 def _is_final(error: Exception) -> bool:

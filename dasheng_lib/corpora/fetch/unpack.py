@@ -7,7 +7,6 @@ the memory either.
 
 from __future__ import annotations
 
-import bz2
 import contextlib
 import gzip
 import io
@@ -115,7 +114,7 @@ def _tar_of_deb(path: Path) -> Iterator[BinaryIO]:
 
 @contextlib.contextmanager
 def _decompressed(path: Path, name: str, data: BinaryIO) -> Iterator[BinaryIO]:
-    openers = {"xz": lzma.open, "lzma": lzma.open, "gz": gzip.open, "bz2": bz2.open}
+    openers = {"xz": lzma.open, "gz": gzip.open}
     kind = name.removeprefix("data.tar").lstrip(".")
     if not kind:
         yield data

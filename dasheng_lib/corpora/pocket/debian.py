@@ -7,9 +7,7 @@ ours, so the machine's own may be absent, old or unreadable. Elsewhere any mirro
 from __future__ import annotations
 
 import contextlib
-import gzip
 import hashlib
-import io
 import lzma
 import os
 import re
@@ -47,13 +45,13 @@ def local_package(wanted: dict[str, Any]) -> Path | None:
     pinned = _file_name(folder, wanted["package"], wanted["sha256"])
     if pinned.exists():
         return pinned
-    others = [p for p in folder.glob(f"{wanted['package']}_*.deb") if _hash_part(p)]
+    others = folder.glob(f"{wanted['package']}_*.deb")
     return max(others, key=lambda path: path.stat().st_mtime, default=None)
 
 
 def is_pinned(path: Path, wanted: dict[str, Any]) -> bool:
     """Whether a file that was fetched is the very one of the manifest."""
-    return _hash_part(path) == wanted["sha256"][:16]
+    return path == _file_name(path.parent, wanted["package"], wanted["sha256"])
 
 
 def fetch_packages(
@@ -96,14 +94,8 @@ def fetch_packages(
             f"name a Debian mirror that has release {release} with DASHENG_MIRROR=URL."
         )
     total = sum(offer.remote.size or 0 for offer in offers)
-    with tqdm(
-        total=total,
-        unit="B",
-        unit_scale=True,
-        desc="download",
-        mininterval=0.5,
-        disable=not progress,
-    ) as bar:
+    how = {"unit": "B", "unit_scale": True, "mininterval": 0.5, "disable": not progress}
+    with tqdm(desc="download", total=total, **how) as bar:
         for offer in offers:
             have[offer.package] = _fetch(offer, bar, proxy)
     return {name: path for name, path in have.items() if path is not None}
@@ -137,42 +129,34 @@ def _file_name(folder: Path, package: str, sha256: str) -> Path:
     return folder / f"{package}_{sha256[:16]}.deb"
 
 
-def _hash_part(path: Path) -> str | None:
-    found = re.fullmatch(r".+_([0-9a-f]{16})\.deb", path.name)
-    return found[1] if found else None
-
-
 # ---- apt-get
 
 
 def _apt_offers(wanted: list[dict[str, Any]]) -> list[Offer]:
     with locked(cache_dir("apt", "state")):
         # An old list, or the machine's own, may do where the network does not.
-        refreshed = _apt("update", check=False)
-        offers = []
+        refreshed = _apt("update")
+        exact = {w["package"]: f"{w['package']}={w['version']}" for w in wanted}
         for private in (True, False):
-            exact = _uris([f"{w['package']}={w['version']}" for w in wanted], private)
-            if len(exact) == len(wanted):
-                return exact
-            offers: list[Offer] = []
-            for w in wanted:
-                exactly = f"{w['package']}={w['version']}"
-                offers += _uris([exactly], private) or _uris([w["package"]], private)
+            offers = _uris([*exact.values()], private)
+            if len(offers) < len(wanted):
+                each = (_uris([e], private) or _uris([p], private) for p, e in exact.items())
+                offers = [offer for found in each for offer in found]
             if offers:
-                break
-    if not offers and refreshed.returncode:
+                return offers
+    if refreshed.returncode:
         lines = [x for x in refreshed.stderr.splitlines() if x.startswith(("E:", "W:"))]
         said = lines[0][3:].strip() if lines else f"apt-get ended with {refreshed.returncode}"
         raise UserError(
             f"The package lists cannot be fetched ({said}): check the network, or name a Debian "
             "mirror with DASHENG_MIRROR=URL."
         )
-    return offers
+    return []
 
 
 def _uris(names: list[str], private: bool) -> list[Offer]:
     """What apt-get would download for ``package`` or ``package=version``; [] if it lacks one."""
-    answer = _apt("download", "--print-uris", *names, private=private, check=False)
+    answer = _apt("download", "--print-uris", *names, private=private)
     if answer.returncode:
         return []
     offers = []
@@ -187,7 +171,7 @@ def _uris(names: list[str], private: bool) -> list[Offer]:
 
 
 def _apt(
-    *arguments: str, private: bool = True, check: bool = True, cwd: str | None = None
+    *arguments: str, private: bool = True, cwd: str | None = None
 ) -> subprocess.CompletedProcess:
     root = cache_dir("apt", "x").parent
     for part in ("lists/partial", "cache/archives/partial"):
@@ -206,7 +190,7 @@ def _apt(
     for name, value in options.items():
         command += ["-o", f"{name}={value}"]
     try:
-        answer = subprocess.run(
+        return subprocess.run(
             [*command, *arguments],
             capture_output=True,
             text=True,
@@ -220,12 +204,6 @@ def _apt(
             f"apt-get {arguments[0]} did not answer within {_TIMEOUT} s: check the network, or "
             "name a Debian mirror with DASHENG_MIRROR=URL."
         ) from error
-    if check and answer.returncode:
-        raise UserError(
-            f"apt-get {arguments[0]} failed ({answer.stderr.strip().splitlines()[-1:]}): "
-            "name a Debian mirror with DASHENG_MIRROR=URL."
-        )
-    return answer
 
 
 def _apt_proxy() -> str | None:
@@ -256,34 +234,18 @@ def _mirror_offers(
 
 
 def _index(mirror: str, release: str, component: str) -> str:
-    base = f"{mirror}/dists/{release}/{component}/binary-amd64/Packages"
-    openers = {".xz": lzma.decompress, ".gz": gzip.decompress, "": bytes}
-    failure: DownloadError | None = None
-    for suffix, unpack in openers.items():
-        with tempfile.TemporaryDirectory(dir=cache_dir("apt").parent) as temporary:
-            try:
-                path = download(Remote(base + suffix), Path(temporary) / "Packages")
-            except DownloadError as error:
-                failure = failure or error
-                continue
-            try:
-                return unpack(path.read_bytes()).decode("utf-8")
-            except (OSError, EOFError, lzma.LZMAError, UnicodeDecodeError) as error:
-                raise DownloadError(
-                    f"{base}{suffix} is damaged ({error}): name another mirror with "
-                    "DASHENG_MIRROR=URL."
-                ) from error
-    raise failure
+    url = f"{mirror}/dists/{release}/{component}/binary-amd64/Packages.xz"
+    with tempfile.TemporaryDirectory(dir=cache_dir("apt").parent) as temporary:
+        path = download(Remote(url), Path(temporary) / "Packages")
+        try:
+            return lzma.decompress(path.read_bytes()).decode("utf-8")
+        except (EOFError, lzma.LZMAError, UnicodeDecodeError) as error:
+            raise DownloadError(
+                f"{url} is damaged ({error}): name another mirror with DASHENG_MIRROR=URL."
+            ) from error
 
 
 def _stanzas(text: str) -> Iterator[dict[str, str]]:
-    fields: dict[str, str] = {}
-    for line in io.StringIO(text):
-        if line.strip():
-            name, colon, value = line.partition(": ")
-            if colon and not line[0].isspace():
-                fields[name] = value.strip()
-        else:
-            yield fields
-            fields = {}
-    yield fields
+    for stanza in re.split(r"\n\s*\n", text):
+        lines = (line.partition(": ") for line in stanza.splitlines() if line[:1].strip())
+        yield {name: value.strip() for name, colon, value in lines if colon}

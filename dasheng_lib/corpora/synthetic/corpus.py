@@ -20,9 +20,9 @@ import pandas as pd
 from dasheng_lib.common.cache import digest
 from dasheng_lib.corpora.corpus import Corpus
 from dasheng_lib.corpora.synthetic import sounds
+from dasheng_lib.features import SAMPLE_RATE
 
 VERSION = 1  # raise it when a sample changes
-RATE = sounds.RATE
 
 # First three formants in Hz of an average adult, after Peterson and Barney (1952).
 VOWELS = {
@@ -65,10 +65,10 @@ def synthetic_corpus() -> Corpus:
                 "member": f"{domain}/{name}",
                 "domain": domain,
                 "group": group,
-                "seconds": len(pcm) / RATE,
+                "seconds": len(pcm) / SAMPLE_RATE,
                 "samples": len(pcm),
                 "offset": offset,
-                "rate": RATE,
+                "rate": SAMPLE_RATE,
                 "sha256": hashlib.sha256(pcm.tobytes()).hexdigest(),
                 "licence": "CC0-1.0",
             }
@@ -128,16 +128,16 @@ def _environment() -> Iterator[Clip]:
 
 def _awkward() -> Iterator[Clip]:
     """What real corpora hold and code must survive; no task asks about them."""
-    noise = sounds.Dice("awkward").uniform(2 * RATE)
-    tone = np.sin(2 * np.pi * (440 / RATE * np.arange(RATE) % 1))
+    noise = sounds.Dice("awkward").uniform(2 * SAMPLE_RATE)
+    tone = np.sin(2 * np.pi * (440 / SAMPLE_RATE * np.arange(SAMPLE_RATE) % 1))
     waves = {
         "one-sample": np.full(1, 0.25),
         "shorter-than-a-window": 0.3 * noise[:200],
         "three-hundredths": 0.3 * noise[:480],
-        "digital-silence": np.zeros(RATE),
-        "stereo-mean": 0.25 * (noise[:RATE] + tone),  # left: noise, right: tone
+        "digital-silence": np.zeros(SAMPLE_RATE),
+        "stereo-mean": 0.25 * (noise[:SAMPLE_RATE] + tone),  # left: noise, right: tone
         "clipped": np.clip(4 * tone, -1, 1),
-        "offset": 0.5 + 0.01 * noise[RATE:],
+        "offset": 0.5 + 0.01 * noise[SAMPLE_RATE:],
         "nearly-silent": np.sign(tone) / 32767,
     }
     for name, wave in waves.items():

@@ -12,7 +12,7 @@ from collections.abc import Callable
 import numpy as np
 from scipy.signal import lfilter
 
-RATE = 16000
+from dasheng_lib.features import SAMPLE_RATE
 
 
 class Dice:
@@ -42,12 +42,12 @@ def syllable(
     shorter: float,
 ) -> np.ndarray:
     """A sung-like vowel: pulses at the pitch contour through resonators (source and filter)."""
-    count = int(RATE * dice.between(0.3, 0.6))
+    count = int(SAMPLE_RATE * dice.between(0.3, 0.6))
     time = np.linspace(0, 1, count)
     glide = np.interp(time, (0, 0.5, 1), semitones)
     bend = glide + dice.between(-0.8, 0.8)
-    wobble = 0.15 * sine(5.5 * time * count / RATE + dice.between(0, 1))
-    phase = np.cumsum(pitch * 2.0 ** ((bend + wobble) / 12)) / RATE
+    wobble = 0.15 * sine(5.5 * time * count / SAMPLE_RATE + dice.between(0, 1))
+    phase = np.cumsum(pitch * 2.0 ** ((bend + wobble) / 12)) / SAMPLE_RATE
     pulses = np.diff(np.floor(phase), prepend=0.0) + 0.02 * dice.uniform(count)
     wave = lfilter([1.0], [1.0, -0.94], pulses)
     for number, formant in enumerate((*formants, 3500)):
@@ -59,8 +59,8 @@ def syllable(
 
 def tone(dice: Dice, instrument: str, build: int, pitch: float) -> np.ndarray:
     """A note of one of four instruments; ``build`` (0 bright, 1 dark, 2 worn) colours it."""
-    count = int(RATE * dice.between(0.5, 1.0))
-    time = np.arange(count) / RATE
+    count = int(SAMPLE_RATE * dice.between(0.5, 1.0))
+    time = np.arange(count) / SAMPLE_RATE
     ratios, slope, attack, decay = {
         "bell": (np.array([0.5, 1, 1.19, 1.5, 2, 2.74, 4.1]), 0.5, 0.004, 3.0),
         "organ": (np.array([0.5, 1, 1.5, 2, 3, 4, 6, 8]), 0.4, 0.04, 0.2),
@@ -73,7 +73,7 @@ def tone(dice: Dice, instrument: str, build: int, pitch: float) -> np.ndarray:
     partials = pitch * ratios * (1 + detune + 0.004 * dice.between(-1, 1))
     wave = np.zeros(count)
     for ratio, partial, start in zip(ratios, partials, dice.uniform(len(ratios)), strict=True):
-        if partial < 0.45 * RATE:
+        if partial < 0.45 * SAMPLE_RATE:
             # Higher partials of struck and plucked things die sooner.
             fade = np.exp(-decay * (0.5 + 0.5 * ratio) * time)
             wave += ratio**-slope * fade * sine(partial * time + start)
@@ -82,8 +82,8 @@ def tone(dice: Dice, instrument: str, build: int, pitch: float) -> np.ndarray:
 
 def event(dice: Dice, kind: str) -> np.ndarray:
     """One environmental sound of 0.6 to 2.6 s."""
-    count = int(RATE * dice.between(0.6, 2.6))
-    return EVENTS[kind](dice, np.arange(count) / RATE)
+    count = int(SAMPLE_RATE * dice.between(0.6, 2.6))
+    return EVENTS[kind](dice, np.arange(count) / SAMPLE_RATE)
 
 
 def record(dice: Dice, wave: np.ndarray, place: str) -> np.ndarray:
@@ -92,7 +92,7 @@ def record(dice: Dice, wave: np.ndarray, place: str) -> np.ndarray:
     count, noise = len(wave), dice.uniform(len(wave))
     if place == "hall":
         for number in range(12):
-            delay = int(RATE * dice.between(0.01, 0.12) * (1 + number / 3))
+            delay = int(SAMPLE_RATE * dice.between(0.01, 0.12) * (1 + number / 3))
             wave[delay:] += 0.6 * 0.8**number * wave[: max(count - delay, 0)]
     elif place == "street":
         wave = wave + 0.35 * lfilter([0.06], [1.0, -0.94], noise)
@@ -121,7 +121,7 @@ def _chirp(dice: Dice, time: np.ndarray) -> np.ndarray:
     rate, centre = dice.between(4, 9), dice.between(2000, 4500)
     cycle = rate * time % 1
     sweep = centre * (1 + 0.25 * cycle)
-    return sine(np.cumsum(sweep) / RATE) * np.maximum(0, sine(cycle / 2)) * (cycle < 0.6)
+    return sine(np.cumsum(sweep) / SAMPLE_RATE) * np.maximum(0, sine(cycle / 2)) * (cycle < 0.6)
 
 
 def _click(dice: Dice, time: np.ndarray) -> np.ndarray:
@@ -136,13 +136,13 @@ def _knock(dice: Dice, time: np.ndarray) -> np.ndarray:
 
 def _siren(dice: Dice, time: np.ndarray) -> np.ndarray:
     swing = sine(dice.between(0.5, 2) * time + dice.between(0, 1))
-    phase = np.cumsum(dice.between(600, 1300) * (1 + 0.3 * swing)) / RATE
+    phase = np.cumsum(dice.between(600, 1300) * (1 + 0.3 * swing)) / SAMPLE_RATE
     return sine(phase) + 0.4 * sine(2 * phase) + 0.2 * sine(3 * phase)
 
 
 def _engine(dice: Dice, time: np.ndarray) -> np.ndarray:
     speed = dice.between(22, 60) * (1 + 0.2 * sine(dice.between(0.2, 0.6) * time))
-    strokes = np.diff(np.floor(np.cumsum(speed) / RATE), prepend=0.0)
+    strokes = np.diff(np.floor(np.cumsum(speed) / SAMPLE_RATE), prepend=0.0)
     rough = strokes + 0.02 * dice.uniform(len(time))
     return resonate(rough, dice.between(90, 200), 80) + resonate(rough, 600, 250)
 
@@ -180,8 +180,8 @@ def sine(turns: np.ndarray) -> np.ndarray:
 
 def resonate(wave: np.ndarray, centre: float, width: float) -> np.ndarray:
     """Two-pole resonator, gain about 1 at its centre; centre and width in Hz."""
-    radius = np.exp(-np.pi * width / RATE)
-    pole = 2 * radius * np.cos(2 * np.pi * min(centre, 0.48 * RATE) / RATE)
+    radius = np.exp(-np.pi * width / SAMPLE_RATE)
+    pole = 2 * radius * np.cos(2 * np.pi * min(centre, 0.48 * SAMPLE_RATE) / SAMPLE_RATE)
     return lfilter([1 - radius], [1.0, -pole, radius**2], wave)
 
 

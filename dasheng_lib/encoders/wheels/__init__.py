@@ -9,8 +9,14 @@ from __future__ import annotations
 
 from dasheng_lib.common.errors import UserError
 from dasheng_lib.encoders.protocol import AudioEncoder
+from dasheng_lib.encoders.wheels import aisfx, openwakeword, resemblyzer
 
-WHEELS = ("aisfx", "resemblyzer", "openwakeword")
+LOADERS = {
+    "aisfx": aisfx.from_wheel,
+    "resemblyzer": resemblyzer.from_wheel,
+    "openwakeword": openwakeword.from_wheel,
+}
+WHEELS = tuple(LOADERS)
 
 
 def load_wheel(name: str) -> AudioEncoder:
@@ -19,16 +25,6 @@ def load_wheel(name: str) -> AudioEncoder:
     Raises:
         UserError: no such wheel, it cannot be had, or onnxruntime is missing (openwakeword).
     """
-    if name == "aisfx":
-        from dasheng_lib.encoders.wheels.aisfx import AiSfx
-
-        return AiSfx.from_wheel()
-    if name == "resemblyzer":
-        from dasheng_lib.encoders.wheels.resemblyzer import Resemblyzer
-
-        return Resemblyzer.from_wheel()
-    if name == "openwakeword":
-        from dasheng_lib.encoders.wheels.openwakeword import SpeechEmbedding
-
-        return SpeechEmbedding.from_wheel()
-    raise UserError(f"There is no wheel {name!r}: choose one of {', '.join(WHEELS)}.")
+    if name not in LOADERS:
+        raise UserError(f"There is no wheel {name!r}: choose one of {', '.join(WHEELS)}.")
+    return LOADERS[name]()

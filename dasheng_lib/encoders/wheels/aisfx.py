@@ -19,7 +19,7 @@ from torch.nn import functional as F
 from dasheng_lib.common.torchaudio import torchaudio
 from dasheng_lib.encoders.fingerprint import state_digest
 from dasheng_lib.encoders.wheels.fetch import read_weights
-from dasheng_lib.encoders.wheels.windows import clips_of, cut, through
+from dasheng_lib.encoders.wheels.windows import WindowEncoder, cut, power
 
 RATE = 44_100
 FFT, HOP = 2048, 1024
@@ -29,7 +29,26 @@ WINDOW, STEP = 100, 50  # frames: 2.3 s every 1.2 s
 VERSION = 1  # raise it when the same weights would give other numbers
 
 
-class AiSfx:
+def from_wheel() -> WindowEncoder:
+    """aiSFX with the published weights, fetched at the first call.
+
+    Raises:
+        UserError: see :func:`dasheng_lib.encoders.wheels.fetch.read_weights`.
+    """
+    (data,) = read_weights("aisfx")
+    # Beside the weights lie class counts, in which numpy has left its scalars.
+    scalar = (np._core.multiarray.scalar, "numpy.core.multiarray.scalar")
+    with torch.serialization.safe_globals([scalar, np.dtype, type(np.dtype(np.int64))]):
+        state, _ = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+    prefix = "embedding_net."
+    network = Cnn9()
+    network.load_state_dict(
+        {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
+    )
+    return aisfx(network)
+
+
+def aisfx(network: Cnn9) -> WindowEncoder:
     """One vector for each window of 2.3 s, every 1.2 s; a clip's vector is their mean.
 
     Clips are scaled to a peak of 1, as the package's librosa path does. A last window that is
@@ -37,59 +56,23 @@ class AiSfx:
 
     It wants 44.1 kHz. What was recorded at 16 kHz holds nothing above 8 kHz, which is 26 of the
     96 mel bins that it was trained on.
-
-    Args:
-        network: with its weights.
     """
+    return WindowEncoder(
+        name="aisfx",
+        sample_rate=RATE,
+        dim=512,
+        hop_ms=1000 * STEP * HOP / RATE,
+        first_ms=1000 * (WINDOW - 1) / 2 * HOP / RATE,
+        fingerprint=f"aisfx-{VERSION}-{state_digest(network)}",
+        network=network.eval(),
+        windows=_windows,
+        most=32,
+    )
 
-    name = "aisfx"
-    sample_rate = RATE
-    dim = 512
-    hop_ms = 1000 * STEP * HOP / RATE
-    first_ms = 1000 * (WINDOW - 1) / 2 * HOP / RATE
-    min_samples = 1
 
-    def __init__(self, network: Cnn9) -> None:
-        self.network = network.eval()
-        self.fingerprint = f"aisfx-{VERSION}-{state_digest(self.network)}"
-
-    @classmethod
-    def from_wheel(cls) -> AiSfx:
-        """The published weights, fetched at the first call.
-
-        Raises:
-            UserError: see :func:`dasheng_lib.encoders.wheels.fetch.read_weights`.
-        """
-        (data,) = read_weights("aisfx")
-        # Beside the weights lie class counts, in which numpy has left its scalars.
-        scalar = (np._core.multiarray.scalar, "numpy.core.multiarray.scalar")
-        with torch.serialization.safe_globals([scalar, np.dtype, type(np.dtype(np.int64))]):
-            state, _ = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
-        prefix = "embedding_net."
-        network = Cnn9()
-        network.load_state_dict(
-            {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
-        )
-        return cls(network)
-
-    @torch.inference_mode()
-    def frames(self, wave_BN: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """Vectors of windows, ``[B, W, 512]``."""
-        return nn.utils.rnn.pad_sequence(self._windows(wave_BN, lengths), batch_first=True)
-
-    @torch.inference_mode()
-    def clips(self, wave_BN: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """Mean over the windows, ``[B, 512]``."""
-        return torch.stack([vectors_WD.mean(0) for vectors_WD in self._windows(wave_BN, lengths)])
-
-    def _windows(self, wave_BN: Tensor, lengths: Tensor | None) -> list[Tensor]:
-        wave_BN = wave_BN.to(next(self.network.parameters()).device)
-        windows = []
-        for wave_N in clips_of(wave_BN, lengths):
-            spec_TF = log_mel(wave_N)
-            last = max(len(spec_TF) - WINDOW, 0)
-            windows.append(cut(spec_TF, WINDOW, range(0, last + 1, STEP)))
-        return through(self.network, windows, most=32)
+def _windows(wave_N: Tensor) -> Tensor:
+    spec_TF = log_mel(wave_N)
+    return cut(spec_TF, WINDOW, range(0, max(len(spec_TF) - WINDOW, 0) + 1, STEP))
 
 
 def log_mel(wave_N: Tensor) -> Tensor:
@@ -99,18 +82,10 @@ def log_mel(wave_N: Tensor) -> Tensor:
     """
     peak = wave_N.abs().max()
     wave_N = wave_N.float() / torch.where(peak > 0, peak, 1.0)
-    spectrum_KT = torch.stft(
-        wave_N,
-        FFT,
-        HOP,
-        window=torch.hann_window(FFT, device=wave_N.device),
-        pad_mode="constant",
-        return_complex=True,
-    )
     filters_KF = torchaudio.functional.melscale_fbanks(
         FFT // 2 + 1, 0.0, RATE / 2, MELS, RATE, norm=None, mel_scale="htk"
-    ).to(wave_N.device)
-    mel_TF = spectrum_KT.abs().square().T @ (filters_KF / filters_KF.sum(0))
+    )
+    mel_TF = power(wave_N, FFT, HOP) @ (filters_KF / filters_KF.sum(0))
     return (10_000 * mel_TF + 1).log10() / TOP
 
 

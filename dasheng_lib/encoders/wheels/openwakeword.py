@@ -15,14 +15,14 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 from dasheng_lib.common.errors import UserError
 from dasheng_lib.encoders.wheels.fetch import read_weights
-from dasheng_lib.encoders.wheels.windows import clips_of, through
+from dasheng_lib.encoders.wheels.windows import WindowEncoder
+from dasheng_lib.features import SAMPLE_RATE
 
-RATE = 16_000
 WINDOW, STEP = 76, 8  # frames: 0.76 s every 80 ms
 SHORTEST = 13_120  # samples; the first length that gives 76 frames with some to spare
 PEAK = 0.5 * 32_767
@@ -31,11 +31,35 @@ VERSION = 1  # raise it when the same weights would give other numbers
 Run = Callable[[np.ndarray], np.ndarray]
 
 
-class SpeechEmbedding:
+def from_wheel() -> WindowEncoder:
+    """speech_embedding as published, fetched at the first call.
+
+    Raises:
+        UserError: onnxruntime is not installed; or see
+            :func:`dasheng_lib.encoders.wheels.fetch.read_weights`.
+    """
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise UserError(
+            "wheel:openwakeword runs through onnxruntime, which is not installed: "
+            "run `.venv/bin/pip install -c constraints.txt -e '.[wheels]'`."
+        ) from error
+    data = read_weights("openwakeword")
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = torch.get_num_threads()
+    sessions = [
+        onnxruntime.InferenceSession(d, options, providers=["CPUExecutionProvider"]) for d in data
+    ]
+    runs = [lambda x, s=s: s.run(None, {s.get_inputs()[0].name: x})[0] for s in sessions]
+    return speech_embedding(*runs, hashlib.sha256(b"".join(data)).hexdigest()[:16])
+
+
+def speech_embedding(mel: Run, embed: Run, fingerprint: str) -> WindowEncoder:
     """96 numbers for each window of 0.76 s, every 80 ms; a clip's are their mean and maximum.
 
     Clips are scaled to a peak of 0.5 and rounded to 16 bits; shorter ones than 0.82 s are filled
-    up with zeros. Always on the CPU.
+    up with zeros.
 
     Args:
         mel: float32 [1, N] in 16-bit numbers -> mel spectrogram [1, 1, T, 32] in dB.
@@ -43,65 +67,26 @@ class SpeechEmbedding:
         fingerprint: of both.
     """
 
-    name = "openwakeword speech_embedding"
-    sample_rate = RATE
-    dim = 192
-    hop_ms = 80.0
-    first_ms = 391.0  # a frame covers 32 ms, a window 76 frames
-    min_samples = 1
-
-    def __init__(self, mel: Run, embed: Run, fingerprint: str) -> None:
-        self.mel = mel
-        self.embed = embed
-        self.fingerprint = f"openwakeword-{VERSION}-{fingerprint}"
-
-    @classmethod
-    def from_wheel(cls) -> SpeechEmbedding:
-        """The published networks, fetched at the first call.
-
-        Raises:
-            UserError: onnxruntime is not installed; or see
-                :func:`dasheng_lib.encoders.wheels.fetch.read_weights`.
-        """
-        try:
-            import onnxruntime
-        except ImportError as error:
-            raise UserError(
-                "wheel:openwakeword runs through onnxruntime, which is not installed: "
-                "run `.venv/bin/pip install -c constraints.txt -e '.[wheels]'`."
-            ) from error
-        data = read_weights("openwakeword")
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = torch.get_num_threads()
-        sessions = [
-            onnxruntime.InferenceSession(d, options, providers=["CPUExecutionProvider"])
-            for d in data
-        ]
-        runs = [lambda x, s=s: s.run(None, {s.get_inputs()[0].name: x})[0] for s in sessions]
-        return cls(*runs, hashlib.sha256(b"".join(data)).hexdigest()[:16])
-
-    @torch.inference_mode()
-    def frames(self, wave_BN: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """Vectors of windows, ``[B, W, 96]``."""
-        return nn.utils.rnn.pad_sequence(self._windows(wave_BN, lengths), batch_first=True)
-
-    @torch.inference_mode()
-    def clips(self, wave_BN: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """Mean, then maximum over the windows, ``[B, 192]``."""
-        vectors = self._windows(wave_BN, lengths)
-        return torch.stack([torch.cat([x_WD.mean(0), x_WD.amax(0)]) for x_WD in vectors])
-
-    def _windows(self, wave_BN: Tensor, lengths: Tensor | None) -> list[Tensor]:
-        clips = clips_of(wave_BN.cpu(), lengths)
-        return through(self._network, [self._mel_windows(wave_N) for wave_N in clips], most=128)
-
-    def _mel_windows(self, wave_N: Tensor) -> Tensor:
+    def windows(wave_N: Tensor) -> Tensor:
         peak = wave_N.abs().max()
         wave_N = (wave_N.float() * (PEAK / torch.where(peak > 0, peak, 1.0))).round()
         wave_N = F.pad(wave_N, (0, max(0, SHORTEST - len(wave_N))))
-        spec_TF = torch.from_numpy(self.mel(wave_N[None].numpy())).reshape(-1, 32)
+        spec_TF = torch.from_numpy(mel(wave_N[None].numpy())).reshape(-1, 32)
         return (spec_TF / 10 + 2).unfold(0, WINDOW, STEP).transpose(1, 2)
 
-    def _network(self, window_WTF: Tensor) -> Tensor:
-        vectors = self.embed(np.ascontiguousarray(window_WTF[..., None].numpy()))
+    def network(window_WTF: Tensor) -> Tensor:
+        vectors = embed(np.ascontiguousarray(window_WTF[..., None].numpy()))
         return torch.from_numpy(vectors).reshape(-1, 96)
+
+    return WindowEncoder(
+        name="openwakeword speech_embedding",
+        sample_rate=SAMPLE_RATE,
+        dim=192,
+        hop_ms=80.0,
+        first_ms=391.0,  # a frame covers 32 ms, a window 76 frames
+        fingerprint=f"openwakeword-{VERSION}-{fingerprint}",
+        network=network,
+        windows=windows,
+        most=128,
+        pool=lambda vectors_WD: torch.cat([vectors_WD.mean(0), vectors_WD.amax(0)]),
+    )

@@ -18,9 +18,9 @@ from torch.nn import functional as F
 from dasheng_lib.common.torchaudio import torchaudio
 from dasheng_lib.encoders.fingerprint import state_digest
 from dasheng_lib.encoders.wheels.fetch import read_weights
-from dasheng_lib.encoders.wheels.windows import clips_of, cut, through
+from dasheng_lib.encoders.wheels.windows import WindowEncoder, cut, power
+from dasheng_lib.features import SAMPLE_RATE
 
-RATE = 16_000
 FFT, HOP = 400, 160
 MELS = 40
 WINDOW, STEP = 160, 77  # frames: 1.6 s, 1.3 times a second
@@ -29,62 +29,45 @@ LEVEL = 10 ** (-30 / 20)  # root mean square to which quiet clips are raised
 VERSION = 1  # raise it when the same weights would give other numbers
 
 
-class Resemblyzer:
+def from_wheel() -> WindowEncoder:
+    """Resemblyzer with the published weights, fetched at the first call.
+
+    Raises:
+        UserError: see :func:`dasheng_lib.encoders.wheels.fetch.read_weights`.
+    """
+    (data,) = read_weights("resemblyzer")
+    stored = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+    state = stored["model_state"]
+    network = SpeakerLstm()
+    network.load_state_dict({k: v for k, v in state.items() if not k.startswith("similarity_")})
+    return resemblyzer(network)
+
+
+def resemblyzer(network: SpeakerLstm) -> WindowEncoder:
     """One vector for each window of 1.6 s, 1.3 times a second; a clip's is their mean, length 1.
 
     As the package's ``embed_utterance`` after its ``normalize_volume``: clips below -30 dBFS are
     raised to that level. Not done is its removal of pauses, which needs a speech detector with
     compiled code and would leave nothing of sounds that are not speech.
-
-    Args:
-        network: with its weights.
     """
+    return WindowEncoder(
+        name="resemblyzer",
+        sample_rate=SAMPLE_RATE,
+        dim=256,
+        hop_ms=1000 * STEP * HOP / SAMPLE_RATE,
+        first_ms=1000 * WINDOW / 2 * HOP / SAMPLE_RATE,
+        fingerprint=f"resemblyzer-{VERSION}-{state_digest(network)}",
+        network=network.eval(),
+        windows=_windows,
+        most=256,
+        pool=lambda vectors_WD: F.normalize(vectors_WD.mean(0), dim=0),
+    )
 
-    name = "resemblyzer"
-    sample_rate = RATE
-    dim = 256
-    hop_ms = 1000 * STEP * HOP / RATE
-    first_ms = 1000 * WINDOW / 2 * HOP / RATE
-    min_samples = 1
 
-    def __init__(self, network: SpeakerLstm) -> None:
-        self.network = network.eval()
-        self.fingerprint = f"resemblyzer-{VERSION}-{state_digest(self.network)}"
-
-    @classmethod
-    def from_wheel(cls) -> Resemblyzer:
-        """The published weights, fetched at the first call.
-
-        Raises:
-            UserError: see :func:`dasheng_lib.encoders.wheels.fetch.read_weights`.
-        """
-        (data,) = read_weights("resemblyzer")
-        stored = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
-        state = stored["model_state"]
-        network = SpeakerLstm()
-        network.load_state_dict({k: v for k, v in state.items() if not k.startswith("similarity_")})
-        return cls(network)
-
-    @torch.inference_mode()
-    def frames(self, wave_BN: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """Vectors of windows, ``[B, W, 256]``, each of length 1."""
-        return nn.utils.rnn.pad_sequence(self._windows(wave_BN, lengths), batch_first=True)
-
-    @torch.inference_mode()
-    def clips(self, wave_BN: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """Mean over the windows, scaled to length 1, ``[B, 256]``."""
-        vectors = self._windows(wave_BN, lengths)
-        return F.normalize(torch.stack([vectors_WD.mean(0) for vectors_WD in vectors]))
-
-    def _windows(self, wave_BN: Tensor, lengths: Tensor | None) -> list[Tensor]:
-        wave_BN = wave_BN.to(self.network.linear.weight.device)
-        windows = []
-        for wave_N in clips_of(wave_BN, lengths):
-            starts = window_starts(len(wave_N))
-            missing = max(0, (starts[-1] + WINDOW) * HOP - len(wave_N))
-            wave_N = F.pad(raised(wave_N.float()), (0, missing))
-            windows.append(cut(mel(wave_N), WINDOW, starts))
-        return through(self.network, windows, most=256)
+def _windows(wave_N: Tensor) -> Tensor:
+    starts = window_starts(len(wave_N))
+    missing = max(0, (starts[-1] + WINDOW) * HOP - len(wave_N))
+    return cut(mel(F.pad(raised(wave_N.float()), (0, missing))), WINDOW, starts)
 
 
 def raised(wave_N: Tensor) -> Tensor:
@@ -104,18 +87,10 @@ def window_starts(samples: int) -> list[int]:
 
 def mel(wave_N: Tensor) -> Tensor:
     """Mel power spectrogram (not in dB) of one clip, float32 ``[T, 40]``; Slaney's mel scale."""
-    spectrum_KT = torch.stft(
-        wave_N,
-        FFT,
-        HOP,
-        window=torch.hann_window(FFT, device=wave_N.device),
-        pad_mode="constant",
-        return_complex=True,
-    )
     filters_KF = torchaudio.functional.melscale_fbanks(
-        FFT // 2 + 1, 0.0, RATE / 2, MELS, RATE, norm="slaney", mel_scale="slaney"
-    ).to(wave_N.device)
-    return spectrum_KT.abs().square().T @ filters_KF
+        FFT // 2 + 1, 0.0, SAMPLE_RATE / 2, MELS, SAMPLE_RATE, norm="slaney", mel_scale="slaney"
+    )
+    return power(wave_N, FFT, HOP) @ filters_KF
 
 
 class SpeakerLstm(nn.Module):

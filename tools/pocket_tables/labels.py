@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import PurePosixPath
 
 import pandas as pd
 
-from dasheng_lib.corpora.pocket import groups
+from pocket_tables import groups
 
 Label = tuple[str, str]  # label, fold
 FAMILIES = {
@@ -90,21 +89,6 @@ OPENSFX = (
 )
 
 
-@dataclass(frozen=True)
-class Task:
-    """A task: what is told apart, and what is held out.
-
-    Attributes:
-        domain: the domain it counts for.
-        held_out: what a fold holds out.
-        label: label and fold of a clip (package, member, zone), or None if it takes no part.
-    """
-
-    domain: str
-    held_out: str
-    label: Callable[[str, str, str], Label | None]
-
-
 def label_tasks(clips: pd.DataFrame) -> pd.DataFrame:
     """Labels of all tasks: ``task, package, member, label, fold`` for clips with
     ``package, member, zone``, in the order of the clips."""
@@ -115,9 +99,9 @@ def label_tasks(clips: pd.DataFrame) -> pd.DataFrame:
 
 
 def _rows(clips: pd.DataFrame) -> Iterator[tuple[str, str, str, str, str]]:
-    for name, task in TASKS.items():
+    for name, label in TASKS.items():
         for package, member, zone in clips[["package", "member", "zone"]].itertuples(index=False):
-            found = task.label(package, member, zone)
+            found = label(package, member, zone)
             if found is not None:
                 yield (name, package, member, *found)
 
@@ -281,19 +265,20 @@ def _first(patterns: tuple[tuple[str, str], ...], text: str) -> str | None:
     return next((label for label, pattern in patterns if re.search(pattern, text)), None)
 
 
+# Each says label and fold of a clip (package, member, zone), or None if it takes no part.
 TASKS = {
-    "word": Task("speech", "talker", word),
-    "number": Task("speech", "talker", number),
-    "number_de": Task("speech", "talker", number_de),
-    "tone": Task("speech", "syllable", tone),
-    "initial": Task("speech", "syllable", initial),
-    "vowel": Task("speech", "talker and language", vowel),
-    "instrument": Task("music", "sound font", instrument),
-    "pitch": Task("music", "sound font", pitch),
-    "octave": Task("music", "sound font", octave),
-    "drum": Task("music", "drum kit", drum),
-    "event": Task("environment", "package", event),
-    "event_stem": Task("environment", "takes of a sound", event_stem),
-    "effect": Task("environment", "takes of a sound", effect),
-    "key": Task("environment", "key", key),
+    "word": word,
+    "number": number,
+    "number_de": number_de,
+    "tone": tone,
+    "initial": initial,
+    "vowel": vowel,
+    "instrument": instrument,
+    "pitch": pitch,
+    "octave": octave,
+    "drum": drum,
+    "event": event,
+    "event_stem": event_stem,
+    "effect": effect,
+    "key": key,
 }

@@ -39,7 +39,7 @@ class Pieces(NamedTuple):
 
 
 class CardCrops(Crops):
-    """As :class:`.crops.Crops`, with ``batch`` a tensor ``[batch, N]`` on the device.
+    """As ``dasheng_lib.corpora.crops.Crops``, with ``batch`` a tensor ``[batch, N]`` on the device.
 
     The order of the crops is the same. Starts, speeds, fillers and mixtures are distributed as
     there but drawn a chunk of steps at a time, so the digest is another.

@@ -5,11 +5,11 @@ import zipfile
 from dataclasses import replace
 
 import numpy as np
+import packed
 import pytest
+from packed import load_packed, pack, packed_head
 
 from dasheng_lib.common.errors import UserError
-from dasheng_lib.corpora import packed
-from dasheng_lib.corpora.packed import load_packed, pack, packed_head
 from dasheng_lib.corpora.split import shortened
 from dasheng_lib.corpora.trim import prepare
 

@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from card_crops import CardCrops, Pieces, cut, mixed_rows
 
 from dasheng_lib.audio import played
-from dasheng_lib.corpora.card_crops import CardCrops, Pieces, cut, mixed_rows
 from dasheng_lib.corpora.crops import Crops, mixed
 from dasheng_lib.corpora.trim import prepare
 

@@ -23,10 +23,10 @@ from threading import Lock
 
 import numpy as np
 import torch
+from card_crops import CardCrops
 from torch import Tensor
 
 from dasheng_lib.common.errors import UserError
-from dasheng_lib.corpora.card_crops import CardCrops
 from dasheng_lib.corpora.corpus import Corpus
 from dasheng_lib.corpora.split import hold_out
 from dasheng_lib.corpora.trim import prepare

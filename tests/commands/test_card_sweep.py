@@ -4,12 +4,12 @@ from dataclasses import replace
 
 import pandas as pd
 import pytest
+from card_crops import CardCrops
+from card_sweep import Crew, Job, work_on_card
 
 from dasheng_lib.corpora import load_corpus
-from dasheng_lib.corpora.card_crops import CardCrops
 from dasheng_lib.corpora.split import hold_out
 from dasheng_lib.corpora.trim import prepare
-from dasheng_lib.sweep.card import Crew, Job, work_on_card
 from dasheng_lib.sweep.grid import read_grid
 from dasheng_lib.sweep.judge import Judge
 from dasheng_lib.sweep.trial import audio_of, rows_of, trained_run

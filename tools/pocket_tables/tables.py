@@ -1,4 +1,4 @@
-"""For maintainers: write pocket.csv and pocket_tasks.csv from the packages and the rules."""
+"""pocket.csv and pocket_tasks.csv, from the packages and the rules."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ import pandas as pd
 from dasheng_lib.audio import SAMPLE_RATE, AudioError
 from dasheng_lib.common.cache import atomic_file
 from dasheng_lib.corpora.manifest import FOLDER, read_yml
-from dasheng_lib.corpora.pocket import groups
-from dasheng_lib.corpora.pocket.labels import label_tasks
 from dasheng_lib.corpora.pocket.packages import package_sources
 from dasheng_lib.corpora.source import Source
+from pocket_tables import groups
+from pocket_tables.labels import label_tasks
 
 COLUMNS = ("package", "member", "sha256", "rate", "channels", "seconds", "domain", "group")
 
