@@ -60,7 +60,7 @@ def run_csv(args: argparse.Namespace) -> int:
             args.record,
             table,
             command=shlex.join(["dasheng", *sys.argv[1:]]),
-            audio=sorted(clip.sha256 for part in first.clips.values() for clip in part),
+            audio=sorted(clip.identity for part in first.clips.values() for clip in part),
             parameters={k: v for k, v in vars(args).items() if k not in ("record", "verb")},
             seconds=round(time.perf_counter() - began),
         )

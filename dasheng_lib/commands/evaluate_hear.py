@@ -123,7 +123,7 @@ def _digest(task: Task) -> str:
     """Of the audio and the labels, wherever they lie."""
     return digest(
         [
-            [split, clip.file, clip.sha256, clip.labels, [vars(event) for event in clip.events]]
+            [split, clip.name, clip.identity, clip.labels, [vars(event) for event in clip.events]]
             for split, clips in task.clips.items()
             for clip in clips
         ]

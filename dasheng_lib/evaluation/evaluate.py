@@ -15,7 +15,7 @@ import torch
 
 from dasheng_lib.common.errors import UserError
 from dasheng_lib.encoders.protocol import AudioEncoder
-from dasheng_lib.evaluation.embed_files import Embedded, embed_files
+from dasheng_lib.evaluation.embed import Embedded, embed
 from dasheng_lib.evaluation.folds import Score, score_folds
 from dasheng_lib.evaluation.probes import classifier, find_probe
 from dasheng_lib.evaluation.probes.mlp.probe import SCHEDULE, Part, Split
@@ -23,7 +23,8 @@ from dasheng_lib.evaluation.probes.mlp.probe import probe as mlp_probe
 from dasheng_lib.evaluation.probes.mlp.training import Schedule
 from dasheng_lib.metrics.events import event_score, events_from_frames
 from dasheng_lib.metrics.scene import higher_is_better, scene_score
-from dasheng_lib.tasks.task import Clip, Fold, Task
+from dasheng_lib.tasks.clip import Clip
+from dasheng_lib.tasks.task import Fold, Task
 
 ENDS_LATER_MS = 1e-4  # heareval looks an event's end up with this tolerance
 
@@ -103,7 +104,7 @@ def evaluate_pooled(
     """
     check_asked(task, probe, seed, k, device)
     parts = [(clip, name) for name, part in task.clips.items() for clip in part]
-    parts.sort(key=lambda pair: pair[0].file)  # the embeddings of any folds are the same
+    parts.sort(key=lambda pair: pair[0].name)  # the embeddings of any folds are the same
     clips = [clip for clip, _ in parts]
     rows = pd.DataFrame(
         {
@@ -112,12 +113,12 @@ def evaluate_pooled(
             "fold": [name for _, name in parts],
         }
     )
-    features = np.asarray(embed_files(encoder, clips, "clips", progress).features)
+    features = np.asarray(embed(encoder, clips, "clips", progress).features)
     try:
         score = score_folds(features, rows, probe, k=k, seed=seed)
     except ValueError as error:
         raise UserError(f"{task.name}: {error}.") from error
-    return replace(score, clips=np.array([clip.file for clip in clips])[score.clips])
+    return replace(score, clips=np.array([clip.name for clip in clips])[score.clips])
 
 
 def check_asked(task: Task, probe: str, seed: int, k: int, device: str) -> None:
@@ -172,7 +173,7 @@ def shuffled(task: Task) -> Task:
     generator = random.Random(0)
     clips = {}
     for split, found in task.clips.items():
-        mixed = sorted(found, key=lambda clip: clip.file)
+        mixed = sorted(found, key=lambda clip: clip.name)
         generator.shuffle(mixed)
         clips[split] = tuple(mixed)
     return replace(task, clips=clips)
@@ -182,11 +183,11 @@ def embed_task(encoder: AudioEncoder, task: Task, progress: bool = True) -> None
     """Embed all that :func:`evaluate` will ask for, so that faults show before training.
 
     Raises:
-        UserError: as :func:`dasheng_lib.evaluation.embed_files.embed_files`.
+        UserError: as :func:`dasheng_lib.evaluation.embed.embed`.
     """
     kind = "clips" if task.embedding == "scene" else "frames"
     for clips in shuffled(task).clips.values():
-        embed_files(encoder, clips, kind, progress)
+        embed(encoder, clips, kind, progress)
 
 
 def summary(table: pd.DataFrame) -> pd.DataFrame:
@@ -209,12 +210,12 @@ def _rows(encoder: AudioEncoder, task: Task, split: str, progress: bool) -> Rows
     clips = task.clips[split]
     index = {label: c for c, label in enumerate(task.labels)}
     if task.embedding == "scene":
-        embedded = embed_files(encoder, clips, "clips", progress)
+        embedded = embed(encoder, clips, "clips", progress)
         targets_NC = np.zeros((len(clips), len(index)), np.float32)
         for row, clip in zip(targets_NC, clips, strict=True):
             row[[index[label] for label in clip.labels]] = 1
         return Rows(clips, embedded, targets_NC)
-    embedded = embed_files(encoder, clips, "frames", progress)
+    embedded = embed(encoder, clips, "frames", progress)
     targets_NC = np.zeros((len(embedded.features), len(index)), np.float32)
     for i, clip in enumerate(clips):
         span = slice(embedded.starts[i], embedded.starts[i + 1])
@@ -280,8 +281,8 @@ def _score(
     for i, clip in enumerate(rows.clips):
         span = slice(rows.embedded.starts[i], rows.embedded.starts[i + 1])
         times = rows.embedded.timestamps_ms[span]
-        estimated[clip.file] = events_from_frames(scores_NC[span], times, task.labels, *choice)
-    reference = {clip.file: list(clip.events) for clip in rows.clips}
+        estimated[clip.name] = events_from_frames(scores_NC[span], times, task.labels, *choice)
+    reference = {clip.name: list(clip.events) for clip in rows.clips}
     return event_score(metric, reference, estimated)
 
 

@@ -15,6 +15,7 @@ from dasheng_lib.evaluation.embed import embed
 from dasheng_lib.evaluation.folds import Score, score_folds
 from dasheng_lib.evaluation.probes import find_probe
 from dasheng_lib.tasks import Task, suite
+from dasheng_lib.tasks.clip import corpus_clips
 
 VERSION = 3  # raise it when the same features would give another score
 
@@ -90,7 +91,7 @@ def score_task(
     def make(folder):
         rows = corpus.task(task.name)
         if asked.reads:
-            features = embed(encoder, corpus, progress=False)
+            features = embed(encoder, corpus_clips(corpus), progress=False).features
         else:
             features = np.zeros((len(corpus), 1), np.float32)
         score = score_folds(features, rows, probe, **settings)

@@ -4,32 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
-from dasheng_lib.metrics.events import Event
-
-
-@dataclass(frozen=True)
-class Clip:
-    """One audio file and its labels.
-
-    Attributes:
-        file: its name in the task.
-        path: where it lies.
-        labels: of a scene; of a multiclass task exactly one.
-        events: of an event task.
-        samples, rate: as its header says, at its own rate in Hz.
-        sha256: of the bytes of the file.
-    """
-
-    file: str
-    path: Path
-    labels: tuple[str, ...]
-    events: tuple[Event, ...]
-    samples: int
-    rate: int
-    sha256: str
+from dasheng_lib.tasks.clip import Clip
 
 
 @dataclass(frozen=True)

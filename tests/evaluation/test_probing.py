@@ -19,13 +19,19 @@ from dasheng_lib.evaluation.embed import compute_embeddings, embed
 from dasheng_lib.evaluation.folds import evaluate_folds, untested
 from dasheng_lib.evaluation.pocket import evaluate
 from dasheng_lib.evaluation.probes import PROBES, Probe, classifier, find_probe
+from dasheng_lib.tasks.clip import corpus_clips
+
+
+def of(corpus, rows):
+    clips = corpus_clips(corpus)
+    return [clips[row] for row in rows]
 
 
 @pytest.mark.parametrize("name", ["logmel", "random:nano"])
 def test_an_embedding_is_that_of_the_clip_alone(synthetic, name):
     encoder = load_encoder(name)
     clips = np.array([0, 300, 7, *np.flatnonzero(synthetic.clips["samples"] < 600)])
-    together = compute_embeddings(encoder, synthetic, clips, progress=False)
+    together = compute_embeddings(encoder, of(synthetic, clips))
     assert together.shape == (len(clips), encoder.dim) and together.dtype == np.float32
     for row, clip in enumerate(clips):
         wave = torch.from_numpy(np.array(synthetic.wave(clip)))[None]
@@ -41,21 +47,25 @@ def test_log_mel_statistics_are_mean_and_deviation(synthetic):
     assert torch.allclose(encoder.clips(wave)[0], expected, atol=1e-4)
 
 
-def test_embeddings_are_computed_once(synthetic, monkeypatch):
-    encoder, clips = load_encoder("random:nano"), np.arange(5)
-    first = embed(encoder, synthetic, clips, progress=False)
+def test_embeddings_of_a_corpus_are_computed_once(synthetic, monkeypatch):
+    encoder, clips = load_encoder("random:nano"), corpus_clips(synthetic)[:5]
+    first = embed(encoder, clips, progress=False)
+    np.testing.assert_array_equal(first.features, compute_embeddings(encoder, clips))
 
     def never(*_):
         raise AssertionError("computed again")
 
-    monkeypatch.setattr(embed_module, "compute_embeddings", never)
-    np.testing.assert_array_equal(embed(encoder, synthetic, clips, progress=False), first)
+    monkeypatch.setattr(embed_module, "embed_batches", never)
+    again = embed(encoder, corpus_clips(synthetic)[:5], progress=False)
+    np.testing.assert_array_equal(again.features, first.features)
     with pytest.raises(AssertionError):
-        embed(encoder, synthetic, np.arange(6), progress=False)
+        embed(encoder, corpus_clips(synthetic)[:6], progress=False)
+    with pytest.raises(AssertionError):
+        embed(encoder, corpus_clips(replace(synthetic, digest="other"))[:5], progress=False)
     other = load_encoder("random:nano")
     other.fingerprint = "other weights"
     with pytest.raises(AssertionError):
-        embed(other, synthetic, clips, progress=False)
+        embed(other, clips, progress=False)
 
 
 def test_untrained_encoders_are_the_same_every_time():
@@ -78,10 +88,10 @@ def test_an_encoder_that_gives_nan_is_named(synthetic):
             return torch.full((len(wave_BN), 2), torch.nan)
 
     with pytest.raises(UserError, match="broken gave a value that is not finite"):
-        compute_embeddings(Broken(), synthetic, np.arange(2), progress=False)
+        compute_embeddings(Broken(), corpus_clips(synthetic)[:2])
     Broken.dim = 3
-    with pytest.raises(UserError, match="clips, 3"):
-        compute_embeddings(Broken(), synthetic, np.arange(2), progress=False)
+    with pytest.raises(UserError, match=r"\[2, 3\]"):
+        compute_embeddings(Broken(), corpus_clips(synthetic)[:2])
 
 
 def test_clips_are_resampled_to_the_rate_of_the_encoder(synthetic):
@@ -95,7 +105,7 @@ def test_clips_are_resampled_to_the_rate_of_the_encoder(synthetic):
             return torch.cat([lengths[:, None].float(), last], 1)
 
     clips = np.argsort(synthetic.clips["samples"].to_numpy())[[0, 1, 100, 101, -1]]
-    got = compute_embeddings(Ends(), synthetic, clips, progress=False)
+    got = compute_embeddings(Ends(), of(synthetic, clips))
     for row, clip in zip(got, clips, strict=True):
         wave = resample(np.array(synthetic.wave(clip)), 16_000, 44_100)
         assert row[0] == max(700, -(-synthetic.clips["samples"][clip] * 441 // 160))

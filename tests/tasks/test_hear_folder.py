@@ -29,9 +29,9 @@ def test_a_scene_task(tmp_path):
     assert task.stop_on_score and task.event_grid == ()
     assert list(task.clips) == list(TVT)
     clip = task.clips["valid"][1]
-    assert (clip.file, clip.labels, clip.events) == ("valid-001.wav", ("tone 1",), ())
-    assert (clip.samples, clip.rate) == (8000, 16000) and len(clip.sha256) == 64
-    assert clip.path == folder / "16000" / "valid" / "valid-001.wav"
+    assert (clip.name, clip.labels, clip.events) == ("valid-001.wav", ("tone 1",), ())
+    assert (clip.samples, clip.rate) == (8000, 16000) and len(clip.identity) == 64
+    assert clip.wave.args[0] == folder / "16000" / "valid" / "valid-001.wav"
     assert task.folds == (Fold("test", ("train",), ("valid",), ("test",)),)
 
 
@@ -87,7 +87,7 @@ def test_k_folds_are_tested_in_turn(tmp_path, mode):
 def test_both_roots_of_archives(tmp_path, root):
     folder = make_task(tmp_path, root=root)
     for place in (tmp_path, folder):
-        found = read_hear_task(place).clips["test"][0].path
+        found = read_hear_task(place).clips["test"][0].wave.args[0]
         assert found == folder / "16000" / "test" / "test-000.wav"
 
 
@@ -393,4 +393,4 @@ def test_wavs_are_looked_at_once_unless_they_change(tmp_path, monkeypatch):
     os.utime(changed, ns=(stat.st_atime_ns, stat.st_mtime_ns))  # same size, same date
     after = read_hear_task(folder)
     assert looked == ["test-001.wav"]
-    assert after.clips["test"][1].sha256 != before.clips["test"][1].sha256
+    assert after.clips["test"][1].identity != before.clips["test"][1].identity

@@ -37,7 +37,7 @@ def made(folder, clips=8, labels=("high", "low"), **columns):
 
 
 def folds_of(task):
-    return {clip.file: name for name, part in task.clips.items() for clip in part}
+    return {clip.name: name for name, part in task.clips.items() for clip in part}
 
 
 def test_folds_are_drawn_from_the_seed_and_stratified(tmp_path):
@@ -70,7 +70,7 @@ def test_no_fold_splits_a_group_or_equal_recordings(tmp_path):
 def test_folds_that_are_given_are_kept(tmp_path):
     path = made(tmp_path, fold=["x", "y"] * 8)
     task = read_table_task(path)
-    assert {clip.file[:3] for clip in task.clips["x"]} == {"hig"}
+    assert {clip.name[:3] for clip in task.clips["x"]} == {"hig"}
     assert [fold.name for fold in task.folds] == ["x", "y"]
     with pytest.raises(UserError, match="no test clip's class"):
         evaluate_pooled(load_encoder("logmel"), task, "knn", progress=False)

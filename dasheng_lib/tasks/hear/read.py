@@ -14,6 +14,7 @@ from typing import Literal
 
 from dasheng_lib.common.errors import UserError, tell
 from dasheng_lib.corpora.wav_facts import WavFacts, wav_facts
+from dasheng_lib.tasks.clip import Clip, file_clip
 from dasheng_lib.tasks.hear.faults import empty_clips, faults, shared_audio
 from dasheng_lib.tasks.hear.files import (
     METADATA,
@@ -26,7 +27,7 @@ from dasheng_lib.tasks.hear.files import (
     training_grid,
     vocabulary,
 )
-from dasheng_lib.tasks.task import Clip, Fold, Task, k_folds
+from dasheng_lib.tasks.task import Fold, Task, k_folds
 
 RATE = 16_000
 
@@ -117,4 +118,4 @@ def _clip(folder: Path, entry: Entry, facts: WavFacts | None) -> Clip:
     file, labels, events = entry
     # A wav that is missing has rate -1 until the check has named it.
     facts = facts or WavFacts(0, -1, "")
-    return Clip(file, folder / file, labels, events, facts.samples, facts.rate, facts.sha256)
+    return file_clip(file, folder / file, facts, labels=labels, events=events)
