@@ -102,7 +102,7 @@ def esc10(encoder: str) -> Split:
     from dasheng_lib.corpora import load_corpus
     from dasheng_lib.encoders import load_encoder
     from dasheng_lib.evaluation.embed import embed
-    from dasheng_lib.tasks.clip import corpus_clips
+    from dasheng_lib.tasks.of_corpus import corpus_clips
 
     corpus = load_corpus("esc10")
     rows = corpus.task("esc10")

@@ -29,7 +29,7 @@ from dasheng_lib.evaluation.folds import evaluate_folds
 from dasheng_lib.evaluation.probes import classifier
 from dasheng_lib.results import recordable, write_results
 from dasheng_lib.tasks import suite
-from dasheng_lib.tasks.clip import corpus_clips
+from dasheng_lib.tasks.of_corpus import corpus_clips
 
 SECONDS = 2.0
 PROBES = {name: classifier(name) for name in ("linear", "knn")}

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import shlex
-import sys
 import time
 from pathlib import Path
 
 import pandas as pd
 
 from dasheng_lib.commands.pretrain import add_run_arguments, run_config
+from dasheng_lib.commands.shared import record
 from dasheng_lib.corpora import OPENSETS
 from dasheng_lib.evaluation.probes import PROBES
 from dasheng_lib.results.recorded import recordable
@@ -107,7 +106,6 @@ def run_pocket(args: argparse.Namespace) -> int:
     from dasheng_lib.corpora.trim import prepare
     from dasheng_lib.encoders import load_encoder
     from dasheng_lib.evaluation.pocket import domain_means, evaluate
-    from dasheng_lib.results.recorded import write_results
     from dasheng_lib.train.run import pretrained
 
     began = time.perf_counter()
@@ -133,15 +131,11 @@ def run_pocket(args: argparse.Namespace) -> int:
     ]
     table = pd.concat(rows, ignore_index=True)
     print((100 * domain_means(table)).round(1).to_string())
-    if args.record:
-        write_results(
-            args.record,
-            table,
-            command=shlex.join(["dasheng", *sys.argv[1:]]),
-            corpora={judge.name: judge.digest for judge in judges},
-            parameters={k: v for k, v in vars(args).items() if k not in ("record", "verb")},
-            seconds=round(time.perf_counter() - began),
-            pretraining_seconds=pretraining,
-        )
-        print(f"kept as {args.record}.csv")
+    record(
+        args,
+        table,
+        corpora={judge.name: judge.digest for judge in judges},
+        seconds=round(time.perf_counter() - began),
+        pretraining_seconds=pretraining,
+    )
     return 0

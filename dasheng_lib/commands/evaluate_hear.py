@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import argparse
-import shlex
-import sys
 import time
 from collections import Counter
 from pathlib import Path
 
 import pandas as pd
 
+from dasheng_lib.commands.shared import probe_seeds, record
 from dasheng_lib.common.cache import digest
 from dasheng_lib.common.errors import UserError
 from dasheng_lib.encoders import load_encoder
 from dasheng_lib.evaluation.evaluate import check_asked, embed_task, evaluate, summary
-from dasheng_lib.evaluation.probes import PROBES
-from dasheng_lib.results.recorded import write_results
 from dasheng_lib.tasks.hear.fetch import fetch_hear, find_hear, hear_sources
 from dasheng_lib.tasks.hear.files import METADATA, task_folder
 from dasheng_lib.tasks.hear.read import read_hear_task
@@ -32,12 +29,7 @@ def run_hear(args: argparse.Namespace) -> int:
     rates = {encoder.sample_rate for encoder in encoders}
     duplicates = "keep" if args.keep_duplicates else "refuse"
     tasks = {rate: [read_hear_task(place, rate, duplicates) for place in places] for rate in rates}
-    # What draws nothing runs once, under the first seed.
-    ways = [
-        (probe, seed)
-        for probe in args.probes or ["mlp"]
-        for seed in (args.seeds if PROBES[probe].draws else args.seeds[:1])
-    ]
+    ways = probe_seeds(args, ["mlp"], args.seeds)
     pairs = [(encoder, task) for encoder in encoders for task in tasks[encoder.sample_rate]]
     # Faults show before hours of training: first in what is asked, then in every embedding.
     for _, task in pairs:
@@ -55,16 +47,12 @@ def run_hear(args: argparse.Namespace) -> int:
     )
     scores = summary(table).groupby(["task", "metric", "encoder", "probe"], sort=False)["score"]
     print(scores.agg(score="mean", seeds="size").round(4).to_string())
-    if args.record:
-        write_results(
-            args.record,
-            table,
-            command=shlex.join(["dasheng", *sys.argv[1:]]),
-            corpora={task.name: _digest(task) for same in tasks.values() for task in same},
-            parameters={k: v for k, v in vars(args).items() if k not in ("record", "verb")},
-            seconds=round(time.perf_counter() - began),
-        )
-        print(f"kept as {args.record}.csv")
+    record(
+        args,
+        table,
+        corpora={task.name: _digest(task) for same in tasks.values() for task in same},
+        seconds=round(time.perf_counter() - began),
+    )
     return 0
 
 
@@ -125,6 +113,6 @@ def _digest(task: Task) -> str:
         [
             [split, clip.name, clip.identity, clip.labels, [vars(event) for event in clip.events]]
             for split, clips in task.clips.items()
-            for clip in clips
+            for clip in sorted(clips, key=lambda clip: clip.name)
         ]
     )

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import shlex
-import sys
 from dataclasses import asdict
 
 from dasheng_lib.results.recorded import recordable
@@ -52,9 +50,9 @@ def run(args: argparse.Namespace) -> int:
     import pandas as pd
     from tqdm.auto import tqdm
 
+    from dasheng_lib.commands.shared import record
     from dasheng_lib.encoders import load_encoder
     from dasheng_lib.rank.interventions import AS_IS
-    from dasheng_lib.results.recorded import write_results
     from dasheng_lib.sweep.interventions import (
         Untrained,
         intervene,
@@ -94,14 +92,10 @@ def run(args: argparse.Namespace) -> int:
         sort=False,
     )
     print((100 * shown).round(1).to_string())
-    if args.record:
-        write_results(
-            args.record,
-            table,
-            command=shlex.join(["dasheng", *sys.argv[1:]]),
-            corpora={corpus.name: corpus.digest for corpus in corpora},
-            parameters={k: v for k, v in vars(args).items() if k not in ("record", "verb")},
-            processor_seconds=round(seconds),
-        )
-        print(f"kept as {args.record}.csv")
+    record(
+        args,
+        table,
+        corpora={corpus.name: corpus.digest for corpus in corpora},
+        processor_seconds=round(seconds),
+    )
     return 0

@@ -83,7 +83,7 @@ def embed(
     Args:
         encoder: frozen. For ``"clips"`` a batch may hold clips of several lengths; for
             ``"frames"`` all are of one length, so that no frame is of padding.
-        clips: files, or all rows of a corpus (:func:`dasheng_lib.tasks.clip.corpus_clips`).
+        clips: files, or all rows of a corpus (:func:`dasheng_lib.tasks.of_corpus.corpus_clips`).
         kind: ``"clips"`` for a vector a clip, ``"frames"`` for one a frame.
         progress: show a bar in seconds of audio.
 

@@ -34,7 +34,7 @@ from dasheng_lib.rank.interventions import fit, kind
 from dasheng_lib.rank.measures import measure
 from dasheng_lib.sweep.judge import RANKS, few_labels
 from dasheng_lib.tasks import suite
-from dasheng_lib.tasks.clip import corpus_clips
+from dasheng_lib.tasks.of_corpus import corpus_clips
 
 SECONDS = 2.0
 K, FEW = 10, 8  # neighbours; clips of each class for the probe "few", which sees no others

@@ -34,8 +34,8 @@ from dasheng_lib.model.encoder import token_count
 from dasheng_lib.objectives import Objective
 from dasheng_lib.objectives.mae import MaskedAutoencoder
 from dasheng_lib.rank.measures import measure
-from dasheng_lib.tasks import Task, suite
-from dasheng_lib.tasks.clip import corpus_clips
+from dasheng_lib.tasks import Declared, suite
+from dasheng_lib.tasks.of_corpus import corpus_clips
 from dasheng_lib.train.health import validate
 
 EXAM_BATCH, EXAM_CROPS = 32, 384
@@ -144,7 +144,7 @@ class Judge:
                 found |= {f"layer{number}:{name}": value for name, value in told.items()}
         return found
 
-    def tasks(self) -> list[tuple[int, Task]]:
+    def tasks(self) -> list[tuple[int, Declared]]:
         """The tasks that are probed, with the number of their corpus."""
         asked = self.protocol.tasks
         return [

@@ -12,7 +12,6 @@ import numpy as np
 
 from dasheng_lib import audio
 from dasheng_lib.audio import AudioError
-from dasheng_lib.corpora.corpus import Corpus
 from dasheng_lib.corpora.wav_facts import WavFacts
 from dasheng_lib.metrics.events import Event
 
@@ -65,13 +64,3 @@ def read_file(path: Path, sha: str) -> np.ndarray:
         raise AudioError(f"{path} has changed since its task was read: read the task again.")
     frames_FC, _ = audio.read(data, name=str(path))
     return frames_FC[:, 0] if frames_FC.shape[1] == 1 else frames_FC.mean(1, dtype=np.float32)
-
-
-def corpus_clips(corpus: Corpus) -> list[Clip]:
-    """A clip for each row of a corpus, without labels; nothing is read."""
-    rows = zip(*(corpus.clips[c] for c in ("package", "member", "samples")), strict=True)
-    return [
-        Clip(f"{package} {member}", samples, corpus.sample_rate, f"{corpus.digest}:{i}",
-             partial(corpus.wave, i))
-        for i, (package, member, samples) in enumerate(rows)
-    ]  # fmt: skip

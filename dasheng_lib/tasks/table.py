@@ -14,7 +14,7 @@ from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 from dasheng_lib.common.errors import UserError, tell
 from dasheng_lib.tasks.clip import Clip
 from dasheng_lib.tasks.own_files import clips_at, read_table
-from dasheng_lib.tasks.task import Task, k_folds
+from dasheng_lib.tasks.task import POOLED, Task, k_folds
 
 FOLDS = 5  # that are drawn, or as many as there are groups
 FOLD, GROUP = "fold", "group"
@@ -48,6 +48,8 @@ def read_table_task(path: Path | str, seed: int = 0, progress: bool = True) -> T
         clips={name: tuple(part) for name, part in clips.items()},
         labels=tuple(sorted(set(table["label"]))),
         folds=k_folds(list(clips)),
+        metrics=(POOLED, "top1_acc"),
+        pool=tuple(sorted(found, key=lambda clip: clip.name)),  # whatever the folds, the same
     )
 
 

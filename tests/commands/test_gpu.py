@@ -20,7 +20,7 @@ from dasheng_lib.evaluation.embed import compute_embeddings
 from dasheng_lib.features import LogMel
 from dasheng_lib.mae import MAEConfig, MaskedAutoencoder
 from dasheng_lib.model import Encoder, EncoderConfig
-from dasheng_lib.tasks.clip import corpus_clips
+from dasheng_lib.tasks.of_corpus import corpus_clips
 from dasheng_lib.train import TrainConfig, make_optimizer, pretrain
 from dasheng_lib.train.build import new_model
 from dasheng_lib.train.config import RunConfig

@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 import torch
-from embedding import Windows, embed_task
+from embedding import Windows, by_name, embed_task
 from hear_folder import TVT, make_task, write_wav
 from smoke_book import ROOT
 
@@ -31,7 +31,7 @@ def path_of(clip):
 
 
 def clips_of(folder):
-    return [clip for split in read_hear_task(folder).clips.values() for clip in split]
+    return by_name(read_hear_task(folder))
 
 
 def mixed(folder, rate=16000):

@@ -19,7 +19,7 @@ from dasheng_lib.evaluation.embed import compute_embeddings, embed
 from dasheng_lib.evaluation.folds import evaluate_folds, untested
 from dasheng_lib.evaluation.pocket import evaluate
 from dasheng_lib.evaluation.probes import PROBES, Probe, classifier, find_probe
-from dasheng_lib.tasks.clip import corpus_clips
+from dasheng_lib.tasks.of_corpus import corpus_clips
 
 
 def of(corpus, rows):

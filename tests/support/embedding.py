@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 
 from dasheng_lib.evaluation import embed as module
+from dasheng_lib.tasks import Clip, Task
 from dasheng_lib.tasks.hear.read import read_hear_task
 
 
@@ -37,11 +38,14 @@ class Windows:
         return (frames_BTD * valid_BT[..., None]).sum(1) / count_B[:, None]
 
 
+def by_name(task: Task) -> list[Clip]:
+    return [clip for part in task.clips.values() for clip in sorted(part, key=lambda c: c.name)]
+
+
 def embed_task(folder: Path, encoder: Windows, kind: str = "frames") -> module.Embedded:
     task = read_hear_task(folder)
-    clips = [clip for split in task.clips.values() for clip in split]
     module.BATCH_SECONDS = 1.0
-    return module.embed(encoder, clips, kind, progress=False)
+    return module.embed(encoder, by_name(task), kind, progress=False)
 
 
 if __name__ == "__main__":

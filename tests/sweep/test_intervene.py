@@ -23,7 +23,7 @@ from dasheng_lib.sweep.interventions import (
     rows_of,
     untrained,
 )
-from dasheng_lib.tasks.clip import corpus_clips
+from dasheng_lib.tasks.of_corpus import corpus_clips
 
 
 @pytest.fixture(scope="module")

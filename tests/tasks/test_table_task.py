@@ -8,7 +8,7 @@ import soundfile
 from dasheng_lib.cli import main
 from dasheng_lib.common.errors import UserError
 from dasheng_lib.encoders import load_encoder
-from dasheng_lib.evaluation.evaluate import evaluate, evaluate_pooled
+from dasheng_lib.evaluation.evaluate import evaluate, pooled, probe_folds
 from dasheng_lib.tasks.table import read_table_task
 
 
@@ -73,17 +73,20 @@ def test_folds_that_are_given_are_kept(tmp_path):
     assert {clip.name[:3] for clip in task.clips["x"]} == {"hig"}
     assert [fold.name for fold in task.folds] == ["x", "y"]
     with pytest.raises(UserError, match="no test clip's class"):
-        evaluate_pooled(load_encoder("logmel"), task, "knn", progress=False)
+        evaluate(load_encoder("logmel"), task, "knn", progress=False)
     with pytest.raises(UserError, match="two folds: mlp"):
-        evaluate_pooled(load_encoder("logmel"), task, "mlp", progress=False)
+        evaluate(load_encoder("logmel"), task, "mlp", progress=False)
 
 
 def test_the_pooled_score_is_the_mean_of_folds_of_one_size(tmp_path):
     task = read_table_task(made(tmp_path, clips=10))
     encoder = load_encoder("random:nano")
     rows = evaluate(encoder, task, "linear", progress=False)
-    score = evaluate_pooled(encoder, task, "linear", progress=False)
-    assert rows["score"].mean() == pytest.approx(score.accuracy)
+    score = pooled(task, probe_folds(encoder, task, "linear", progress=False))
+    assert rows[rows["metric"] == "top1_acc"]["score"].mean() == pytest.approx(score.accuracy)
+    first = rows.iloc[0]
+    assert (first["fold"], first["metric"], first["score"]) == ("all", "accuracy", score.accuracy)
+    assert (first["low"], first["high"]) == score.interval and first["clips"] == 20
     assert sorted(score.clips) == sorted(folds_of(task))
     assert [folds_of(task)[name] for name in score.clips] == list(score.groups)
 
