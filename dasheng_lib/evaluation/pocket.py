@@ -13,13 +13,14 @@ from dasheng_lib.encoders.protocol import AudioEncoder
 from dasheng_lib.evaluation.evaluate import pooled, probe_folds
 from dasheng_lib.evaluation.folds import Score
 from dasheng_lib.evaluation.probes import find_probe
+from dasheng_lib.results.agreement import AVERAGE, domain_means
 from dasheng_lib.tasks import Declared, suite
 from dasheng_lib.tasks.of_corpus import corpus_task
 
 VERSION = 4  # raise it when the same features would give another score
 
 
-def evaluate(
+def evaluate_corpus(
     encoder: AudioEncoder,
     corpus: Corpus,
     probe: str = "linear",
@@ -98,20 +99,17 @@ def score_task(
     return Score(labels == guesses, clips, groups, labels, guesses)
 
 
-def domain_means(table: pd.DataFrame) -> pd.DataFrame:
+def accuracy_by_domain(table: pd.DataFrame) -> pd.DataFrame:
     """Mean accuracy over the headline tasks of each domain, and the mean of the domains.
 
     Args:
-        table: rows of :func:`evaluate`, of one or more encoders and probes.
+        table: rows of :func:`evaluate_corpus`, of one or more encoders and probes.
 
     Returns:
         Rows ``encoder, probe``; columns the domains, then ``average``.
     """
-    means = (
-        table[table["headline"]]
-        .groupby(["encoder", "probe", "domain"], sort=False)["accuracy"]
-        .mean()
-        .unstack("domain", sort=False)
-    )
-    means["average"] = means.mean(axis=1)
-    return means
+    rows = table[table["headline"]]
+    scores = rows.pivot_table("accuracy", ["encoder", "probe"], "task", sort=False)
+    domains = rows.groupby("domain", sort=False)["task"].unique()
+    means = domain_means(scores, "skip", domains)
+    return means.rename(columns={AVERAGE: "average"}).rename_axis(columns="domain")

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import partial
+from functools import lru_cache, partial
 
 from dasheng_lib.corpora.corpus import Corpus
 from dasheng_lib.tasks.clip import Clip
 from dasheng_lib.tasks.task import POOLED, Task, k_folds
 
 
-def corpus_clips(corpus: Corpus) -> list[Clip]:
+@lru_cache(maxsize=4)  # of thousands, which each task of a corpus asks for again
+def corpus_clips(corpus: Corpus) -> tuple[Clip, ...]:
     """A clip for each row of a corpus, without labels; nothing is read."""
     rows = zip(*(corpus.clips[c] for c in ("package", "member", "samples")), strict=True)
-    return [
+    return tuple(
         Clip(
             name=f"{package} {member}",
             samples=samples,
@@ -22,7 +23,7 @@ def corpus_clips(corpus: Corpus) -> list[Clip]:
             wave=partial(corpus.wave, row),
         )
         for row, (package, member, samples) in enumerate(rows)
-    ]
+    )
 
 
 def corpus_task(corpus: Corpus, name: str) -> Task:
@@ -43,5 +44,5 @@ def corpus_task(corpus: Corpus, name: str) -> Task:
         labels=tuple(sorted(rows["label"].unique())),
         folds=k_folds(list(clips)),
         metrics=(POOLED,),
-        pool=tuple(pool),
+        pool=pool,
     )

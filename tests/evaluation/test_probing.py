@@ -17,7 +17,7 @@ from dasheng_lib.encoders import load_encoder
 from dasheng_lib.evaluation import embed as embed_module
 from dasheng_lib.evaluation.embed import compute_embeddings, embed
 from dasheng_lib.evaluation.folds import evaluate_folds, untested
-from dasheng_lib.evaluation.pocket import evaluate
+from dasheng_lib.evaluation.pocket import accuracy_by_domain, evaluate_corpus
 from dasheng_lib.evaluation.probes import PROBES, Probe, classifier, find_probe
 from dasheng_lib.tasks.of_corpus import corpus_clips
 
@@ -144,7 +144,9 @@ def test_a_table_counts_the_classes_that_were_tested(synthetic):
     first = tasks[vowel].iloc[0]
     tasks.loc[vowel & (tasks["label"] == first["label"]), "fold"] = first["fold"]
     corpus = replace(synthetic, digest="a class in one fold", tasks=tasks)
-    table = evaluate(load_encoder("logmel"), corpus, "majority", progress=False).set_index("task")
+    table = evaluate_corpus(load_encoder("logmel"), corpus, "majority", progress=False).set_index(
+        "task"
+    )
     labelled = synthetic.task("syn_vowel")["label"].nunique()
     assert table.at["syn_vowel", "classes"] == labelled - 1
 
@@ -198,7 +200,7 @@ def test_a_new_probe_is_one_row_of_the_table(synthetic, monkeypatch, capsys):
     assert main([*command, "--probes", "last"]) == 0
     assert "last" in capsys.readouterr().out
     assert PROBES["last"].draws and not PROBES["last"].chooses
-    table = evaluate(load_encoder("logmel"), synthetic, "last", progress=False)
+    table = evaluate_corpus(load_encoder("logmel"), synthetic, "last", progress=False)
     assert (table["accuracy"] < 0.6).all()
 
 
@@ -206,7 +208,7 @@ def test_an_unknown_probe_is_named_with_those_there_are(synthetic):
     with pytest.raises(UserError, match=r"no probe 'near'.*linear, knn, "):
         find_probe("near")
     with pytest.raises(UserError, match="no probe 'near'"):
-        evaluate(load_encoder("logmel"), synthetic, "near", progress=False)
+        evaluate_corpus(load_encoder("logmel"), synthetic, "near", progress=False)
     with pytest.raises(ValueError, match="validation"):
         classifier("mlp")
 
@@ -214,12 +216,13 @@ def test_an_unknown_probe_is_named_with_those_there_are(synthetic):
 def test_seeds_reach_the_probes_that_draw_and_no_others(synthetic, monkeypatch, tmp_path):
     asked = []
 
-    def evaluate(encoder, corpus, probe, k, seed=0):
+    def scores(encoder, corpus, probe, k, seed=0):
         asked.append((encoder.name, probe, seed))
         row = {"headline": True, "encoder": encoder.name, "probe": probe, "domain": "speech"}
+        row["task"] = "vowel"
         return pd.DataFrame([{**row, "accuracy": 0.5}])
 
-    monkeypatch.setattr("dasheng_lib.evaluation.pocket.evaluate", evaluate)
+    monkeypatch.setattr("dasheng_lib.evaluation.pocket.evaluate_corpus", scores)
     command = ["evaluate", "pocket", "--corpus", "synthetic", "--encoder", "logmel"]
     command += ["--probes", "linear", "arch", "mlp", "--seeds", "3", "4"]
     assert main([*command, "--record", str(tmp_path / "kept")]) == 0
@@ -227,3 +230,19 @@ def test_seeds_reach_the_probes_that_draw_and_no_others(synthetic, monkeypatch, 
     assert [row[1:] for row in asked] == expected
     kept = pd.read_csv(tmp_path / "kept.csv")["seed"]
     assert np.isnan(kept[0]) and kept[1:].tolist() == [3, 4, 3, 4]
+
+
+def test_averages_are_of_domains_and_of_headline_tasks():
+    rows = [
+        ("a", "speech", True, 0.2),
+        ("b", "speech", True, 0.4),
+        ("c", "music", True, 0.9),
+        ("d", "music", False, 0.0),
+    ]
+    table = pd.DataFrame(rows, columns=["task", "domain", "headline", "accuracy"])
+    table = table.assign(encoder="e", probe="knn")
+    both = pd.concat([table, table.assign(accuracy=0.5, encoder="first by name")])
+    means = accuracy_by_domain(both)
+    assert list(means.columns) == ["speech", "music", "average"]
+    np.testing.assert_allclose(means.loc["e", "knn"], [0.3, 0.9, 0.6])
+    assert list(means.index) == [("e", "knn"), ("first by name", "knn")]
