@@ -32,8 +32,9 @@ from common import (
 from torch.nn.utils.rnn import pad_sequence
 
 from dasheng_lib.encoders import DashengEncoder
-from dasheng_lib.evaluation.embed import BATCH_SECONDS, embed_waves
+from dasheng_lib.evaluation.embed import BATCH_SECONDS, embed_batches
 from dasheng_lib.model import TOKEN_SAMPLES
+from dasheng_lib.tasks.clip import Clip
 from dasheng_lib.train.flops import mixed_flops
 
 
@@ -57,6 +58,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     waves = noise(rng.uniform(args.shortest, args.longest, args.clips), args.seed)
     samples = np.array([len(wave) for wave in waves])
     ours, theirs = encoders(args, peer(args, "pretrained.pretrained"))
+    clips = [Clip("noise", len(wave), 16_000, "", wave.numpy) for wave in waves]
     flops = mixed_flops(ours.config, samples.tolist())
     on_device = [wave.to(args.device) for wave in waves]
 
@@ -82,8 +84,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
         def embed_ours(features=features):
             out = torch.empty(args.clips, features.dim)
-            load = [wave.numpy() for wave in waves].__getitem__
-            for rows, vectors in embed_waves(features, load, samples, args.batch_seconds):
+            for rows, vectors in embed_batches(features, clips, "clips", args.batch_seconds):
                 out[rows] = vectors
             return out
 

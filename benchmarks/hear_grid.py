@@ -102,10 +102,11 @@ def esc10(encoder: str) -> Split:
     from dasheng_lib.corpora import load_corpus
     from dasheng_lib.encoders import load_encoder
     from dasheng_lib.evaluation.embed import embed
+    from dasheng_lib.tasks.of_corpus import corpus_clips
 
     corpus = load_corpus("esc10")
     rows = corpus.task("esc10")
-    features = embed(load_encoder(encoder), corpus)[rows["clip"].to_numpy()]
+    features = embed(load_encoder(encoder), corpus_clips(corpus)).features[rows["clip"].to_numpy()]
     labels = rows["label"].factorize(sort=True)[0]
     folds = rows["fold"].to_numpy()
     return kfold([part(features[folds == f], labels[folds == f]) for f in np.unique(folds)])[0]

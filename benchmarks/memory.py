@@ -22,8 +22,9 @@ from train_step import our_model, our_step, their_step
 
 from dasheng_lib.common.errors import UserError
 from dasheng_lib.encoders import DashengEncoder
-from dasheng_lib.evaluation.embed import embed_waves
+from dasheng_lib.evaluation.embed import compute_embeddings
 from dasheng_lib.model import PRESETS, Encoder
+from dasheng_lib.tasks.clip import Clip
 
 TASKS = ("10 s clips", "30 s clips", "training step")
 
@@ -85,8 +86,8 @@ def act(task: str, who: str, precision: str, args: argparse.Namespace) -> None:
     elif who == OURS:
         encoder = Encoder(PRESETS[args.size]).to(args.device)
         features = DashengEncoder(encoder, "benchmark", precision, in_place=True)
-        samples = pd.Series(waves).map(len).to_numpy()
-        list(embed_waves(features, [wave.numpy() for wave in waves].__getitem__, samples))
+        clips = [Clip("noise", len(wave), 16_000, "", wave.numpy) for wave in waves]
+        compute_embeddings(features, clips)
     else:
         module = importlib.import_module("dasheng.pretrained.pretrained")
         config = PRESETS[args.size]

@@ -29,6 +29,7 @@ from dasheng_lib.evaluation.folds import evaluate_folds
 from dasheng_lib.evaluation.probes import classifier
 from dasheng_lib.results import recordable, write_results
 from dasheng_lib.tasks import suite
+from dasheng_lib.tasks.of_corpus import corpus_clips
 
 SECONDS = 2.0
 PROBES = {name: classifier(name) for name in ("linear", "knn")}
@@ -66,7 +67,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 def compared(encoder: AudioEncoder, original: Corpus, coded: Corpus) -> Iterator[dict[str, object]]:
     """A row a headline task and probe: accuracies, clips won and lost, difference and interval."""
-    before_ND, after_ND = embed(encoder, original), embed(encoder, coded)
+    before_ND, after_ND = (embed(encoder, corpus_clips(c)).features for c in (original, coded))
     for task in suite(original.name, headline=True):
         labels, coded_labels = original.task(task.name), coded.task(task.name)
         for probe, predict in PROBES.items():

@@ -18,6 +18,7 @@ from dasheng_lib.checkpoint.weights import load_encoder_weights, load_published
 from dasheng_lib.common.errors import UserError
 from dasheng_lib.encoders import WEIGHTS, AudioEncoder, load_encoder
 from dasheng_lib.encoders.dasheng import untrained_network
+from dasheng_lib.encoders.protocol import first_ms
 from dasheng_lib.evaluation.frame_times import frame_times
 from dasheng_lib.features import SAMPLE_RATE
 from dasheng_lib.model.encoder import Encoder
@@ -127,7 +128,7 @@ class AnyModel(nn.Module):
         self.encoder = encoder
         self.sample_rate = encoder.sample_rate
         self.hop_ms = encoder.hop_ms
-        self.first_ms = getattr(encoder, "first_ms", encoder.hop_ms / 2)
+        self.first_ms = first_ms(encoder)
         self.scene_embedding_size = encoder.dim
         shortest = torch.zeros(1, encoder.min_samples)
         self.timestamp_embedding_size = encoder.frames(shortest).shape[2]

@@ -1,5 +1,7 @@
 """What the chapters call, and (in :mod:`dasheng_lib.book.driver`) what builds the book."""
 
+import pandas as pd
+
 from dasheng_lib.book.captions import caption
 from dasheng_lib.book.findings import finding
 from dasheng_lib.book.parameters import (
@@ -14,6 +16,9 @@ from dasheng_lib.book.sentences import change, listed, standing, tally
 from dasheng_lib.book.sources import NOW, PUBLISHED, RECORDED, three_columns
 from dasheng_lib.book.verdicts import verdict
 from dasheng_lib.common.provenance import provenance
+
+# pyarrow, which is here to write Parquet, would keep the strings of chapters in a slower way.
+pd.options.mode.string_storage = "python"
 
 __all__ = [
     "NOW",

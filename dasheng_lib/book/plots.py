@@ -129,7 +129,7 @@ def scores(ax: Axes, table: pd.DataFrame) -> Axes:
     """Accuracy of each encoder on each task, with 95 % intervals over clips.
 
     Args:
-        table: rows of :func:`dasheng_lib.evaluation.pocket.evaluate`, one probe.
+        table: rows of :func:`dasheng_lib.evaluation.pocket.evaluate_corpus`, one probe.
     """
     titles = list(dict.fromkeys(table["title"]))
     names = [name for name in ENCODERS if name in set(table["encoder"])]

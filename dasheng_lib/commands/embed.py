@@ -47,8 +47,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     if args.out.suffix not in ENDINGS:
         raise UserError(f"--out is FILE.npz or FILE.parquet, not {args.out}.")
-    if args.out.suffix == ".parquet":
-        _parquet()
     from dasheng_lib.encoders import load_encoder
     from dasheng_lib.evaluation.embed_shares import embed_in_shares
 
@@ -107,16 +105,6 @@ def is_audio(path: Path) -> bool:
 
     known = {*soundfile.available_formats(), "OPUS", "OGA", "AIF", "MP3"} - {"RAW"}
     return not path.name.startswith(".") and path.suffix[1:].upper() in known and path.is_file()
-
-
-def _parquet() -> None:
-    try:
-        import pyarrow  # noqa: F401
-    except ImportError as error:
-        raise UserError(
-            "Parquet wants pyarrow: `.venv/bin/pip install -c constraints.txt -e '.[parquet]'`, "
-            "or name FILE.npz."
-        ) from error
 
 
 def _share_cores() -> None:

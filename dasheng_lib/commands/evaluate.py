@@ -100,7 +100,7 @@ def run_pocket(args: argparse.Namespace) -> int:
     from dasheng_lib.corpora import load_corpus
     from dasheng_lib.corpora.trim import prepare
     from dasheng_lib.encoders import load_encoder
-    from dasheng_lib.evaluation.pocket import domain_means, evaluate
+    from dasheng_lib.evaluation.pocket import accuracy_by_domain, evaluate_corpus
     from dasheng_lib.train.run import pretrained
 
     began = time.perf_counter()
@@ -118,14 +118,14 @@ def run_pocket(args: argparse.Namespace) -> int:
     # Of a pretrained encoder the seed is that of its pretraining, and its probe takes the same.
     # An encoder without a seed is probed with each where the probe draws anything, else once.
     rows = [
-        evaluate(encoder, judge, probe, args.k, seed=seed or 0).assign(seed=seed)
+        evaluate_corpus(encoder, judge, probe, args.k, seed=seed or 0).assign(seed=seed)
         for judge in judges
         for own, encoder in encoders
         for probe in args.probes or ("linear", "knn")
         for seed in (args.seeds if own is None and PROBES[probe].draws else [own])
     ]
     table = pd.concat(rows, ignore_index=True)
-    print((100 * domain_means(table)).round(1).to_string())
+    print((100 * accuracy_by_domain(table)).round(1).to_string())
     keep(
         args.record,
         table,

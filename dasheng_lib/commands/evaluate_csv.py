@@ -12,9 +12,9 @@ import pandas as pd
 from dasheng_lib.commands.record import keep, parameters
 from dasheng_lib.common.errors import UserError
 from dasheng_lib.encoders import load_encoder
-from dasheng_lib.evaluation.evaluate import check_asked, evaluate_pooled
+from dasheng_lib.evaluation.evaluate import check_asked, pooled, probe_folds
 from dasheng_lib.evaluation.folds import Score
-from dasheng_lib.evaluation.probes import PROBES
+from dasheng_lib.evaluation.probes import probe_seeds
 from dasheng_lib.tasks.table import read_table_task
 
 ENCODERS = ["logmel", "random:nano", "dasheng:nano"]
@@ -29,19 +29,16 @@ def run_csv(args: argparse.Namespace) -> int:
     tasks = {seed: read_table_task(args.file, seed) for seed in args.seeds}
     first = tasks[args.seeds[0]]
     drawn = any(task.clips != first.clips for task in tasks.values())
-    # What draws neither folds nor weights runs once, under the first seed.
-    ways = [
-        (probe, seed)
-        for probe in args.probes or ["linear", "knn"]
-        for seed in (args.seeds if drawn or PROBES[probe].draws else args.seeds[:1])
-    ]
+    ways = probe_seeds(args.probes or ["linear", "knn"], args.seeds, drawn)
     for probe, seed in ways:
         check_asked(tasks[seed], probe, seed, args.k, args.device)
     rows = []
     for name, encoder in encoders.items():
         for probe, seed in ways:
-            score = evaluate_pooled(encoder, tasks[seed], probe, seed, args.k, args.device)
-            rows.append(_row(first.name, name, probe, seed, score))
+            tested = probe_folds(encoder, tasks[seed], probe, seed, args.k, args.device)
+            score = pooled(tasks[seed], tested)
+            names = {"task": first.name, "encoder": name, "probe": probe, "seed": seed}
+            rows.append(names | score.row())
             if args.confusion:
                 print(f"\n{name}, {probe}, seed {seed}: a row for each true class")
                 print(confusion(score).to_string())
@@ -56,7 +53,7 @@ def run_csv(args: argparse.Namespace) -> int:
     keep(
         args.record,
         table,
-        audio=sorted(clip.sha256 for part in first.clips.values() for clip in part),
+        audio=sorted(clip.identity for part in first.clips.values() for clip in part),
         parameters=parameters(args),
         seconds=round(time.perf_counter() - began),
     )
@@ -68,18 +65,3 @@ def confusion(score: Score) -> pd.DataFrame:
     classes = np.unique([*score.labels, *score.guesses])
     table = pd.crosstab(score.labels, score.guesses, rownames=["true"], colnames=["taken for"])
     return table.reindex(index=np.unique(score.labels), columns=classes, fill_value=0)
-
-
-def _row(task: str, encoder: str, probe: str, seed: int, score: Score) -> dict[str, object]:
-    low, high = score.interval
-    return {
-        "task": task,
-        "encoder": encoder,
-        "probe": probe,
-        "seed": seed,
-        "accuracy": score.accuracy,
-        "low": low,
-        "high": high,
-        "clips": len(score.labels),
-        "classes": len(np.unique(score.labels)),
-    }

@@ -14,7 +14,7 @@ from dasheng_lib.common.cache import digest
 from dasheng_lib.common.errors import UserError
 from dasheng_lib.encoders import load_encoder
 from dasheng_lib.evaluation.evaluate import check_asked, embed_task, evaluate, summary
-from dasheng_lib.evaluation.probes import PROBES
+from dasheng_lib.evaluation.probes import probe_seeds
 from dasheng_lib.tasks.hear.fetch import fetch_hear, find_hear, hear_sources
 from dasheng_lib.tasks.hear.files import METADATA, task_folder
 from dasheng_lib.tasks.hear.read import read_hear_task
@@ -30,12 +30,7 @@ def run_hear(args: argparse.Namespace) -> int:
     rates = {encoder.sample_rate for encoder in encoders}
     duplicates = "keep" if args.keep_duplicates else "refuse"
     tasks = {rate: [read_hear_task(place, rate, duplicates) for place in places] for rate in rates}
-    # What draws nothing runs once, under the first seed.
-    ways = [
-        (probe, seed)
-        for probe in args.probes or ["mlp"]
-        for seed in (args.seeds if PROBES[probe].draws else args.seeds[:1])
-    ]
+    ways = probe_seeds(args.probes or ["mlp"], args.seeds)
     pairs = [(encoder, task) for encoder in encoders for task in tasks[encoder.sample_rate]]
     # Faults show before hours of training: first in what is asked, then in every embedding.
     for _, task in pairs:
@@ -118,8 +113,8 @@ def _digest(task: Task) -> str:
     """Of the audio and the labels, wherever they lie."""
     return digest(
         [
-            [split, clip.file, clip.sha256, clip.labels, [vars(event) for event in clip.events]]
+            [split, clip.name, clip.identity, clip.labels, [vars(event) for event in clip.events]]
             for split, clips in task.clips.items()
-            for clip in clips
+            for clip in sorted(clips, key=lambda clip: clip.name)
         ]
     )

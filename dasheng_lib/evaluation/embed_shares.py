@@ -14,8 +14,8 @@ from tqdm.auto import tqdm
 
 from dasheng_lib.common.cache import cache_dir, claimed, digest
 from dasheng_lib.encoders.protocol import AudioEncoder
-from dasheng_lib.evaluation.embed_files import Embedded, Kind, embed_files
-from dasheng_lib.tasks.task import Clip
+from dasheng_lib.evaluation.embed import Embedded, Kind, embed
+from dasheng_lib.tasks.clip import Clip
 
 SHARES, LEAST, MOST = 32, 60.0, 1200.0  # how many, and seconds of audio in each
 
@@ -23,7 +23,7 @@ SHARES, LEAST, MOST = 32, 60.0, 1200.0  # how many, and seconds of audio in each
 def embed_in_shares(
     encoder: AudioEncoder, clips: Sequence[Clip], kind: Kind = "clips", progress: bool = True
 ) -> Embedded:
-    """As :func:`.embed_files.embed_files`, together with all processes that ask for the same.
+    """As :func:`.embed.embed`, together with all processes that ask for the same.
 
     Returns:
         Embeddings of all clips, whoever made them; of a share that another process is making
@@ -33,9 +33,9 @@ def embed_in_shares(
         UserError, ValueError: as there.
     """
     shares = deal(clips)
-    audio = digest([encoder.fingerprint, kind, [clip.sha256 for clip in clips]])
+    audio = digest([encoder.fingerprint, kind, [clip.identity for clip in clips]])
     found: dict[int, Embedded] = {}
-    seconds = [sum(clips[i].samples / clips[i].rate for i in share) for share in shares]
+    seconds = [sum(clips[i].seconds for i in share) for share in shares]
     with tqdm(
         desc=f"embed {len(clips)} clips",
         total=sum(seconds),
@@ -44,23 +44,23 @@ def embed_in_shares(
         disable=not progress,
     ) as bar:
 
-        def embed(number: int) -> None:
-            found[number] = embed_files(encoder, [clips[i] for i in shares[number]], kind, False)
+        def embed_share(number: int) -> None:
+            found[number] = embed(encoder, [clips[i] for i in shares[number]], kind, False)
             bar.update(seconds[number])
 
         for number in range(len(shares)):
             with claimed(cache_dir("locks", audio) / f"{number}.lock") as mine:
                 if mine:
-                    embed(number)
+                    embed_share(number)
         for number in set(range(len(shares))) - set(found):
-            embed(number)
+            embed_share(number)
     parts = [found[number] for number in range(len(shares))]
-    return _joined(parts, np.concatenate(shares))
+    return _joined(parts).take(np.argsort(np.concatenate(shares)))
 
 
 def deal(clips: Sequence[Clip]) -> list[np.ndarray]:
     """Numbers of the clips of each share: clips of like length together, the longest first."""
-    seconds = np.array([clip.samples / clip.rate for clip in clips])
+    seconds = np.array([clip.seconds for clip in clips])
     order = np.argsort(-seconds, kind="stable")
     size = float(np.clip(seconds.sum() / SHARES, LEAST, MOST))
     ends = np.cumsum(seconds[order])
@@ -68,15 +68,10 @@ def deal(clips: Sequence[Clip]) -> list[np.ndarray]:
     return [share for share in np.split(order, np.unique(cuts)) if len(share)]
 
 
-def _joined(parts: Sequence[Embedded], order: np.ndarray) -> Embedded:
+def _joined(parts: Sequence[Embedded]) -> Embedded:
     counts = np.concatenate([np.diff(part.starts) for part in parts])
-    place = np.argsort(order, kind="stable")  # from a clip's number to its place in the shares
-    first = np.concatenate([[0], np.cumsum(counts)])[:-1]
-    rows = [np.arange(first[i], first[i] + counts[i]) for i in place]
-    wanted = np.concatenate(rows)
-    starts = np.concatenate([[0], np.cumsum(counts[place])])
-    features = np.concatenate([part.features for part in parts])[wanted]
+    features = np.concatenate([part.features for part in parts])
+    starts = np.concatenate([[0], np.cumsum(counts)])
     if parts[0].timestamps_ms is None:
         return Embedded(features, starts)
-    times = np.concatenate([part.timestamps_ms for part in parts])[wanted]
-    return Embedded(features, starts, times)
+    return Embedded(features, starts, np.concatenate([part.timestamps_ms for part in parts]))

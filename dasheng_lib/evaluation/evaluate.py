@@ -1,4 +1,4 @@
-"""An encoder on a task: embed, probe each fold, score; a task of HEAR as heareval does.
+"""An encoder on a task: embed, probe each fold, score.
 
 Shapes: N rows (clips, or frames of clips one after the other), C classes.
 """
@@ -6,8 +6,8 @@ Shapes: N rows (clips, or frames of clips one after the other), C classes.
 from __future__ import annotations
 
 import math
-import random
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
@@ -15,76 +15,49 @@ import torch
 
 from dasheng_lib.common.errors import UserError
 from dasheng_lib.encoders.protocol import AudioEncoder
-from dasheng_lib.evaluation.embed_files import Embedded, embed_files
-from dasheng_lib.evaluation.folds import Score, score_folds
+from dasheng_lib.evaluation.embed import Embedded, embed
+from dasheng_lib.evaluation.folds import Score
 from dasheng_lib.evaluation.probes import classifier, find_probe
+from dasheng_lib.evaluation.probes.classifier import Classifier
 from dasheng_lib.evaluation.probes.mlp.probe import SCHEDULE, Part, Split
 from dasheng_lib.evaluation.probes.mlp.probe import probe as mlp_probe
 from dasheng_lib.evaluation.probes.mlp.training import Schedule
 from dasheng_lib.metrics.events import event_score, events_from_frames
 from dasheng_lib.metrics.scene import higher_is_better, scene_score
-from dasheng_lib.tasks.task import Clip, Fold, Task
+from dasheng_lib.tasks.clip import Clip
+from dasheng_lib.tasks.task import POOLED, Fold, Task
 
 ENDS_LATER_MS = 1e-4  # heareval looks an event's end up with this tolerance
 
 
 @dataclass(frozen=True, eq=False)
 class Rows:
-    """One split: its clips in order, their embeddings, and targets float32 [N, C], 0 or 1."""
+    """Splits: their clips in order, their embeddings, and targets float32 [N, C], 0 or 1."""
 
-    clips: tuple[Clip, ...]
+    clips: Sequence[Clip]
     embedded: Embedded
     targets_NC: np.ndarray
 
 
-def evaluate(
-    encoder: AudioEncoder,
-    task: Task,
-    probe: str = "mlp",
-    seed: int = 0,
-    k: int = 10,
-    device: str = "cpu",
-    progress: bool = True,
-) -> pd.DataFrame:
-    """Scores of one encoder on one task, fold by fold.
+@dataclass(frozen=True, eq=False)
+class Tested:
+    """What a probe says of the clips that one fold tests.
 
-    Args:
-        encoder: frozen.
-        task: as read from its folder.
-        probe: a name of :data:`dasheng_lib.evaluation.probes.PROBES`. ``"mlp"`` is heareval's: a
-            grid of MLPs, chosen on the validation split. The others choose nothing and train on
-            the validation split as well. Events need ``"mlp"``.
-        seed: of the probe's first weights and dropout.
-        device: that the MLPs train on.
-
-    Returns:
-        A row a fold and metric: ``task, encoder, probe, seed, fold, metric, score, clips`` and,
-        of the MLP that won, ``valid, layers, lr, init, epoch``. ``task`` is the name of its
-        official folder, which tells the modes of a task apart. The task's own metric comes
-        first. Scores are NaN where heareval has none.
-
-    Raises:
-        UserError: as :func:`check_asked`; an embedding is not finite or has a wrong shape (the
-            clip is named).
+    Attributes:
+        fold, rows: what was tested.
+        scores_NC: the larger the likelier.
+        choice: of the MLP that won, the post-processing of events; None for scenes.
+        won: of that MLP, ``valid, layers, lr, init, epoch``.
     """
-    check_asked(task, probe, seed, k, device)
-    task = shuffled(task)
-    splits = {name: _rows(encoder, task, name, progress) for name in task.clips}
-    if find_probe(probe).chooses:
-        outcomes = _mlp(task, splits, seed, device)
-    else:
-        outcomes = [_classify(task, splits, fold, probe, seed, k) for fold in task.folds]
-    rows = []
-    for fold, (scores_NC, choice, details) in zip(task.folds, outcomes, strict=True):
-        test = splits[fold.test[0]]
-        for metric in task.metrics:
-            row = {"fold": fold.name, "metric": metric, "clips": len(test.clips), **details}
-            rows.append(row | {"score": _score(task, test, scores_NC, metric, choice)})
-    names = {"task": task.name, "encoder": encoder.name, "probe": probe, "seed": seed}
-    return pd.DataFrame([names | row for row in rows])
+
+    fold: Fold
+    rows: Rows
+    scores_NC: np.ndarray
+    choice: tuple[float, float] | None = None
+    won: dict[str, object] = field(default_factory=dict)
 
 
-def evaluate_pooled(
+def evaluate(
     encoder: AudioEncoder,
     task: Task,
     probe: str = "linear",
@@ -92,32 +65,91 @@ def evaluate_pooled(
     k: int = 10,
     device: str = "cpu",
     progress: bool = True,
-) -> Score:
-    """As :func:`evaluate`, of a task of one class a clip: the guesses of all folds, pooled.
+) -> pd.DataFrame:
+    """Scores of one encoder on one task.
+
+    Args:
+        encoder: frozen.
+        task: of HEAR, of a corpus, or a reader's own.
+        probe: a name of :data:`dasheng_lib.evaluation.probes.PROBES`. ``"mlp"`` is heareval's: a
+            grid of MLPs, chosen on the validation split. The others choose nothing and train on
+            the validation split as well. Events need ``"mlp"``.
+        seed: of the probe's first weights and dropout.
+        k: neighbours of k-NN.
+        device: that the MLPs train on.
+
+    Returns:
+        A row a fold and metric: ``task, encoder, probe, seed, fold, metric, score, clips`` and,
+        of the MLP that won, ``valid, layers, lr, init, epoch``. Scores are NaN where heareval has
+        none. Where the task asks for the pooled accuracy, its row comes first: ``fold`` is
+        ``"all"``, and it has the columns ``low, high, classes`` too, see :func:`pooled`.
+
+    Raises:
+        UserError: as :func:`check_asked`; an embedding is not finite or has a wrong shape (the
+            clip is named).
+    """
+    tested = probe_folds(encoder, task, probe, seed, k, device, progress)
+    names = {"task": task.name, "encoder": encoder.name, "probe": probe, "seed": seed}
+    rows = []
+    if POOLED in task.metrics:
+        row = pooled(task, tested).row()
+        rows.append({"fold": "all", "metric": POOLED, "score": row.pop(POOLED), **row})
+    for one in tested:
+        for metric in task.metrics:
+            if metric != POOLED:
+                facts = {"fold": one.fold.name, "metric": metric, "clips": len(one.rows.clips)}
+                score = _score(task, one.rows, one.scores_NC, metric, one.choice)
+                rows.append({**facts, **one.won, "score": score})
+    return pd.DataFrame([names | row for row in rows])
+
+
+def probe_folds(
+    encoder: AudioEncoder,
+    task: Task,
+    probe: str = "linear",
+    seed: int = 0,
+    k: int = 10,
+    device: str = "cpu",
+    progress: bool = True,
+    metric: str = "cosine",
+) -> list[Tested]:
+    """What :func:`evaluate` scores: every fold is tested by a probe that the others trained.
+
+    Args:
+        metric: of k-NN.
+    """
+    check_asked(task, probe, seed, k, device)
+    if find_probe(probe).reads:
+        embedded = embed_task(encoder, task, progress)
+    else:
+        count = len(task.embedded)
+        embedded = Embedded(np.zeros((count, 1), np.float32), np.arange(count + 1))
+    if find_probe(probe).chooses:
+        return _choose(task, embedded, seed, device)
+    classify = classifier(probe, task.prediction == "multilabel", k=k, metric=metric, seed=seed)
+    return [_classified(task, embedded, fold, classify) for fold in task.folds]
+
+
+def pooled(task: Task, tested: Sequence[Tested]) -> Score:
+    """The guesses of all folds together, of a task of one class a clip.
 
     Test clips whose class does not occur in that fold's training part are left out: no probe
     could get them right.
 
-    Returns:
-        The score; its ``clips`` are names of files.
+    Raises:
+        UserError: none is left.
     """
-    check_asked(task, probe, seed, k, device)
-    parts = [(clip, name) for name, part in task.clips.items() for clip in part]
-    parts.sort(key=lambda pair: pair[0].file)  # the embeddings of any folds are the same
-    clips = [clip for clip, _ in parts]
-    rows = pd.DataFrame(
-        {
-            "clip": range(len(clips)),
-            "label": [clip.labels[0] for clip in clips],
-            "fold": [name for _, name in parts],
-        }
-    )
-    features = np.asarray(embed_files(encoder, clips, "clips", progress).features)
-    try:
-        score = score_folds(features, rows, probe, k=k, seed=seed)
-    except ValueError as error:
-        raise UserError(f"{task.name}: {error}.") from error
-    return replace(score, clips=np.array([clip.file for clip in clips])[score.clips])
+    found = []
+    for one in tested:
+        splits = (*one.fold.train, *one.fold.valid)
+        trained = {clip.labels[0] for name in splits for clip in task.clips[name]}
+        for clip, guess in zip(one.rows.clips, one.scores_NC.argmax(1), strict=True):
+            if clip.labels[0] in trained:
+                found.append((clip.name, one.fold.name, clip.labels[0], task.labels[guess]))
+    if not found:
+        raise UserError(f"{task.name}: no test clip's class occurs in its training part.")
+    clips, groups, labels, guesses = map(np.array, zip(*found, strict=True))
+    return Score(labels == guesses, clips, groups, labels, guesses)
 
 
 def check_asked(task: Task, probe: str, seed: int, k: int, device: str) -> None:
@@ -162,31 +194,14 @@ def schedule_of(task: Task) -> Schedule:
     return schedule
 
 
-def shuffled(task: Task) -> Task:
-    """The task with the clips of each split in the order in which they train.
-
-    As in heareval, where one generator with seed 0 shuffles split after split, once and for all:
-    labels in file order would make batches of one class. It starts from the order in which a
-    folder lists its files, which differs between file systems; we start from sorted names.
-    """
-    generator = random.Random(0)
-    clips = {}
-    for split, found in task.clips.items():
-        mixed = sorted(found, key=lambda clip: clip.file)
-        generator.shuffle(mixed)
-        clips[split] = tuple(mixed)
-    return replace(task, clips=clips)
-
-
-def embed_task(encoder: AudioEncoder, task: Task, progress: bool = True) -> None:
+def embed_task(encoder: AudioEncoder, task: Task, progress: bool = True) -> Embedded:
     """Embed all that :func:`evaluate` will ask for, so that faults show before training.
 
     Raises:
-        UserError: as :func:`dasheng_lib.evaluation.embed_files.embed_files`.
+        UserError: as :func:`dasheng_lib.evaluation.embed.embed`.
     """
     kind = "clips" if task.embedding == "scene" else "frames"
-    for clips in shuffled(task).clips.values():
-        embed_files(encoder, clips, kind, progress)
+    return embed(encoder, task.embedded, kind, progress)
 
 
 def summary(table: pd.DataFrame) -> pd.DataFrame:
@@ -205,47 +220,48 @@ def summary(table: pd.DataFrame) -> pd.DataFrame:
     return own.groupby(by, sort=False)["score"].agg(score="mean", spread="std").reset_index()
 
 
-def _rows(encoder: AudioEncoder, task: Task, split: str, progress: bool) -> Rows:
-    clips = task.clips[split]
+def _rows(task: Task, embedded: Embedded, *splits: str) -> Rows:
+    """The clips of some splits, in the order in which they train."""
+    place = {clip.name: i for i, clip in enumerate(task.embedded)}
+    clips = [clip for name in splits for clip in task.clips[name]]
+    if task.pool:
+        clips.sort(key=lambda clip: place[clip.name])
+    part = embedded.take(np.array([place[clip.name] for clip in clips], np.int64))
     index = {label: c for c, label in enumerate(task.labels)}
-    if task.embedding == "scene":
-        embedded = embed_files(encoder, clips, "clips", progress)
-        targets_NC = np.zeros((len(clips), len(index)), np.float32)
-        for row, clip in zip(targets_NC, clips, strict=True):
-            row[[index[label] for label in clip.labels]] = 1
-        return Rows(clips, embedded, targets_NC)
-    embedded = embed_files(encoder, clips, "frames", progress)
-    targets_NC = np.zeros((len(embedded.features), len(index)), np.float32)
+    targets_NC = np.zeros((len(part.features), len(index)), np.float32)
     for i, clip in enumerate(clips):
-        span = slice(embedded.starts[i], embedded.starts[i + 1])
-        times = embedded.timestamps_ms[span]
+        span = slice(part.starts[i], part.starts[i + 1])
+        targets_NC[span, [index[label] for label in clip.labels]] = 1
         for event in clip.events:
+            times = part.timestamps_ms[span]
             active = (times >= event.start) & (times < event.end + ENDS_LATER_MS)
             targets_NC[span, index[event.label]][active] = 1
-    return Rows(clips, embedded, targets_NC)
+    return Rows(clips, part, targets_NC)
 
 
-def _mlp(task: Task, splits: dict[str, Rows], seed: int, device: str):
-    parts = {name: _part(task, rows) for name, rows in splits.items()}
+def _classified(task: Task, embedded: Embedded, fold: Fold, classify: Classifier) -> Tested:
+    train = _rows(task, embedded, *fold.train, *fold.valid)
+    test = _rows(task, embedded, *fold.test)
+    scores_NC = classify(train.embedded.features, train.targets_NC, test.embedded.features)
+    return Tested(fold, test, scores_NC)
+
+
+def _choose(task: Task, embedded: Embedded, seed: int, device: str) -> list[Tested]:
+    """By heareval's MLPs."""
+    rows = {name: _rows(task, embedded, name) for name in task.clips}
+    parts = {name: _part(task, part) for name, part in rows.items()}
     work = [
         Split(tuple(parts[n] for n in fold.train), parts[fold.valid[0]], parts[fold.test[0]])
         for fold in task.folds
     ]
     found = mlp_probe(work, task.prediction, schedule_of(task), seed=seed, device=device)
-    return [
-        (
-            scores_NC,
-            won.choice,
-            {
-                "valid": won.score,
-                "layers": won.point.layers,
-                "lr": won.point.lr,
-                "init": won.point.init,
-                "epoch": won.epoch,
-            },
-        )
-        for won, scores_NC in zip(found.folds, found.predictions, strict=True)
-    ]
+    tested = []
+    for fold, model, scores_NC in zip(task.folds, found.folds, found.predictions, strict=True):
+        point = model.point
+        won = {"valid": model.score, "layers": point.layers, "lr": point.lr, "init": point.init}
+        won["epoch"] = model.epoch
+        tested.append(Tested(fold, rows[fold.test[0]], scores_NC, model.choice, won))
+    return tested
 
 
 def _part(task: Task, rows: Rows) -> Part:
@@ -275,25 +291,12 @@ def _score(
 ) -> float:
     """One metric on one split; ``choice`` is the post-processing of events."""
     if task.embedding == "scene":
+        metric = "top1_acc" if metric == POOLED else metric
         return scene_score(metric, scores_NC, rows.targets_NC)
     estimated = {}
     for i, clip in enumerate(rows.clips):
         span = slice(rows.embedded.starts[i], rows.embedded.starts[i + 1])
         times = rows.embedded.timestamps_ms[span]
-        estimated[clip.file] = events_from_frames(scores_NC[span], times, task.labels, *choice)
-    reference = {clip.file: list(clip.events) for clip in rows.clips}
+        estimated[clip.name] = events_from_frames(scores_NC[span], times, task.labels, *choice)
+    reference = {clip.name: list(clip.events) for clip in rows.clips}
     return event_score(metric, reference, estimated)
-
-
-def _classify(
-    task: Task, splits: dict[str, Rows], fold: Fold, probe: str, seed: int, k: int
-) -> tuple[np.ndarray, None, dict]:
-    multilabel = task.prediction == "multilabel"
-    classify = classifier(probe, multilabel, k=k, seed=seed)
-    train = [splits[name] for name in (*fold.train, *fold.valid)]
-    scores_NC = classify(
-        np.concatenate([rows.embedded.features for rows in train]),
-        np.concatenate([rows.targets_NC for rows in train]),
-        splits[fold.test[0]].embedded.features,
-    )
-    return scores_NC, None, {}

@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from dasheng_lib.evaluation.probes import classifier, find_probe
 from dasheng_lib.evaluation.probes.classifier import Classifier
 from dasheng_lib.evaluation.probes.majority import majority
-from dasheng_lib.evaluation.probes.mlp.probe import Part, kfold
-from dasheng_lib.evaluation.probes.mlp.probe import probe as mlp_probe
 from dasheng_lib.metrics.intervals import wilson_interval
-from dasheng_lib.metrics.scene import scene_score
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,7 +18,7 @@ class Score:
 
     Attributes:
         correct: bool, one for each test clip that counts.
-        clips, groups: its row in the corpus and the fold (held-out group) it was tested in.
+        clips, groups: its row or name, and the fold (held-out group) it was tested in.
         labels, guesses: its class and the predicted one.
     """
 
@@ -42,6 +37,17 @@ class Score:
     def interval(self) -> tuple[float, float]:
         """95 % Wilson interval over clips."""
         return wilson_interval(int(self.correct.sum()), len(self.correct))
+
+    def row(self) -> dict[str, float]:
+        """``accuracy, low, high`` in [0, 1], and the ``clips`` and ``classes`` that were tested."""
+        low, high = self.interval
+        return {
+            "accuracy": self.accuracy,
+            "low": low,
+            "high": high,
+            "clips": len(self.correct),
+            "classes": len(np.unique(self.labels)),
+        }
 
 
 def evaluate_folds(
@@ -85,19 +91,6 @@ def evaluate_folds(
     return Score(truths == guesses, tested, groups, truths, guesses)
 
 
-def score_folds(
-    features: dict[int, np.ndarray] | np.ndarray, rows: pd.DataFrame, probe: str, **settings: Any
-) -> Score:
-    """As :func:`evaluate_folds`, with a probe by name; heareval's needs three folds.
-
-    Args:
-        settings: ``k``, ``metric`` and ``seed``, for probes that ask for them.
-    """
-    if find_probe(probe).chooses:
-        return evaluate_mlp(features, rows, settings.get("seed", 0))
-    return evaluate_folds(features, rows, classifier(probe, **settings))
-
-
 def untested(rows: pd.DataFrame) -> list[str]:
     """The classes of a task that lie in one fold only: :func:`evaluate_folds` leaves them out.
 
@@ -106,39 +99,6 @@ def untested(rows: pd.DataFrame) -> list[str]:
     """
     folds = rows.groupby("label")["fold"].nunique()
     return sorted(folds.index[folds == 1])
-
-
-def evaluate_mlp(
-    features: dict[int, np.ndarray] | np.ndarray, rows: pd.DataFrame, seed: int = 0
-) -> Score:
-    """As :func:`evaluate_folds`, with heareval's MLPs: of k folds in alphabetical order fold i is
-    tested, fold i + 1 chooses, and the others train, see :mod:`.mlp.probe`.
-
-    Raises:
-        UserError: fewer than three folds.
-    """
-    labels, clips = rows["label"].to_numpy(), rows["clip"].to_numpy()
-    classes = np.unique(labels)
-    onehot_NC = (labels[:, None] == classes).astype(np.float32)
-    parts, tests = [], []
-    for fold in sorted(rows["fold"].unique()):
-        test = (rows["fold"] == fold).to_numpy()
-        x_ND, y_NC = np.ascontiguousarray(features[clips[test]], np.float32), onehot_NC[test]
-
-        def accuracy(scores_NC: np.ndarray, y_NC: np.ndarray = y_NC) -> tuple[float, None]:
-            return scene_score("top1_acc", scores_NC, y_NC), None
-
-        parts.append(Part(x_ND, y_NC, accuracy))
-        tests.append((fold, test, np.isin(labels[test], labels[~test])))
-    found = mlp_probe(kfold(parts), "multiclass", seed=seed)
-    tested, groups, truths, guesses = [], [], [], []
-    for (fold, test, counts), scores_NC in zip(tests, found.predictions, strict=True):
-        tested.append(clips[test][counts])
-        groups.append(np.full(int(counts.sum()), fold, object))
-        truths.append(labels[test][counts])
-        guesses.append(classes[scores_NC.argmax(1)][counts])
-    tested, groups, truths, guesses = map(np.concatenate, (tested, groups, truths, guesses))
-    return Score(truths == guesses, tested, groups, truths, guesses)
 
 
 def chance(rows: pd.DataFrame) -> float:

@@ -4,22 +4,23 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-import numpy as np
 import pandas as pd
 from tqdm.auto import tqdm
 
 from dasheng_lib.common.cache import artefact
 from dasheng_lib.corpora.corpus import Corpus
 from dasheng_lib.encoders.protocol import AudioEncoder
-from dasheng_lib.evaluation.embed import embed
-from dasheng_lib.evaluation.folds import Score, score_folds
+from dasheng_lib.evaluation.evaluate import pooled, probe_folds
+from dasheng_lib.evaluation.folds import Score
 from dasheng_lib.evaluation.probes import find_probe
-from dasheng_lib.tasks import Task, suite
+from dasheng_lib.results.agreement import AVERAGE, domain_means
+from dasheng_lib.tasks import Declared, suite
+from dasheng_lib.tasks.of_corpus import corpus_task
 
-VERSION = 3  # raise it when the same features would give another score
+VERSION = 4  # raise it when the same features would give another score
 
 
-def evaluate(
+def evaluate_corpus(
     encoder: AudioEncoder,
     corpus: Corpus,
     probe: str = "linear",
@@ -41,32 +42,20 @@ def evaluate(
     Returns:
         A row a task: ``corpus, task, title, domain, held_out, headline, encoder, probe,
         accuracy, low, high, clips, classes``; shares in [0, 1], the interval 95 % over clips.
-        Clips and classes are those that were tested, see :func:`.folds.untested`.
+        Clips and classes are those that were tested, see :func:`.evaluate.pooled`.
     """
     rows = []
     bar = tqdm(suite(corpus.name, headline), f"{probe}: {encoder.name}", disable=not progress)
     for task in bar:
-        score = score_task(encoder, corpus, task, probe, k, metric, seed)
-        low, high = score.interval
-        rows.append(
-            {
-                **asdict(task),
-                "encoder": encoder.name,
-                "probe": probe,
-                "accuracy": score.accuracy,
-                "low": low,
-                "high": high,
-                "clips": len(score.correct),
-                "classes": len(np.unique(score.labels)),
-            }
-        )
+        row = score_task(encoder, corpus, task, probe, k, metric, seed).row()
+        rows.append({**asdict(task), "encoder": encoder.name, "probe": probe, **row})
     return pd.DataFrame(rows).rename(columns={"name": "task"})
 
 
 def score_task(
     encoder: AudioEncoder,
     corpus: Corpus,
-    task: Task,
+    task: Declared,
     probe: str = "linear",
     k: int = 10,
     metric: str = "cosine",
@@ -88,12 +77,9 @@ def score_task(
     }
 
     def make(folder):
-        rows = corpus.task(task.name)
-        if asked.reads:
-            features = embed(encoder, corpus, progress=False)
-        else:
-            features = np.zeros((len(corpus), 1), np.float32)
-        score = score_folds(features, rows, probe, **settings)
+        whole = corpus_task(corpus, task.name)
+        tested = probe_folds(encoder, whole, probe, seed, k, metric=metric, progress=False)
+        score = pooled(whole, tested)
         frame = pd.DataFrame(
             {
                 "clip": score.clips,
@@ -106,27 +92,24 @@ def score_task(
 
     frame = pd.read_csv(
         artefact("scores", recipe, make) / "score.csv",
-        dtype={"clip": int, "group": str, "label": str, "guess": str},
+        dtype={"clip": str, "group": str, "label": str, "guess": str},
         keep_default_na=False,
     )
     clips, groups, labels, guesses = (frame[column].to_numpy() for column in frame)
     return Score(labels == guesses, clips, groups, labels, guesses)
 
 
-def domain_means(table: pd.DataFrame) -> pd.DataFrame:
+def accuracy_by_domain(table: pd.DataFrame) -> pd.DataFrame:
     """Mean accuracy over the headline tasks of each domain, and the mean of the domains.
 
     Args:
-        table: rows of :func:`evaluate`, of one or more encoders and probes.
+        table: rows of :func:`evaluate_corpus`, of one or more encoders and probes.
 
     Returns:
         Rows ``encoder, probe``; columns the domains, then ``average``.
     """
-    means = (
-        table[table["headline"]]
-        .groupby(["encoder", "probe", "domain"], sort=False)["accuracy"]
-        .mean()
-        .unstack("domain", sort=False)
-    )
-    means["average"] = means.mean(axis=1)
-    return means
+    rows = table[table["headline"]]
+    scores = rows.pivot_table("accuracy", ["encoder", "probe"], "task", sort=False)
+    domains = rows.groupby("domain", sort=False)["task"].unique()
+    means = domain_means(scores, "skip", domains)
+    return means.rename(columns={AVERAGE: "average"}).rename_axis(columns="domain")

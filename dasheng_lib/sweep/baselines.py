@@ -14,7 +14,8 @@ from dasheng_lib.evaluation.probes import classifier
 from dasheng_lib.rank.measures import measure
 from dasheng_lib.scaling.bootstrap import draw_tasks
 from dasheng_lib.sweep.judge import Judge, qualities
-from dasheng_lib.tasks import Task
+from dasheng_lib.tasks import Declared
+from dasheng_lib.tasks.of_corpus import corpus_clips
 
 AVERAGES = {"quality": "linear", "knn_quality": "knn", "few_quality": "few"}
 
@@ -30,10 +31,7 @@ def baselines(judge: Judge) -> tuple[pd.DataFrame, dict[str, int], dict[str, int
         Then test clips, and classes, of each task.
     """
     encoder = LogMelStatistics()
-    features = [
-        compute_embeddings(encoder, corpus, np.arange(len(corpus)), progress=False)
-        for corpus in judge.corpora
-    ]
+    features = [compute_embeddings(encoder, corpus_clips(corpus)) for corpus in judge.corpora]
     scores = judge.scores(features, tuple(AVERAGES.values()), each_task=True)
     ranks = {name: value for name, value in measure(features[0]).items() if np.isfinite(value)}
     logmel = {"baseline": "log-mel", **ranks, **scores}
@@ -69,7 +67,7 @@ def half_interval(
     return float(1.96 * np.sqrt((weight_T**2 * share_T * (1 - share_T) / clips_T).sum()))
 
 
-def _same_for_all(name: str, scores: Mapping[str, float], counted: Mapping[str, Task]) -> dict:
+def _same_for_all(name: str, scores: Mapping[str, float], counted: Mapping[str, Declared]) -> dict:
     """The row of a baseline that looks at no features: whatever the probe, the same."""
     table = pd.DataFrame(
         {

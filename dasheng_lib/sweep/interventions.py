@@ -34,6 +34,7 @@ from dasheng_lib.rank.interventions import fit, kind
 from dasheng_lib.rank.measures import measure
 from dasheng_lib.sweep.judge import RANKS, few_labels
 from dasheng_lib.tasks import suite
+from dasheng_lib.tasks.of_corpus import corpus_clips
 
 SECONDS = 2.0
 K, FEW = 10, 8  # neighbours; clips of each class for the probe "few", which sees no others
@@ -129,7 +130,7 @@ def intervene(
 
     def make(folder):
         began = time.process_time()
-        features = [embed(encoder, corpus, progress=progress) for corpus in corpora]
+        features = [embed(encoder, corpus_clips(c), progress=progress).features for c in corpora]
         affine = fit(name, features[0], seed)
         features = [affine(Z_ND) for Z_ND in features]
         correct = {

@@ -34,7 +34,8 @@ from dasheng_lib.model.encoder import token_count
 from dasheng_lib.objectives import Objective
 from dasheng_lib.objectives.mae import MaskedAutoencoder
 from dasheng_lib.rank.measures import measure
-from dasheng_lib.tasks import Task, suite
+from dasheng_lib.tasks import Declared, suite
+from dasheng_lib.tasks.of_corpus import corpus_clips
 from dasheng_lib.train.health import validate
 
 EXAM_BATCH, EXAM_CROPS = 32, 384
@@ -117,16 +118,12 @@ class Judge:
         """
         D = encoder.dim
         encoder = every_layer(in_pieces(encoder, clip_seconds))
-        by_corpus = [
-            compute_embeddings(encoder, corpus, np.arange(len(corpus)), progress=False)
-            for corpus in self.corpora
-        ]
+        by_corpus = [compute_embeddings(encoder, corpus_clips(c)) for c in self.corpora]
         last = [Z_NL[:, -D:] for Z_NL in by_corpus]
         if keep:
             with atomic_file(keep) as temporary, temporary.open("wb") as file:
                 np.save(file, last[0])
-        rows = np.arange(len(self.views))
-        views_V = compute_embeddings(encoder, self.views, rows, progress=False)[:, -D:]
+        views_V = compute_embeddings(encoder, corpus_clips(self.views))[:, -D:]
         found = {
             **measure(last[0], views_NqD=views_V.reshape(-1, VIEWS, D)),
             **{
@@ -147,7 +144,7 @@ class Judge:
                 found |= {f"layer{number}:{name}": value for name, value in told.items()}
         return found
 
-    def tasks(self) -> list[tuple[int, Task]]:
+    def tasks(self) -> list[tuple[int, Declared]]:
         """The tasks that are probed, with the number of their corpus."""
         asked = self.protocol.tasks
         return [

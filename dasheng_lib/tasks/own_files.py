@@ -10,7 +10,7 @@ import pandas as pd
 
 from dasheng_lib.common.errors import UserError, tell
 from dasheng_lib.corpora.wav_facts import wav_facts
-from dasheng_lib.tasks.task import Clip
+from dasheng_lib.tasks.clip import Clip, file_clip
 
 
 def read_table(path: Path, needed: Sequence[str], optional: Sequence[str] = ()) -> pd.DataFrame:
@@ -64,7 +64,4 @@ def clips_at(
     ]
     if wrong := [tell(one, files, many) for one, files, many in kinds if files]:
         raise UserError(f"{source} names audio that cannot be used: {'; '.join(wrong)}.")
-    return [
-        Clip(name, path, (), (), facts.samples, facts.rate, facts.sha256)
-        for path, (name, facts) in zip(paths, pairs, strict=True)
-    ]
+    return [file_clip(name, path, facts) for path, (name, facts) in zip(paths, pairs, strict=True)]

@@ -9,8 +9,8 @@ from dasheng_lib.corpora import OPENSETS
 
 
 @dataclass(frozen=True)
-class Task:
-    """One labelled task of a corpus.
+class Declared:
+    """What tables say of a task of a corpus; :func:`.of_corpus.corpus_task` makes the task.
 
     Attributes:
         corpus, name: where :meth:`dasheng_lib.corpora.corpus.Corpus.task` finds it.
@@ -41,36 +41,36 @@ class Task:
 
 
 POCKET = (
-    Task("pocket", "number", "spoken number, English", "speech", "talker"),
-    Task("pocket", "vowel", "vowel of a syllable", "speech", "talker and language"),
-    Task("pocket", "number_de", "spoken number, German", "speech", "talker", False),
-    Task("pocket", "word", "spoken word, English", "speech", "talker", False),
-    Task("pocket", "tone", "Mandarin tone", "speech", "syllable", False),
-    Task("pocket", "initial", "Mandarin initial", "speech", "syllable", False),
-    Task("pocket", "instrument", "instrument family", "music", "sound font"),
-    Task("pocket", "drum", "drum element", "music", "drum kit"),
-    Task("pocket", "pitch", "pitch class", "music", "sound font", False),
-    Task("pocket", "octave", "octave", "music", "sound font", False),
-    Task("pocket", "event", "sound event", "environment", "package"),
-    Task("pocket", "effect", "sound effect of a game", "environment", "takes of a sound"),
+    Declared("pocket", "number", "spoken number, English", "speech", "talker"),
+    Declared("pocket", "vowel", "vowel of a syllable", "speech", "talker and language"),
+    Declared("pocket", "number_de", "spoken number, German", "speech", "talker", False),
+    Declared("pocket", "word", "spoken word, English", "speech", "talker", False),
+    Declared("pocket", "tone", "Mandarin tone", "speech", "syllable", False),
+    Declared("pocket", "initial", "Mandarin initial", "speech", "syllable", False),
+    Declared("pocket", "instrument", "instrument family", "music", "sound font"),
+    Declared("pocket", "drum", "drum element", "music", "drum kit"),
+    Declared("pocket", "pitch", "pitch class", "music", "sound font", False),
+    Declared("pocket", "octave", "octave", "music", "sound font", False),
+    Declared("pocket", "event", "sound event", "environment", "package"),
+    Declared("pocket", "effect", "sound effect of a game", "environment", "takes of a sound"),
 )
 SYNTHETIC = (
-    Task("synthetic", "syn_vowel", "synthetic vowel", "speech", "talker"),
-    Task("synthetic", "syn_contour", "pitch contour", "speech", "talker"),
-    Task("synthetic", "syn_pitch", "synthetic pitch", "music", "build"),
-    Task("synthetic", "syn_instrument", "synthetic instrument", "music", "build"),
-    Task("synthetic", "syn_event", "synthetic event", "environment", "place"),
-    Task("synthetic", "syn_place", "synthetic place", "environment", "event"),
+    Declared("synthetic", "syn_vowel", "synthetic vowel", "speech", "talker"),
+    Declared("synthetic", "syn_contour", "pitch contour", "speech", "talker"),
+    Declared("synthetic", "syn_pitch", "synthetic pitch", "music", "build"),
+    Declared("synthetic", "syn_instrument", "synthetic instrument", "music", "build"),
+    Declared("synthetic", "syn_event", "synthetic event", "environment", "place"),
+    Declared("synthetic", "syn_place", "synthetic place", "environment", "event"),
 )
 SUITES = {
     "pocket": POCKET,
     "pocket-full": POCKET,
     "pocket-large": POCKET,
     "synthetic": SYNTHETIC,
-    "fsdd": (Task("fsdd", "fsdd", "spoken digit (FSDD)", "speech", "talker"),),
-    "esc10": (Task("esc10", "esc10", "environmental sound (ESC-10)", "environment", "source"),),
+    "fsdd": (Declared("fsdd", "fsdd", "spoken digit (FSDD)", "speech", "talker"),),
+    "esc10": (Declared("esc10", "esc10", "environmental sound (ESC-10)", "environment", "source"),),
     "speech_commands_test": (
-        Task(
+        Declared(
             "speech_commands_test",
             "speech_commands_test",
             "spoken command (Speech Commands)",
@@ -80,18 +80,18 @@ SUITES = {
     ),
     # 80 of its 400 clips are in ESC-10 too, under the same ids.
     "esc50_4": (
-        Task("esc50_4", "esc50_4", "environmental sound (ESC-50)", "environment", "source"),
+        Declared("esc50_4", "esc50_4", "environmental sound (ESC-50)", "environment", "source"),
     ),
-    "emovo": (Task("emovo", "emovo", "acted emotion, Italian", "speech", "talker"),),
+    "emovo": (Declared("emovo", "emovo", "acted emotion, Italian", "speech", "talker"),),
 }
 
 
 def never_heard() -> tuple[str, ...]:
-    """The corpora whose tasks are all unheard, see :attr:`Task.unheard`: the judges."""
+    """The corpora whose tasks are all unheard, see :attr:`Declared.unheard`: the judges."""
     return tuple(name for name, tasks in SUITES.items() if all(task.unheard for task in tasks))
 
 
-def suite(corpus: str, headline: bool = False) -> tuple[Task, ...]:
+def suite(corpus: str, headline: bool = False) -> tuple[Declared, ...]:
     """The tasks of a corpus, in the order of tables; or those of the averages alone.
 
     Raises:

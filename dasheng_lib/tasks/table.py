@@ -12,8 +12,9 @@ import pandas as pd
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
 from dasheng_lib.common.errors import UserError, tell
+from dasheng_lib.tasks.clip import Clip
 from dasheng_lib.tasks.own_files import clips_at, read_table
-from dasheng_lib.tasks.task import Clip, Task, k_folds
+from dasheng_lib.tasks.task import POOLED, Task, k_folds
 
 FOLDS = 5  # that are drawn, or as many as there are groups
 FOLD, GROUP = "fold", "group"
@@ -36,7 +37,7 @@ def read_table_task(path: Path | str, seed: int = 0, progress: bool = True) -> T
     path = Path(path)
     table = _read(path)
     found = clips_at([path.parent / n for n in table["path"]], table["path"], str(path), progress)
-    hashes = np.array([clip.sha256 for clip in found])
+    hashes = np.array([clip.identity for clip in found])
     given = FOLD in table
     parts = _given(path, table, hashes) if given else _drawn(path, table, hashes, seed)
     clips: dict[str, list[Clip]] = {name: [] for name in sorted(set(parts))}
@@ -47,6 +48,8 @@ def read_table_task(path: Path | str, seed: int = 0, progress: bool = True) -> T
         clips={name: tuple(part) for name, part in clips.items()},
         labels=tuple(sorted(set(table["label"]))),
         folds=k_folds(list(clips)),
+        metrics=(POOLED, "top1_acc"),
+        pool=tuple(sorted(found, key=lambda clip: clip.name)),  # whatever the folds, the same
     )
 
 

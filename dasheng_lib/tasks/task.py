@@ -4,32 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
-from dasheng_lib.metrics.events import Event
+from dasheng_lib.tasks.clip import Clip
 
-
-@dataclass(frozen=True)
-class Clip:
-    """One audio file and its labels.
-
-    Attributes:
-        file: its name in the task.
-        path: where it lies.
-        labels: of a scene; of a multiclass task exactly one.
-        events: of an event task.
-        samples, rate: as its header says, at its own rate in Hz.
-        sha256: of the bytes of the file.
-    """
-
-    file: str
-    path: Path
-    labels: tuple[str, ...]
-    events: tuple[Event, ...]
-    samples: int
-    rate: int
-    sha256: str
+# A metric: the share of right guesses among the test clips of all folds together.
+POOLED = "accuracy"
 
 
 @dataclass(frozen=True)
@@ -50,16 +30,19 @@ class Task:
     Attributes:
         name: tells its rows from those of other tasks; of HEAR the official folder's,
             ``{task}-{version}-{mode}``.
-        clips: from split to clips.
+        clips: from split to clips, in the order in which they train.
         labels: the vocabulary, in the order of the columns of scores.
         folds: which splits train, select and test; each scores once.
-        metrics: the first is the one to report.
+        metrics: the first is the one to report; :data:`POOLED`, or a score of each fold, see
+            :mod:`dasheng_lib.metrics`.
         prediction: ``"multiclass"`` or ``"multilabel"``.
         embedding: ``"scene"``, a vector a clip, or ``"event"``, one a frame.
         stop_on_score: heareval's probe stops by the score; by the loss of the validation split if
             false.
         event_grid: (median filter, shortest event) in ms, to choose from; empty for scenes.
         max_epochs, validate_every: of heareval's probe, in epochs; None if the task has no own.
+        pool: what its clips are embedded with, found there by name, so that tasks of one pool are
+            embedded once; those of several splits then train in its order, not split after split.
     """
 
     name: str
@@ -73,6 +56,12 @@ class Task:
     event_grid: tuple[tuple[float, float], ...] = ()
     max_epochs: int | None = None
     validate_every: int | None = None
+    pool: tuple[Clip, ...] = ()
+
+    @property
+    def embedded(self) -> tuple[Clip, ...]:
+        """The pool, or its own clips, split after split."""
+        return self.pool or tuple(clip for part in self.clips.values() for clip in part)
 
 
 def k_folds(splits: Sequence[str]) -> tuple[Fold, ...]:

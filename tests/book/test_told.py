@@ -178,7 +178,7 @@ def test_probes_lead_with_what_was_never_heard_and_tell_both_signs(sign):
         leads=leads,
         recorded=recorded,
         table=recorded,
-        domain_means=lambda table: means,
+        accuracy_by_domain=lambda table: means,
     )
     assert text.startswith("On recordings that no encoder here has heard")
     minus = "(fsdd linear -1.2, fsdd k-NN -12.1)"

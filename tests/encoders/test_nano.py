@@ -8,7 +8,7 @@ import torch
 
 from dasheng_lib.checkpoint import load_autoencoder
 from dasheng_lib.encoders import WEIGHTS, load_encoder
-from dasheng_lib.evaluation.pocket import domain_means
+from dasheng_lib.evaluation.pocket import accuracy_by_domain
 from dasheng_lib.mae import masked_mse
 from dasheng_lib.model import PRESETS
 from dasheng_lib.results import read_results
@@ -64,7 +64,7 @@ COLUMNS = [
 
 
 def test_it_beats_itself_untrained_in_every_domain_and_log_mel_on_average(recorded):
-    means = domain_means(recorded[recorded["probe"] == "linear"]).droplevel("probe")
+    means = accuracy_by_domain(recorded[recorded["probe"] == "linear"]).droplevel("probe")
     trained, untrained = means.loc["dasheng:nano"], means.loc["untrained nano"]
     assert (trained > untrained).all()
     assert trained["average"] > means.loc["log-mel statistics", "average"]

@@ -17,9 +17,9 @@ from dasheng_lib.cli import main
 from dasheng_lib.commands.embed import clips_of
 from dasheng_lib.common.cache import claimed
 from dasheng_lib.evaluation import embed_shares
-from dasheng_lib.evaluation.embed_files import embed_files
+from dasheng_lib.evaluation.embed import embed
 from dasheng_lib.evaluation.embed_shares import deal, embed_in_shares
-from dasheng_lib.tasks.task import Clip
+from dasheng_lib.tasks.clip import Clip
 
 
 @pytest.fixture(autouse=True)
@@ -43,7 +43,7 @@ def folder(tmp_path):
 
 @given(st.lists(st.integers(0, 500_000), min_size=1, max_size=60))
 def test_every_clip_is_in_one_share(samples):
-    clips = [Clip(str(i), None, (), (), n, 16_000, "") for i, n in enumerate(samples)]
+    clips = [Clip(str(i), n, 16_000, "", None) for i, n in enumerate(samples)]
     shares = deal(clips)
     assert sorted(np.concatenate(shares)) == list(range(len(clips)))
     lengths = np.array(samples)[np.concatenate(shares)]
@@ -54,7 +54,7 @@ def test_every_clip_is_in_one_share(samples):
 def test_shares_give_what_one_piece_gives(folder, kind):
     _, clips = clips_of([str(folder)])
     assert len(deal(clips)) > 3
-    whole = embed_files(Windows(), clips, kind, progress=False)
+    whole = embed(Windows(), clips, kind, progress=False)
     found = embed_in_shares(Windows(), clips, kind, progress=False)
     np.testing.assert_array_equal(found.starts, whole.starts)
     np.testing.assert_allclose(found.features, whole.features, rtol=1e-6)
@@ -67,10 +67,10 @@ def test_what_another_process_holds_is_left_to_it(folder, monkeypatch, tmp_path)
     asked = []
 
     def spy(encoder, some, kind, progress):
-        asked.append([clip.file for clip in some])
-        return embed_files(encoder, some, kind, progress)
+        asked.append([clip.name for clip in some])
+        return embed(encoder, some, kind, progress)
 
-    monkeypatch.setattr(embed_shares, "embed_files", spy)
+    monkeypatch.setattr(embed_shares, "embed", spy)
     embed_in_shares(Windows(), clips, progress=False)
     order, first = list(asked), next((tmp_path / "cache" / "locks").rglob("0.lock"))
     asked.clear()

@@ -20,7 +20,7 @@ from dasheng_lib.cli import main
 from dasheng_lib.common.errors import UserError
 from dasheng_lib.encoders import LogMelStatistics, load_encoder
 from dasheng_lib.evaluation import evaluate as scoring
-from dasheng_lib.evaluation.evaluate import evaluate, schedule_of, shuffled, summary
+from dasheng_lib.evaluation.evaluate import embed_task, evaluate, schedule_of, summary
 from dasheng_lib.evaluation.probes import PROBES
 from dasheng_lib.evaluation.probes.mlp.probe import GRID, SCHEDULE, Split
 from dasheng_lib.metrics.events import Event
@@ -74,10 +74,11 @@ def test_tones_are_told_apart_and_noise_is_not(tmp_path, probe, prediction):
 )
 @pytest.mark.filterwarnings("ignore:.*empty")
 def test_scores_are_those_of_one_plain_model_at_a_time(tmp_path, made):
-    task = shuffled(read_hear_task(make_task(tmp_path, **made)))
+    task = read_hear_task(make_task(tmp_path, **made))
     encoder = Scaled()
-    table = evaluate(encoder, task, progress=False)
-    rows = {name: scoring._rows(encoder, task, name, False) for name in task.clips}
+    table = evaluate(encoder, task, "mlp", progress=False)
+    embedded = embed_task(encoder, task, False)
+    rows = {name: scoring._rows(task, embedded, name) for name in task.clips}
     parts = {name: scoring._part(task, value) for name, value in rows.items()}
     splits = [
         Split(tuple(parts[n] for n in f.train), parts[f.valid[0]], parts[f.test[0]])
@@ -125,7 +126,8 @@ def test_a_frame_is_labelled_by_what_sounds_at_its_middle(tmp_path):
     label = task.labels[1]
     clip = replace(task.clips["train"][0], events=(Event(label, 150.0, 450.0),))
     task = replace(task, clips={**task.clips, "train": (clip,)})
-    targets_NC = scoring._rows(Ticks(), task, "train", False).targets_NC
+    embedded = embed_task(Ticks(), task, False)
+    targets_NC = scoring._rows(task, embedded, "train").targets_NC
     # 150 is the middle of frame 1 and 450 that of frame 4; heareval's end is inclusive
     assert np.flatnonzero(targets_NC[:, 1]).tolist() == [1, 2, 3, 4]
     assert not targets_NC[:, [0, 2]].any()
@@ -133,7 +135,7 @@ def test_a_frame_is_labelled_by_what_sounds_at_its_middle(tmp_path):
 
 def test_where_nothing_is_predicted_the_f_measure_is_nan(tmp_path):
     task = read_hear_task(make_task(tmp_path, embedding="event", clips=2))
-    rows = scoring._rows(load_encoder("logmel"), task, "valid", False)
+    rows = scoring._rows(task, embed_task(load_encoder("logmel"), task, False), "valid")
     part = scoring._part(task, rows)
     nothing = np.zeros_like(rows.targets_NC)
     assert np.isnan(part.score(nothing)[0])
@@ -188,7 +190,7 @@ def asked(monkeypatch, encoder, task):
 
     monkeypatch.setattr(scoring, "mlp_probe", stop)
     with pytest.raises(Asked) as caught:
-        evaluate(encoder, task, progress=False)
+        evaluate(encoder, task, "mlp", progress=False)
     return caught.value.args
 
 
@@ -199,9 +201,9 @@ def test_clips_are_shuffled_once_split_after_split(tmp_path):
         expected[split] = sorted(json.loads((folder / f"{split}.json").read_text()))
         generator.shuffle(expected[split])
         edit(folder / f"{split}.json", reverse)
-    mixed = shuffled(read_hear_task(folder))
-    got = {split: [clip.file for clip in clips] for split, clips in mixed.clips.items()}
-    assert got == expected and expected["fold00"] != sorted(expected["fold00"])
+    clips = read_hear_task(folder).clips
+    assert {split: [clip.name for clip in part] for split, part in clips.items()} == expected
+    assert expected["fold00"] != sorted(expected["fold00"])
     assert [file[7:] for file in expected["fold00"]] != [file[7:] for file in expected["fold01"]]
 
 
@@ -303,7 +305,7 @@ def test_the_schedule_is_what_the_metadata_say(tmp_path, monkeypatch, name, said
 def test_of_equal_settings_the_largest_win(tmp_path, monkeypatch, scores, wins):
     grid = ((250.0, 125.0), (250.0, 250.0), (500.0, 10.0))
     task = replace(read_hear_task(make_task(tmp_path, embedding="event", clips=1)), event_grid=grid)
-    rows = scoring._rows(load_encoder("logmel"), task, "valid", False)
+    rows = scoring._rows(task, embed_task(load_encoder("logmel"), task, False), "valid")
     given = dict(zip(grid, scores, strict=True))
     monkeypatch.setattr(scoring, "_score", lambda t, r, s, m, choice: given[choice])
     assert scoring._part(task, rows).score(rows.targets_NC)[1] == wins

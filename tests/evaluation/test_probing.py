@@ -17,15 +17,21 @@ from dasheng_lib.encoders import load_encoder
 from dasheng_lib.evaluation import embed as embed_module
 from dasheng_lib.evaluation.embed import compute_embeddings, embed
 from dasheng_lib.evaluation.folds import evaluate_folds, untested
-from dasheng_lib.evaluation.pocket import evaluate
+from dasheng_lib.evaluation.pocket import accuracy_by_domain, evaluate_corpus
 from dasheng_lib.evaluation.probes import PROBES, Probe, classifier, find_probe
+from dasheng_lib.tasks.of_corpus import corpus_clips
+
+
+def of(corpus, rows):
+    clips = corpus_clips(corpus)
+    return [clips[row] for row in rows]
 
 
 @pytest.mark.parametrize("name", ["logmel", "random:nano"])
 def test_an_embedding_is_that_of_the_clip_alone(synthetic, name):
     encoder = load_encoder(name)
     clips = np.array([0, 300, 7, *np.flatnonzero(synthetic.clips["samples"] < 600)])
-    together = compute_embeddings(encoder, synthetic, clips, progress=False)
+    together = compute_embeddings(encoder, of(synthetic, clips))
     assert together.shape == (len(clips), encoder.dim) and together.dtype == np.float32
     for row, clip in enumerate(clips):
         wave = torch.from_numpy(np.array(synthetic.wave(clip)))[None]
@@ -41,21 +47,25 @@ def test_log_mel_statistics_are_mean_and_deviation(synthetic):
     assert torch.allclose(encoder.clips(wave)[0], expected, atol=1e-4)
 
 
-def test_embeddings_are_computed_once(synthetic, monkeypatch):
-    encoder, clips = load_encoder("random:nano"), np.arange(5)
-    first = embed(encoder, synthetic, clips, progress=False)
+def test_embeddings_of_a_corpus_are_computed_once(synthetic, monkeypatch):
+    encoder, clips = load_encoder("random:nano"), corpus_clips(synthetic)[:5]
+    first = embed(encoder, clips, progress=False)
+    np.testing.assert_array_equal(first.features, compute_embeddings(encoder, clips))
 
     def never(*_):
         raise AssertionError("computed again")
 
-    monkeypatch.setattr(embed_module, "compute_embeddings", never)
-    np.testing.assert_array_equal(embed(encoder, synthetic, clips, progress=False), first)
+    monkeypatch.setattr(embed_module, "embed_batches", never)
+    again = embed(encoder, corpus_clips(synthetic)[:5], progress=False)
+    np.testing.assert_array_equal(again.features, first.features)
     with pytest.raises(AssertionError):
-        embed(encoder, synthetic, np.arange(6), progress=False)
+        embed(encoder, corpus_clips(synthetic)[:6], progress=False)
+    with pytest.raises(AssertionError):
+        embed(encoder, corpus_clips(replace(synthetic, digest="other"))[:5], progress=False)
     other = load_encoder("random:nano")
     other.fingerprint = "other weights"
     with pytest.raises(AssertionError):
-        embed(other, synthetic, clips, progress=False)
+        embed(other, clips, progress=False)
 
 
 def test_untrained_encoders_are_the_same_every_time():
@@ -78,10 +88,10 @@ def test_an_encoder_that_gives_nan_is_named(synthetic):
             return torch.full((len(wave_BN), 2), torch.nan)
 
     with pytest.raises(UserError, match="broken gave a value that is not finite"):
-        compute_embeddings(Broken(), synthetic, np.arange(2), progress=False)
+        compute_embeddings(Broken(), corpus_clips(synthetic)[:2])
     Broken.dim = 3
-    with pytest.raises(UserError, match="clips, 3"):
-        compute_embeddings(Broken(), synthetic, np.arange(2), progress=False)
+    with pytest.raises(UserError, match=r"\[2, 3\]"):
+        compute_embeddings(Broken(), corpus_clips(synthetic)[:2])
 
 
 def test_clips_are_resampled_to_the_rate_of_the_encoder(synthetic):
@@ -95,7 +105,7 @@ def test_clips_are_resampled_to_the_rate_of_the_encoder(synthetic):
             return torch.cat([lengths[:, None].float(), last], 1)
 
     clips = np.argsort(synthetic.clips["samples"].to_numpy())[[0, 1, 100, 101, -1]]
-    got = compute_embeddings(Ends(), synthetic, clips, progress=False)
+    got = compute_embeddings(Ends(), of(synthetic, clips))
     for row, clip in zip(got, clips, strict=True):
         wave = resample(np.array(synthetic.wave(clip)), 16_000, 44_100)
         assert row[0] == max(700, -(-synthetic.clips["samples"][clip] * 441 // 160))
@@ -134,7 +144,9 @@ def test_a_table_counts_the_classes_that_were_tested(synthetic):
     first = tasks[vowel].iloc[0]
     tasks.loc[vowel & (tasks["label"] == first["label"]), "fold"] = first["fold"]
     corpus = replace(synthetic, digest="a class in one fold", tasks=tasks)
-    table = evaluate(load_encoder("logmel"), corpus, "majority", progress=False).set_index("task")
+    table = evaluate_corpus(load_encoder("logmel"), corpus, "majority", progress=False).set_index(
+        "task"
+    )
     labelled = synthetic.task("syn_vowel")["label"].nunique()
     assert table.at["syn_vowel", "classes"] == labelled - 1
 
@@ -188,7 +200,7 @@ def test_a_new_probe_is_one_row_of_the_table(synthetic, monkeypatch, capsys):
     assert main([*command, "--probes", "last"]) == 0
     assert "last" in capsys.readouterr().out
     assert PROBES["last"].draws and not PROBES["last"].chooses
-    table = evaluate(load_encoder("logmel"), synthetic, "last", progress=False)
+    table = evaluate_corpus(load_encoder("logmel"), synthetic, "last", progress=False)
     assert (table["accuracy"] < 0.6).all()
 
 
@@ -196,7 +208,7 @@ def test_an_unknown_probe_is_named_with_those_there_are(synthetic):
     with pytest.raises(UserError, match=r"no probe 'near'.*linear, knn, "):
         find_probe("near")
     with pytest.raises(UserError, match="no probe 'near'"):
-        evaluate(load_encoder("logmel"), synthetic, "near", progress=False)
+        evaluate_corpus(load_encoder("logmel"), synthetic, "near", progress=False)
     with pytest.raises(ValueError, match="validation"):
         classifier("mlp")
 
@@ -204,12 +216,13 @@ def test_an_unknown_probe_is_named_with_those_there_are(synthetic):
 def test_seeds_reach_the_probes_that_draw_and_no_others(synthetic, monkeypatch, tmp_path):
     asked = []
 
-    def evaluate(encoder, corpus, probe, k, seed=0):
+    def scores(encoder, corpus, probe, k, seed=0):
         asked.append((encoder.name, probe, seed))
         row = {"headline": True, "encoder": encoder.name, "probe": probe, "domain": "speech"}
+        row["task"] = "vowel"
         return pd.DataFrame([{**row, "accuracy": 0.5}])
 
-    monkeypatch.setattr("dasheng_lib.evaluation.pocket.evaluate", evaluate)
+    monkeypatch.setattr("dasheng_lib.evaluation.pocket.evaluate_corpus", scores)
     command = ["evaluate", "pocket", "--corpus", "synthetic", "--encoder", "logmel"]
     command += ["--probes", "linear", "arch", "mlp", "--seeds", "3", "4"]
     assert main([*command, "--record", str(tmp_path / "kept")]) == 0
@@ -217,3 +230,19 @@ def test_seeds_reach_the_probes_that_draw_and_no_others(synthetic, monkeypatch, 
     assert [row[1:] for row in asked] == expected
     kept = pd.read_csv(tmp_path / "kept.csv")["seed"]
     assert np.isnan(kept[0]) and kept[1:].tolist() == [3, 4, 3, 4]
+
+
+def test_averages_are_of_domains_and_of_headline_tasks():
+    rows = [
+        ("a", "speech", True, 0.2),
+        ("b", "speech", True, 0.4),
+        ("c", "music", True, 0.9),
+        ("d", "music", False, 0.0),
+    ]
+    table = pd.DataFrame(rows, columns=["task", "domain", "headline", "accuracy"])
+    table = table.assign(encoder="e", probe="knn")
+    both = pd.concat([table, table.assign(accuracy=0.5, encoder="first by name")])
+    means = accuracy_by_domain(both)
+    assert list(means.columns) == ["speech", "music", "average"]
+    np.testing.assert_allclose(means.loc["e", "knn"], [0.3, 0.9, 0.6])
+    assert list(means.index) == [("e", "knn"), ("first by name", "knn")]

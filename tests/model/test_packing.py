@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 
 from dasheng_lib.encoders import load_encoder
 from dasheng_lib.evaluation.bucketing import length_batches
-from dasheng_lib.evaluation.embed import embed_waves
+from dasheng_lib.evaluation.embed import embed_batches
 from dasheng_lib.model.attention import attend, attend_in_runs, attend_to
 from dasheng_lib.model.packing import pack
+from dasheng_lib.tasks.clip import Clip
 
 
 @given(st.lists(st.integers(1, 500), max_size=60), st.integers(1, 2000))
@@ -68,7 +69,8 @@ def test_an_embedding_does_not_depend_on_the_batch(batch_seconds):
     samples = rng.integers(480, 200_000, 12)
     waves = [rng.normal(0, 0.1, n).astype(np.float32) for n in samples]
     seen = []
-    for rows, vectors in embed_waves(encoder, waves.__getitem__, samples, batch_seconds):
+    clips = [Clip("", n, 16_000, "", lambda i=i: waves[i]) for i, n in enumerate(samples)]
+    for rows, vectors in embed_batches(encoder, clips, batch_seconds=batch_seconds):
         for row, vector in zip(rows, vectors, strict=True):
             alone = encoder.clips(torch.from_numpy(waves[row])[None])[0]
             torch.testing.assert_close(vector, alone, rtol=0, atol=1e-5)

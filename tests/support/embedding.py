@@ -1,4 +1,4 @@
-"""Run by test_embed_files.py: embed a task in processes that die, and in two at once.
+"""Run by test_embed.py: embed a task in processes that die, and in two at once.
 
 Prints how each of three processes ended and how many batches it computed.
 """
@@ -10,7 +10,8 @@ from pathlib import Path
 
 import torch
 
-from dasheng_lib.evaluation import embed_files as module
+from dasheng_lib.evaluation import embed as module
+from dasheng_lib.tasks import Clip, Task
 from dasheng_lib.tasks.hear.read import read_hear_task
 
 
@@ -37,11 +38,14 @@ class Windows:
         return (frames_BTD * valid_BT[..., None]).sum(1) / count_B[:, None]
 
 
-def embed(folder: Path, encoder: Windows, kind: str = "frames") -> module.Embedded:
+def by_name(task: Task) -> list[Clip]:
+    return [clip for part in task.clips.values() for clip in sorted(part, key=lambda c: c.name)]
+
+
+def embed_task(folder: Path, encoder: Windows, kind: str = "frames") -> module.Embedded:
     task = read_hear_task(folder)
-    clips = [clip for split in task.clips.values() for clip in split]
     module.BATCH_SECONDS = 1.0
-    return module.embed_files(encoder, clips, kind, progress=False)
+    return module.embed(encoder, by_name(task), kind, progress=False)
 
 
 if __name__ == "__main__":
@@ -54,7 +58,7 @@ if __name__ == "__main__":
         child = os.fork()
         if child == 0:
             encoder = Windows(dies_at)
-            embed(folder, encoder)
+            embed_task(folder, encoder)
             os.write(writer, bytes([encoder.batches]))
             os._exit(0)
         os.close(writer)

@@ -23,6 +23,7 @@ from dasheng_lib.sweep.interventions import (
     rows_of,
     untrained,
 )
+from dasheng_lib.tasks.of_corpus import corpus_clips
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +49,7 @@ def test_the_linear_probe_and_centred_rank_of_scaled_columns_part(corpora, befor
 
 
 def test_ranks_are_those_of_the_moved_rows(corpora, before):
-    Z_ND = module.embed(load_encoder("logmel"), corpora[0], progress=False)
+    Z_ND = module.embed(load_encoder("logmel"), corpus_clips(corpora[0]), progress=False).features
     assert before.ranks["rankme"] == pytest.approx(rankme(Z_ND), rel=1e-6)
     assert np.isnan(before.ranks["rankme_unheard"]), "there is one corpus only"
 
@@ -110,7 +111,7 @@ def test_untrained_encoders_differ_by_what_they_are_said_to_differ_by(corpora, m
 
     def features(**what):
         encoder = untrained(Untrained(24, heads=1, **what), corpora[0])
-        return compute_embeddings(encoder, corpora[0], np.arange(0, 300, 30), progress=False)
+        return compute_embeddings(encoder, corpus_clips(corpora[0])[:300:30])
 
     plain = features(depth=1)
     assert plain.shape[1] == 24

@@ -94,7 +94,7 @@ def test_a_task_comes_once_from_the_record_that_lists_it(world, tmp_path):
     assert folder == tmp_path / "cache/hear/tasks" / NAME
     assert written(folder) == written(world.task)
     ours, theirs = read_hear_task(folder), read_hear_task(world.task)
-    assert [c.sha256 for c in ours.clips["test"]] == [c.sha256 for c in theirs.clips["test"]]
+    assert [c.identity for c in ours.clips["test"]] == [c.identity for c in theirs.clips["test"]]
     assert [path for path, _ in world.requests] == [
         "/api/records/11",
         "/api/records/12",

@@ -8,7 +8,7 @@ import soundfile
 from dasheng_lib.cli import main
 from dasheng_lib.common.errors import UserError
 from dasheng_lib.encoders import load_encoder
-from dasheng_lib.evaluation.evaluate import evaluate, evaluate_pooled
+from dasheng_lib.evaluation.evaluate import evaluate, pooled, probe_folds
 from dasheng_lib.tasks.table import read_table_task
 
 
@@ -37,7 +37,7 @@ def made(folder, clips=8, labels=("high", "low"), **columns):
 
 
 def folds_of(task):
-    return {clip.file: name for name, part in task.clips.items() for clip in part}
+    return {clip.name: name for name, part in task.clips.items() for clip in part}
 
 
 def test_folds_are_drawn_from_the_seed_and_stratified(tmp_path):
@@ -70,20 +70,23 @@ def test_no_fold_splits_a_group_or_equal_recordings(tmp_path):
 def test_folds_that_are_given_are_kept(tmp_path):
     path = made(tmp_path, fold=["x", "y"] * 8)
     task = read_table_task(path)
-    assert {clip.file[:3] for clip in task.clips["x"]} == {"hig"}
+    assert {clip.name[:3] for clip in task.clips["x"]} == {"hig"}
     assert [fold.name for fold in task.folds] == ["x", "y"]
     with pytest.raises(UserError, match="no test clip's class"):
-        evaluate_pooled(load_encoder("logmel"), task, "knn", progress=False)
+        evaluate(load_encoder("logmel"), task, "knn", progress=False)
     with pytest.raises(UserError, match="two folds: mlp"):
-        evaluate_pooled(load_encoder("logmel"), task, "mlp", progress=False)
+        evaluate(load_encoder("logmel"), task, "mlp", progress=False)
 
 
 def test_the_pooled_score_is_the_mean_of_folds_of_one_size(tmp_path):
     task = read_table_task(made(tmp_path, clips=10))
     encoder = load_encoder("random:nano")
     rows = evaluate(encoder, task, "linear", progress=False)
-    score = evaluate_pooled(encoder, task, "linear", progress=False)
-    assert rows["score"].mean() == pytest.approx(score.accuracy)
+    score = pooled(task, probe_folds(encoder, task, "linear", progress=False))
+    assert rows[rows["metric"] == "top1_acc"]["score"].mean() == pytest.approx(score.accuracy)
+    first = rows.iloc[0]
+    assert (first["fold"], first["metric"], first["score"]) == ("all", "accuracy", score.accuracy)
+    assert (first["low"], first["high"]) == score.interval and first["clips"] == 20
     assert sorted(score.clips) == sorted(folds_of(task))
     assert [folds_of(task)[name] for name in score.clips] == list(score.groups)
 

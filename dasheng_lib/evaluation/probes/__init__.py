@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from dasheng_lib.common.errors import UserError
@@ -70,6 +70,24 @@ def find_probe(name: str) -> Probe:
     if name not in PROBES:
         raise UserError(f"There is no probe {name!r}: choose {', '.join(PROBES)}.")
     return PROBES[name]
+
+
+def probe_seeds(
+    probes: Sequence[str], seeds: Sequence[int], drawn: bool = False
+) -> list[tuple[str, int]]:
+    """Each probe with each of its seeds: one that draws nothing has the first only.
+
+    Args:
+        drawn: whether the folds too depend on the seed.
+
+    Raises:
+        UserError: there is no such probe.
+    """
+    return [
+        (probe, seed)
+        for probe in probes
+        for seed in (seeds if drawn or find_probe(probe).draws else seeds[:1])
+    ]
 
 
 def classifier(

@@ -10,7 +10,8 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 from dasheng_lib.common.errors import tell
-from dasheng_lib.tasks.task import Clip, Task
+from dasheng_lib.tasks.clip import Clip
+from dasheng_lib.tasks.task import Task
 
 # Longer than any advised hop: a clip's end is rounded to samples and an event's to milliseconds.
 SLACK_MS = 50.0
@@ -58,7 +59,7 @@ def shared_audio(task: Task) -> list[str]:
     for split, clips in task.clips.items():
         for clip in clips:
             if clip.samples:
-                splits_of[clip.sha256].setdefault(split, f"{split}/{clip.file}")
+                splits_of[clip.identity].setdefault(split, f"{split}/{clip.name}")
     twice = [" = ".join(places.values()) for places in splits_of.values() if len(places) > 1]
     many = "recordings are in more than one split"
     return [tell("recording is in more than one split", twice, many)] if twice else []
@@ -72,14 +73,14 @@ def empty_clips(task: Task) -> list[str]:
 def _named(task: Task) -> Iterator[tuple[str, Clip]]:
     for split, clips in task.clips.items():
         for clip in clips:
-            yield f"{split}/{clip.file}", clip
+            yield f"{split}/{clip.name}", clip
 
 
 def _shared_names(task: Task) -> list[str]:
     splits_of = defaultdict(list)
     for split, clips in task.clips.items():
         for clip in clips:
-            splits_of[clip.file].append(split)
+            splits_of[clip.name].append(split)
     return [
         f"{file} in {' and '.join(splits)}" for file, splits in splits_of.items() if len(splits) > 1
     ]

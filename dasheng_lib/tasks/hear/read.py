@@ -7,13 +7,16 @@ The folder ``{task}-{version}-{mode}`` holds ``task_metadata.json``, ``labelvoca
 from __future__ import annotations
 
 import os
+import random
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
 from dasheng_lib.common.errors import UserError, tell
 from dasheng_lib.corpora.wav_facts import WavFacts, wav_facts
+from dasheng_lib.tasks.clip import Clip, file_clip
 from dasheng_lib.tasks.hear.faults import empty_clips, faults, shared_audio
 from dasheng_lib.tasks.hear.files import (
     METADATA,
@@ -26,7 +29,7 @@ from dasheng_lib.tasks.hear.files import (
     training_grid,
     vocabulary,
 )
-from dasheng_lib.tasks.task import Clip, Fold, Task, k_folds
+from dasheng_lib.tasks.task import Fold, Task, k_folds
 
 RATE = 16_000
 
@@ -36,6 +39,22 @@ def folds_of(mode: str, splits: Iterable[str]) -> tuple[Fold, ...]:
     if mode == "trainvaltest":
         return (Fold("test", ("train",), ("valid",), ("test",)),)
     return k_folds(sorted(splits))
+
+
+def training_order(clips: Mapping[str, Sequence[Clip]]) -> dict[str, tuple[Clip, ...]]:
+    """The clips of each split in the order in which they train.
+
+    As in heareval, where one generator with seed 0 shuffles split after split, once and for all:
+    labels in file order would make batches of one class. It starts from the order in which a
+    folder lists its files, which differs between file systems; we start from sorted names.
+    """
+    generator = random.Random(0)
+    order = {}
+    for split, part in clips.items():
+        mixed = sorted(part, key=lambda clip: clip.name)
+        generator.shuffle(mixed)
+        order[split] = tuple(mixed)
+    return order
 
 
 def read_hear_task(
@@ -110,11 +129,11 @@ def read_hear_task(
         many = "clips are empty and count as silence"
         said = tell("clip is empty and counts as silence", empty, many)
         warnings.warn(f"{folder.name}: {said}.", stacklevel=2)
-    return task
+    return replace(task, clips=training_order(clips))
 
 
 def _clip(folder: Path, entry: Entry, facts: WavFacts | None) -> Clip:
     file, labels, events = entry
     # A wav that is missing has rate -1 until the check has named it.
     facts = facts or WavFacts(0, -1, "")
-    return Clip(file, folder / file, labels, events, facts.samples, facts.rate, facts.sha256)
+    return file_clip(file, folder / file, facts, labels=labels, events=events)

@@ -6,7 +6,7 @@ After hear-eval-kit (heareval 2021.1.3), heareval/predictions/task_predictions.p
 - A dropout mask is drawn for each fold, layer and step, and all models of that fold share it: as
   independent from row to row and unit to unit as ever, and kinder to comparisons of grid points.
 - Rows come in the order of their clips, and the clips in that of
-  ``evaluation.evaluate.shuffled``. heareval shuffles them with the same generator, but
+  ``tasks.hear.read.training_order``. heareval shuffles them with the same generator, but
   from the order in which a folder lists its files, which no other disk repeats.
 - A last batch of one training row, at which heareval fails, is left out.
 - Training ends where no later epoch can change the outcome, see

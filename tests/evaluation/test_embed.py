@@ -7,14 +7,15 @@ import sys
 import numpy as np
 import pytest
 import torch
-from embedding import Windows, embed
+from embedding import Windows, by_name, embed_task
 from hear_folder import TVT, make_task, write_wav
 from smoke_book import ROOT
 
 from dasheng_lib import audio
 from dasheng_lib.common.errors import UserError
 from dasheng_lib.encoders import load_encoder
-from dasheng_lib.evaluation import embed_files
+from dasheng_lib.evaluation import embed as module
+from dasheng_lib.evaluation.embed import embed
 from dasheng_lib.evaluation.row_store import RowStore, read_rows
 from dasheng_lib.tasks.hear.read import read_hear_task
 
@@ -22,11 +23,15 @@ from dasheng_lib.tasks.hear.read import read_hear_task
 @pytest.fixture(autouse=True)
 def own_cache(tmp_path, monkeypatch):
     monkeypatch.setenv("DASHENG_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(embed_files, "BATCH_SECONDS", 1.0)
+    monkeypatch.setattr(module, "BATCH_SECONDS", 1.0)
+
+
+def path_of(clip):
+    return clip.wave.args[0]
 
 
 def clips_of(folder):
-    return [clip for split in read_hear_task(folder).clips.values() for clip in split]
+    return by_name(read_hear_task(folder))
 
 
 def mixed(folder, rate=16000):
@@ -40,7 +45,7 @@ def mixed(folder, rate=16000):
 
 def alone(encoder, clip, kind):
     """A clip's features, straight from its file."""
-    wave = audio.resample(audio.read(clip.path)[0].mean(1), clip.rate, encoder.sample_rate)
+    wave = audio.resample(audio.read(path_of(clip))[0].mean(1), clip.rate, encoder.sample_rate)
     wave = np.pad(wave, (0, max(encoder.min_samples - len(wave), 0)))
     wave_BN = torch.from_numpy(wave)[None]
     found = encoder.clips(wave_BN, torch.tensor([len(wave)])) if kind == "clips" else None
@@ -53,7 +58,7 @@ def alone(encoder, clip, kind):
 def test_a_clip_is_embedded_as_it_would_be_alone(tmp_path, kind, name, rate):
     clips = mixed(tmp_path, rate)
     encoder = Windows() if name == "windows" else load_encoder(name)
-    found = embed_files.embed_files(encoder, clips, kind, progress=False)
+    found = embed(encoder, clips, kind, progress=False)
     assert isinstance(found.features, np.memmap) and not found.features.flags.writeable
     assert found.features.dtype == np.float32 and len(found.starts) == len(clips) + 1
     for i, clip in enumerate(clips):
@@ -76,23 +81,23 @@ def test_a_clip_is_embedded_as_it_would_be_alone(tmp_path, kind, name, rate):
 
 def test_it_is_computed_once_for_encoder_and_audio(tmp_path):
     clips, encoder = mixed(tmp_path), Windows()
-    first = embed_files.embed_files(encoder, clips, progress=False)
+    first = embed(encoder, clips, progress=False)
     computed = encoder.batches
-    again = embed_files.embed_files(encoder, clips, progress=False)
+    again = embed(encoder, clips, progress=False)
     assert encoder.batches == computed > 0
     np.testing.assert_array_equal(first.features, again.features)
     elsewhere = clips_of((tmp_path / "hear-2021.0.6").rename(tmp_path / "moved"))
-    embed_files.embed_files(encoder, elsewhere, progress=False)
+    embed(encoder, elsewhere, progress=False)
     assert encoder.batches == computed
     encoder.fingerprint = "windows-2"
-    embed_files.embed_files(encoder, elsewhere, progress=False)
+    embed(encoder, elsewhere, progress=False)
     assert encoder.batches == 2 * computed
-    write_wav(elsewhere[0].path, np.ones(5000) / 2)
-    changed = embed_files.embed_files(encoder, clips_of(tmp_path / "moved"), progress=False)
+    write_wav(path_of(elsewhere[0]), np.ones(5000) / 2)
+    changed = embed(encoder, clips_of(tmp_path / "moved"), progress=False)
     assert encoder.batches > 2 * computed
     np.testing.assert_allclose(changed[0], [[0.5, 0.5]], atol=1e-3)
     np.testing.assert_array_equal(changed[1], first[1])
-    turned = embed_files.embed_files(encoder, elsewhere[:0:-1], progress=False)
+    turned = embed(encoder, elsewhere[:0:-1], progress=False)
     np.testing.assert_array_equal(turned[0], first[len(clips) - 1])
 
 
@@ -101,7 +106,7 @@ def test_an_empty_clip_is_silence(tmp_path, kind):
     folder = make_task(tmp_path, empty="valid")
     with pytest.warns(UserWarning, match="counts? as silence"):
         clips = clips_of(folder)
-    found = embed_files.embed_files(Windows(), clips, kind, progress=False)
+    found = embed(Windows(), clips, kind, progress=False)
     i = next(i for i, clip in enumerate(clips) if not clip.samples)
     np.testing.assert_array_equal(found[i], [[0, 0]])
 
@@ -113,7 +118,7 @@ def test_made_up_labels_can_be_told_apart(tmp_path, shuffled):
     labels, features = {}, {}
     for split in ("train", "test"):
         clips = task.clips[split]
-        found = embed_files.embed_files(load_encoder("logmel"), clips, progress=False)
+        found = embed(load_encoder("logmel"), clips, progress=False)
         features[split] = np.array(found.features, float)
         labels[split] = np.array([task.labels.index(clip.labels[0]) for clip in clips])
     if shuffled:
@@ -134,9 +139,9 @@ def test_long_and_short_clips_share_no_batch_of_frames(tmp_path):
             return super().frames(wave_BN)
 
     clips = clips_of(make_task(tmp_path, clips=4, splits=TVT, seconds=0.3))
-    write_wav(clips[5].path, np.ones(8000) / 2)
+    write_wav(path_of(clips[5]), np.ones(8000) / 2)
     clips = clips_of(tmp_path)
-    embed_files.embed_files(Seen(), clips, "frames", progress=False)
+    embed(Seen(), clips, "frames", progress=False)
     assert widths[0] == (1, 8000) and {width for _, width in widths[1:]} == {4800}
     assert sum(rows for rows, _ in widths) == 12 and max(rows for rows, _ in widths) == 3
 
@@ -146,7 +151,7 @@ def test_long_and_short_clips_share_no_batch_of_frames(tmp_path):
 
 def test_what_is_done_stays(tmp_path, monkeypatch):
     clips = mixed(tmp_path)
-    whole = embed_files.embed_files(Windows(), clips, "frames", progress=False)
+    whole = embed(Windows(), clips, "frames", progress=False)
 
     class Breaks(Windows):
         fingerprint = "breaks"
@@ -157,10 +162,10 @@ def test_what_is_done_stays(tmp_path, monkeypatch):
             return super().frames(wave_BN)
 
     with pytest.raises(RuntimeError):
-        embed_files.embed_files(Breaks(), clips, "frames", progress=False)
+        embed(Breaks(), clips, "frames", progress=False)
     rest = Windows()
     rest.fingerprint = "breaks"
-    found = embed_files.embed_files(rest, clips, "frames", progress=False)
+    found = embed(rest, clips, "frames", progress=False)
     assert rest.batches == len(clips) - 3  # all differ in length, so a batch is a clip
     np.testing.assert_array_equal(found.features, whole.features)
     np.testing.assert_array_equal(found.starts, whole.starts)
@@ -225,7 +230,7 @@ def test_killed_processes_and_two_at_once(tmp_path):
     assert killed == "-9:-"  # in its third batch of nine
     # Two at once: one computes what the dead left, the other waits and finds it.
     assert sorted([one, other]) == ["0:0", "0:7"]
-    found = embed(folder, Windows())
+    found = embed_task(folder, Windows())
     for i, clip in enumerate(clips_of(folder)):
         np.testing.assert_array_equal(found[i], alone(Windows(), clip, "frames"))
 
@@ -268,24 +273,24 @@ def nan(features):
 def test_a_wrong_encoder_is_named_before_anything_is_trained(tmp_path, kind, changes, said):
     clips = clips_of(make_task(tmp_path))
     with pytest.raises(UserError, match=said):
-        embed_files.embed_files(Wrong(**changes), clips, kind, progress=False)
+        embed(Wrong(**changes), clips, kind, progress=False)
 
 
 def test_features_that_change_their_width(tmp_path):
     clips = mixed(tmp_path)
     wrong = Wrong(change=lambda x: x if x.shape[1] > 80 else x[..., :1])
     with pytest.raises(UserError, match=r"gave features 1 wide after features 2 wide for .*wav"):
-        embed_files.embed_files(wrong, clips, "frames", progress=False)
+        embed(wrong, clips, "frames", progress=False)
 
 
 def test_a_file_that_changes_or_goes_meanwhile(tmp_path):
     clips = clips_of(make_task(tmp_path))
-    write_wav(clips[3].path, np.zeros(8000))
+    write_wav(path_of(clips[3]), np.zeros(8000))
     with pytest.raises(UserError, match=r"train-003.wav has changed since its task was read"):
-        embed_files.embed_files(Windows(), clips, progress=False)
-    clips[3].path.unlink()
+        embed(Windows(), clips, progress=False)
+    path_of(clips[3]).unlink()
     with pytest.raises(UserError, match=r"train-003.wav cannot be read"):
-        embed_files.embed_files(Windows(), clips, progress=False)
+        embed(Windows(), clips, progress=False)
 
 
 def test_samples_that_are_no_numbers(tmp_path):
@@ -295,12 +300,12 @@ def test_samples_that_are_no_numbers(tmp_path):
     path = folder / "16000/train/train-003.wav"
     soundfile.write(path, np.full(8000, np.nan), 16000, subtype="FLOAT")
     with pytest.raises(UserError, match=r"train-003.wav holds samples that are not numbers"):
-        embed_files.embed_files(Windows(), clips_of(folder), progress=False)
+        embed(Windows(), clips_of(folder), progress=False)
 
 
 def test_nothing_to_embed_is_a_mistake(tmp_path):
     with pytest.raises(ValueError, match="at least one clip"):
-        embed_files.embed_files(Windows(), [], progress=False)
+        embed(Windows(), [], progress=False)
 
 
 def test_a_full_disk_is_known_before_the_second_batch(tmp_path, monkeypatch):
@@ -312,7 +317,7 @@ def test_a_full_disk_is_known_before_the_second_batch(tmp_path, monkeypatch):
     )
     encoder = Windows()
     with pytest.raises(UserError, match="MB are needed"):
-        embed_files.embed_files(encoder, clips, progress=False)
+        embed(encoder, clips, progress=False)
     assert encoder.batches == 1
 
 
@@ -333,7 +338,7 @@ class Long(Windows):
 def test_the_frame_of_a_clip_that_is_shorter_than_a_window(tmp_path, seconds, times):
     folder = make_task(tmp_path, embedding="event", seconds=seconds, clips=2, empty="train")
     clips = clips_of(folder)
-    found = embed_files.embed_files(Long(), clips, "frames", progress=False)
+    found = embed(Long(), clips, "frames", progress=False)
     empty = next(i for i, clip in enumerate(clips) if not clip.samples)
     for i in range(len(clips)):
         span = slice(found.starts[i], found.starts[i + 1])
