@@ -1,8 +1,9 @@
 """What the chapters call, and (in :mod:`dasheng_lib.book.driver`) what builds the book."""
 
-from dasheng_lib.book.captions import caption
+from dasheng_lib.book.captions import caption, paragraph
 from dasheng_lib.book.findings import finding
 from dasheng_lib.book.parameters import (
+    CORPUS,
     ParameterError,
     at_least,
     between,
@@ -16,6 +17,7 @@ from dasheng_lib.book.verdicts import verdict
 from dasheng_lib.common.provenance import provenance
 
 __all__ = [
+    "CORPUS",
     "NOW",
     "PUBLISHED",
     "RECORDED",
@@ -28,6 +30,7 @@ __all__ = [
     "finding",
     "listed",
     "one_of",
+    "paragraph",
     "player",
     "player_html",
     "provenance",

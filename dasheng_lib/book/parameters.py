@@ -59,6 +59,9 @@ def one_of(*values: Any) -> Check:
     return Check("one of " + ", ".join(map(repr, values)), values=values)
 
 
+CORPUS = one_of("pocket", "pocket-full", "synthetic")  # what chapters can be run on
+
+
 def check_parameters(namespace: MutableMapping[str, Any], **checks: Check) -> None:
     """Check the parameters of the notebook that calls this; its first line after the cell.
 
