@@ -38,7 +38,7 @@ def execute(
     destination: Path,
     *,
     folder: Path,
-    record: Callable[[float], dict[str, Any]],
+    record: dict[str, Any],
     progress: Callable[[int, int], None] = lambda cell, of: None,
     cell_seconds: int | None = None,
     failed: Path | None = None,
@@ -48,8 +48,8 @@ def execute(
     Args:
         values: what papermill injects behind the parameters cell.
         folder: working folder of the kernel.
-        record: given the seconds that the run took, what to keep in the notebook's metadata
-            as ``companion_build``.
+        record: what to keep in the notebook's metadata as ``companion_build``, besides the
+            ``seconds`` that the run took.
         progress: called with the number of each cell as it starts, and the count of cells.
         cell_seconds: longest time for one cell; None for no limit.
         failed: where a failed run is kept to look at.
@@ -98,7 +98,8 @@ def execute(
     for cell in result.cells:
         cell.metadata.pop("papermill", None)
         cell.metadata.pop("execution", None)
-    result.metadata["companion_build"] = record(time.monotonic() - started)
+    seconds = round(time.monotonic() - started, 2)
+    result.metadata["companion_build"] = record | {"seconds": seconds}
     _write(result, destination)
 
 
