@@ -1,4 +1,10 @@
-"""What the chapters call, and (in :mod:`dasheng_lib.book.driver`) what builds the book."""
+"""What the chapters call, and (in :mod:`dasheng_lib.book.driver`) what builds the book.
+
+Here are the names that every chapter may need. ``pretraining`` turns the parameters of a run into
+its configuration; ``plots`` is the look of the figures, and each ``plots_*`` draws those of one
+subject; any other module is the bookkeeping of one subject, imported where a chapter needs it, so
+that an edit runs no other chapter again.
+"""
 
 from dasheng_lib.book.captions import caption, paragraph
 from dasheng_lib.book.findings import finding
