@@ -1,10 +1,17 @@
-"""What the chapters call, and (in :mod:`dasheng_lib.book.driver`) what builds the book."""
+"""What the chapters call, and (in :mod:`dasheng_lib.book.driver`) what builds the book.
+
+Here are the names that every chapter may need. ``pretraining`` turns the parameters of a run into
+its configuration; ``plots`` is the look of the figures, and each ``plots_*`` draws those of one
+subject; any other module is the bookkeeping of one subject, imported where a chapter needs it, so
+that an edit runs no other chapter again.
+"""
 
 import pandas as pd
 
-from dasheng_lib.book.captions import caption
+from dasheng_lib.book.captions import caption, paragraph
 from dasheng_lib.book.findings import finding
 from dasheng_lib.book.parameters import (
+    CORPUS,
     ParameterError,
     at_least,
     between,
@@ -21,6 +28,7 @@ from dasheng_lib.common.provenance import provenance
 pd.options.mode.string_storage = "python"
 
 __all__ = [
+    "CORPUS",
     "NOW",
     "PUBLISHED",
     "RECORDED",
@@ -33,6 +41,7 @@ __all__ = [
     "finding",
     "listed",
     "one_of",
+    "paragraph",
     "player",
     "player_html",
     "provenance",

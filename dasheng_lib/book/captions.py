@@ -10,7 +10,7 @@ MIME = "application/vnd.dasheng.caption+json"
 
 
 def caption(text: str, *, alt: str) -> None:
-    """Give the figure of this cell its caption and its description; call it after the figure.
+    """Show the figure of this cell with its caption and its description; call it in the end.
 
     Args:
         text: one or more sentences, in Markdown; shown under the figure.
@@ -19,9 +19,19 @@ def caption(text: str, *, alt: str) -> None:
     Raises:
         ValueError: one of them is empty.
     """
+    import matplotlib.pyplot as plt
     from IPython.display import display
 
-    display(bundle(text, alt), raw=True)
+    words = bundle(text, alt)
+    plt.show()
+    display(words, raw=True)
+
+
+def paragraph(text: str) -> None:
+    """Show text of the chapter that is computed, in Markdown."""
+    from IPython.display import Markdown, display
+
+    display(Markdown(text))
 
 
 def bundle(text: str, alt: str) -> dict[str, object]:

@@ -4,20 +4,27 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
+import numpy as np
 import pandas as pd
 from tqdm.auto import tqdm
 
 from dasheng_lib.common.cache import artefact
 from dasheng_lib.corpora.corpus import Corpus
 from dasheng_lib.encoders.protocol import AudioEncoder
+from dasheng_lib.evaluation.embed import embed
 from dasheng_lib.evaluation.evaluate import pooled, probe_folds
 from dasheng_lib.evaluation.folds import Score
 from dasheng_lib.evaluation.probes import find_probe
 from dasheng_lib.results.agreement import AVERAGE, domain_means
 from dasheng_lib.tasks import Declared, suite
-from dasheng_lib.tasks.of_corpus import corpus_task
+from dasheng_lib.tasks.of_corpus import corpus_clips, corpus_task
 
 VERSION = 4  # raise it when the same features would give another score
+
+
+def embed_corpus(encoder: AudioEncoder, corpus: Corpus, progress: bool = False) -> np.ndarray:
+    """A vector a clip, float32 [clips, ``encoder.dim``], from the cache if they are there."""
+    return np.array(embed(encoder, corpus_clips(corpus), progress=progress).features)
 
 
 def evaluate_corpus(

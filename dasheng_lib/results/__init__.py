@@ -1,5 +1,6 @@
 """Printed and recorded numbers, and whether they agree."""
 
+from dasheng_lib.results.published import read_table
 from dasheng_lib.results.recorded import (
     FOLDER,
     read_results,
@@ -10,6 +11,7 @@ from dasheng_lib.results.recorded import (
 __all__ = [
     "FOLDER",
     "read_results",
+    "read_table",
     "recordable",
     "write_results",
 ]

@@ -22,6 +22,7 @@ from dasheng_lib.book.driver.chapters import in_order, listed_pages, read_chapte
 from dasheng_lib.book.driver.execute import ChapterFailed
 from dasheng_lib.book.driver.fingerprint import fingerprint, ground
 from dasheng_lib.book.driver.progress import progress_line
+from dasheng_lib.book.driver.reach import named
 from dasheng_lib.book.driver.stage import compose, rerun_box
 from dasheng_lib.common.errors import UserError
 from dasheng_lib.tasks import never_heard
@@ -309,6 +310,21 @@ def test_the_fingerprint_knows_what_outputs_depend_on_and_nothing_else(root):
     write_chapter(root / "book", "01_one", "print('one', 2 * k)")
     seen.add(now())
     assert len(seen) == 9
+
+
+@pytest.mark.parametrize(
+    ("cell", "reaches"),
+    [
+        ("from dasheng_lib.book import (\n    caption,\n    plots,\n)", {"book", "book.plots"}),
+        ("%%writefile x.py\nfrom dasheng_lib import knn", {""}),
+        ("# as in dasheng_lib.knn", {"knn"}),
+        ("hear:dasheng_lib.hear_api:w.pt", {"hear_api"}),
+    ],
+)
+def test_a_chapter_reaches_what_its_cells_import_and_name(cell, reaches):
+    names = ("", ".book", ".book.plots", ".knn", ".hear_api")
+    known = {f"dasheng_lib{name}": Path() for name in names}
+    assert named(cell, known) == {f"dasheng_lib.{name}".strip(".") for name in reaches}
 
 
 def test_the_line_in_the_box_runs_the_chapter_as_the_build_did(root, tmp_path):

@@ -13,6 +13,15 @@ from dasheng_lib.book.driver.plan import read_profile
 
 BOOK = Path(__file__).parents[2] / "book"
 NOTEBOOKS = sorted(BOOK.glob("*.ipynb"))
+MOST_IMPORTS = 9  # what a reader has to know of the library before the first line of a chapter
+NOT_YET = {  # chapters that still import more
+    "10_scaling",
+    "11_one_law",
+    "12_early_rank",
+    "13_families",
+    "14_interventions",
+    "15_instrument",
+}
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
@@ -40,7 +49,7 @@ def test_a_chapter_says_what_it_is_and_checks_what_it_gets(path):
         assert parameter.help, f"{parameter.name} has no comment"
     cells = [cell for cell in chapter.notebook.cells if cell.cell_type == "code"]
     assert "parameters" in cells[0].metadata.get("tags", []), "the parameters come first"
-    assert re.search(r"check_parameters\(\s*globals\(\)", cells[1].source)
+    assert re.search(r"check_(run_)?parameters\(\s*globals\(\)", cells[1].source)
 
 
 @pytest.mark.skipif(not NOTEBOOKS, reason="no chapter is written yet")
@@ -67,3 +76,13 @@ def test_what_a_chapter_imports_of_the_library_is_there(path):
             for name in node.names:
                 if not hasattr(module, name.name):  # a module, then
                     importlib.import_module(f"{node.module}.{name.name}")
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_chapter_imports_in_few_lines(path):
+    if path.stem in NOT_YET:
+        pytest.skip("machinery is still in its cells")
+    cells = nbformat.read(path, as_version=nbformat.NO_CONVERT).cells
+    lines = "\n".join(c.source for c in cells if c.cell_type == "code").splitlines()
+    assert len([line for line in lines if re.match(r"\s*(import|from) ", line)]) <= MOST_IMPORTS
+    assert not [line for line in lines if re.search(r"import \*", line)]

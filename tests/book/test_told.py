@@ -2,16 +2,15 @@
 
 import ast
 import re
-from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 
 import matplotlib.pyplot as plt
 import nbformat
-import numpy as np
 import pandas as pd
 import pytest
 
-from dasheng_lib.book import change, listed, plots, standing, tally
+from dasheng_lib.book import change, hear, listed, plots_training, standing, tally
 from dasheng_lib.book.driver.chapters import read_chapter
 from dasheng_lib.results import read_results
 
@@ -84,15 +83,11 @@ def run_cell(chapter, cell_id, **names):
     """Run one cell of a chapter with these names; what it told, and the names that it left."""
     told = []
     names |= {
-        "Markdown": told.append,
+        "paragraph": told.append,
         "finding": lambda title, text: told.append(text),
         "verdict": lambda title, **parts: told.append(parts),
         "caption": lambda text, *, alt: told.extend([text, alt]),
-        "plt": plt,
-        "np": np,
-        "pd": pd,
-        "plots": plots,
-        "pairwise": pairwise,
+        "plots_training": plots_training,
         **{f.__name__: f for f in (change, listed, standing, tally)},
     }
     path = next(BOOK.glob(f"{chapter}_*.ipynb"))
@@ -110,10 +105,7 @@ def run_cell(chapter, cell_id, **names):
         (0.40, "ahead of the straight line", "beats a straight line"),
     ],
 )
-def test_pretraining_says_whether_it_beats_a_straight_line(
-    monkeypatch, reached, standing_to_line, verdict
-):
-    monkeypatch.setattr(plt, "show", lambda: None)
+def test_pretraining_says_whether_it_beats_a_straight_line(reached, standing_to_line, verdict):
     log = pd.DataFrame({"step": [1, 2], "loss": [1.0, 0.5], "seconds": [1.0, 2.0]})
     run = {"log": log, "steps": 2, "batch": 4, "clip_seconds": 1.0, "reached": reached}
     run["trivial"] = {"nothing": 1.0, "neighbours": 0.42}
@@ -194,10 +186,22 @@ def test_probes_lead_with_what_was_never_heard_and_tell_both_signs(sign):
 def test_the_module_that_is_checked_is_the_one_that_is_named():
     asked = []
 
-    def check_hear(module, weights, device):
+    def check(module, weights):
         asked.append((module, weights))
-        return []
+        return 0
 
     for name in ("hear:my_encoder", "hear:some.module:/w.pt", "dasheng:nano"):
-        run_cell("09", "09-07", encoder=name, check_hear=check_hear)
+        run_cell("09", "09-07", encoder=name, hear=SimpleNamespace(check=check))
     assert asked == [("my_encoder", ""), ("some.module", "/w.pt")]
+
+
+def test_what_a_module_is_found_to_do_is_printed_a_line_each(monkeypatch, capsys):
+    late, odd = (
+        SimpleNamespace(level="error", says=says) for says in ("It is late.", "It is odd.")
+    )
+    found = {"wrong": [late, odd], "late": [late]}
+    monkeypatch.setattr(hear, "check_hear", lambda module, weights, device: found[module])
+    assert [hear.check("late"), hear.check("wrong")] == [1, 2]
+    printed = capsys.readouterr().out.splitlines()
+    assert printed[:2] == ["error: It is late.", "late: 1 finding"]
+    assert printed[2:] == ["error: It is late.", "error: It is odd.", "wrong: 2 findings"]

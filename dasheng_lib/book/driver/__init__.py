@@ -103,10 +103,6 @@ def _run(
         _say(options, f"{chapter.name}: unchanged")
         return False
     started = time.monotonic()
-
-    def record(seconds: float) -> dict[str, Any]:
-        return made | {"fingerprint": mark, "seconds": round(seconds, 2), "values": values}
-
     failed = root / "_build" / "failed" / f"{chapter.name}.ipynb"
     failed.unlink(missing_ok=True)
     with progress_line(chapter.name, options.out) as progress:
@@ -115,7 +111,7 @@ def _run(
             values,
             executed,
             folder=root,
-            record=record,
+            record=made | {"fingerprint": mark, "values": values},
             progress=progress,
             cell_seconds=options.cell_seconds,
             failed=failed,

@@ -150,32 +150,26 @@ def in_order(chapters: list[Chapter]) -> list[Chapter]:
     Raises:
         UserError: a chapter comes after one that is not listed, or after itself by a detour.
     """
-    by_name = {chapter.name: chapter for chapter in chapters}
-    sorter: graphlib.TopologicalSorter[str] = graphlib.TopologicalSorter()
+    after = {chapter.name: set(chapter.after) for chapter in chapters}
     for chapter in chapters:
         for name in chapter.after:
-            if name not in by_name:
+            if name not in after:
                 raise UserError(
                     f"{chapter.path} says that it comes after {name}, which the table of contents "
                     "does not list."
                 )
-        sorter.add(chapter.name, *chapter.after)
     try:
-        sorter.prepare()
+        graphlib.TopologicalSorter(after).prepare()
     except graphlib.CycleError as error:
         raise UserError(
             "These chapters wait for one another in a circle: "
             + " after ".join(reversed(error.args[1]))
             + ". Mend `companion.after` in the metadata of one of them."
         ) from error
-    order: list[Chapter] = []
-    waiting = list(sorter.get_ready())
-    listed = list(by_name)
-    while waiting:
-        waiting.sort(key=listed.index)
-        order.append(by_name[waiting.pop(0)])
-        sorter.done(order[-1].name)
-        waiting += sorter.get_ready()
+    order, left = [], list(chapters)
+    while left:
+        order.append(next(c for c in left if after[c.name] <= {done.name for done in order}))
+        left.remove(order[-1])
     return order
 
 

@@ -38,21 +38,21 @@ def execute(
     destination: Path,
     *,
     folder: Path,
-    record: Callable[[float], dict[str, Any]],
+    record: dict[str, Any],
+    failed: Path,
     progress: Callable[[int, int], None] = lambda cell, of: None,
     cell_seconds: int | None = None,
-    failed: Path | None = None,
 ) -> None:
     """Write the executed notebook to ``destination``, whole or not at all.
 
     Args:
         values: what papermill injects behind the parameters cell.
         folder: working folder of the kernel.
-        record: given the seconds that the run took, what to keep in the notebook's metadata
-            as ``companion_build``.
+        record: what to keep in the notebook's metadata as ``companion_build``, besides the
+            ``seconds`` that the run took.
+        failed: where the run is kept while it lasts, and, if it fails, to look at.
         progress: called with the number of each cell as it starts, and the count of cells.
         cell_seconds: longest time for one cell; None for no limit.
-        failed: where a failed run is kept to look at.
 
     Raises:
         ChapterFailed: names the notebook, the cell and what went wrong there.
@@ -61,26 +61,28 @@ def execute(
     from nbclient.exceptions import CellTimeoutError, DeadKernelError
 
     notebook = copy.deepcopy(chapter.notebook)
-    place = [f"{chapter.path} could not be started"]
+    cells = len(notebook.cells) + bool(values)
+    begun: list[nbformat.NotebookNode] = []
 
-    def at(cells: list[nbformat.NotebookNode], index: int) -> None:
-        place[0] = _place(chapter, cells, index)
-        progress(index + 1, len(cells))
+    def begin(cell: nbformat.NotebookNode, cell_index: int) -> None:
+        begun.append(cell)
+        progress(cell_index + 1, cells)
 
     started = time.monotonic()
+    failed.parent.mkdir(parents=True, exist_ok=True)
     result = None
     try:
-        with _engine(at) as (engine, running), _environment(KERNEL_ENVIRONMENT):
+        with _environment(KERNEL_ENVIRONMENT):
             result = papermill.execute_notebook(
                 notebook,
-                None,
+                str(failed),
                 parameters=values,
-                engine_name=engine,
                 kernel_name="python3",
                 progress_bar=False,
                 cwd=str(folder),
                 execution_timeout=cell_seconds,
                 extra_arguments=QUIET_KERNEL,
+                on_cell_start=begin,
             )
     except papermill.PapermillExecutionError as error:
         why = f"{error.ename}: {error.evalue}" if error.evalue else error.ename
@@ -89,55 +91,26 @@ def execute(
     except DeadKernelError:
         why = "the kernel died, which mostly means that memory ran out"
     if result is None:
-        hint = ""
-        if failed is not None and running:
-            _write(running[0], failed)
-            hint = f" The run up to there is kept in {failed}."
-        raise ChapterFailed(f"{place[0]}: {why.rstrip('.')}.{hint}")
+        kept = f" The run up to there is kept in {failed}." if failed.exists() else ""
+        raise ChapterFailed(f"{_place(chapter, begun)}: {why.rstrip('.')}.{kept}")
     result.metadata.pop("papermill", None)
     for cell in result.cells:
         cell.metadata.pop("papermill", None)
         cell.metadata.pop("execution", None)
-    result.metadata["companion_build"] = record(time.monotonic() - started)
-    _write(result, destination)
+    seconds = round(time.monotonic() - started, 2)
+    result.metadata["companion_build"] = record | {"seconds": seconds}
+    with atomic_file(destination) as temporary:
+        nbformat.write(result, temporary)
+    failed.unlink(missing_ok=True)
 
 
-def _write(notebook: nbformat.NotebookNode, path: Path) -> None:
-    with atomic_file(path) as temporary:
-        nbformat.write(notebook, temporary)
-
-
-def _place(chapter: Chapter, cells: list[nbformat.NotebookNode], index: int) -> str:
-    """Which cell of the source that is: one that papermill put in is not counted."""
-    number = sum("injected-parameters" not in cell_tags(cell) for cell in cells[: index + 1])
-    lines = [line for line in cells[index].source.splitlines() if line.strip()]
+def _place(chapter: Chapter, begun: list[nbformat.NotebookNode]) -> str:
+    """The last cell that was begun, counted as in the source: without what papermill put in."""
+    if not begun:
+        return f"{chapter.path} could not be started"
+    number = sum("injected-parameters" not in cell_tags(cell) for cell in begun)
+    lines = [line for line in begun[-1].source.splitlines() if line.strip()]
     return f"{chapter.path}, cell {number} ({lines[0].strip()[:60] if lines else 'empty'})"
-
-
-@contextmanager
-def _engine(
-    at: Callable[[list[nbformat.NotebookNode], int], None],
-) -> Iterator[tuple[str, list[nbformat.NotebookNode]]]:
-    """papermill's own engine, which also tells where it is and hands out the running notebook."""
-    from papermill.engines import NBClientEngine, papermill_engines
-
-    running: list[nbformat.NotebookNode] = []
-
-    class Watched(NBClientEngine):
-        @classmethod
-        def execute_managed_notebook(cls, nb_man, kernel_name, **kwargs):
-            start = nb_man.cell_start
-
-            def cell_start(cell, cell_index=None, **more):
-                at(nb_man.nb.cells, cell_index or 0)
-                return start(cell, cell_index=cell_index, **more)
-
-            running.append(nb_man.nb)
-            nb_man.cell_start = cell_start
-            return super().execute_managed_notebook(nb_man, kernel_name, **kwargs)
-
-    papermill_engines.register("dasheng-book", Watched)
-    yield "dasheng-book", running
 
 
 @contextmanager

@@ -55,7 +55,8 @@ def fingerprint(chapter: Chapter, values: dict[str, Any], below: Ground) -> str:
     """
     code = [c.source for c in chapter.notebook.cells if c.cell_type == "code"]
     settled = {p.name: p.default for p in chapter.parameters.values()} | values
-    starts = named("\n".join([*code, *map(str, settled.values())]), below.modules)
+    texts = [*code, *map(str, settled.values())]
+    starts = set().union(*(named(text, below.modules) for text in texts))
     files = [below.modules[name] for name in reached(starts, below.edges)]
     return digest(
         {

@@ -32,8 +32,11 @@ def imports(tree: ast.AST, known: dict[str, Path]) -> Iterator[str]:
 
 
 def named(text: str, known: dict[str, Path]) -> set[str]:
-    """The modules of ``known`` that a text names in full, in an import or in a string."""
-    found = set()
+    """The modules of ``known`` that a cell imports, or names in full, as in a string."""
+    try:
+        found = set(imports(ast.parse(text), known))
+    except SyntaxError:  # a cell that begins with a magic, or a value that is no code
+        found = set()
     for name in re.findall(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*", text):
         parts = name.split(".")
         prefixes = (".".join(parts[:n]) for n in range(len(parts), 0, -1))

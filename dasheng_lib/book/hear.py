@@ -1,0 +1,75 @@
+"""HEAR in the chapters: its tasks, those that lie here, and whether a module follows its API."""
+
+from __future__ import annotations
+
+import textwrap
+
+import pandas as pd
+
+from dasheng_lib.book.over_folds import interval
+from dasheng_lib.book.parameters import one_of
+from dasheng_lib.encoders.hear.validator import check_hear
+from dasheng_lib.tasks.hear.declared import HEAR
+from dasheng_lib.tasks.hear.fetch import find_hear, hear_sources
+from dasheng_lib.tasks.hear.read import read_hear_task
+from dasheng_lib.tasks.task import Task
+
+KNOWN = one_of(*hear_sources())
+MEASURES = {
+    "top1_acc": "accuracy",
+    "pitch_acc": "accuracy",
+    "mAP": "average precision",
+    "aucroc": "area under curve",
+    "event_onset_200ms_fms": "onset F, 200 ms",
+    "event_onset_50ms_fms": "onset F, 50 ms",
+}
+
+
+def declared() -> pd.DataFrame:
+    """A row a task of the benchmark, by its column in Dasheng's Table 2."""
+    rows = [
+        {
+            "column": task.column,
+            "task": task.title,
+            "domain": task.domain,
+            "clips": task.clips,
+            "seconds": f"{task.seconds:g}" if task.seconds else "0.3 to 30",
+            "classes": task.classes,
+            "folds": task.folds or "\u2013",
+            "measure": MEASURES[task.metrics[0]],
+        }
+        for task in HEAR
+    ]
+    return pd.DataFrame(rows).set_index("column")
+
+
+def read_here(name: str) -> list[Task]:
+    """The tasks of this name in official folders on this machine; tells how to get them if none."""
+    folders = find_hear(name) or []
+    if not folders:
+        print(f"{name} is not here: `dasheng corpus fetch hear --task {name}` gets it.")
+    return [read_hear_task(folder, duplicates="keep", progress=False) for folder in folders]
+
+
+def by_fold(table: pd.DataFrame) -> pd.DataFrame:
+    """Percent of each task's own metric: mean over folds and seeds, and its interval over folds.
+
+    Args:
+        table: ``task, encoder, probe, fold, metric, score, seed``, the own metric first.
+    """
+    lines = {}
+    for key, rows in table.groupby(["task", "encoder", "probe"], sort=False):
+        own = rows[rows["metric"] == rows["metric"].iloc[0]]
+        parts = 100 * own.groupby("fold")["score"].mean().to_numpy()
+        span = interval(parts) if len(parts) > 1 else ""
+        lines[key] = {"score": parts.mean(), "interval": span, "seeds": str(own["seed"].nunique())}
+    return pd.DataFrame(lines).T.rename_axis(["task", "encoder", "probe"])
+
+
+def check(module: str, weights: str = "") -> int:
+    """Print what the validator finds, a line each; how much that is."""
+    findings = check_hear(module, weights, device="cpu")
+    for found in findings:
+        print(textwrap.fill(f"{found.level}: {found.says}", 76))
+    print(f"{module}: {len(findings) or 'no'} finding{'s' * (len(findings) != 1)}")
+    return len(findings)

@@ -1,0 +1,62 @@
+"""The pretraining run that a chapter asks for: its parameters, checked and made a configuration.
+
+A chapter that looks at a run declares ``corpus`` and the eight parameters of it that
+:data:`RUN` names, each with a default and a comment of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import MutableMapping
+from typing import Any
+
+from dasheng_lib.book.parameters import (
+    CORPUS,
+    Check,
+    at_least,
+    between,
+    check_parameters,
+    one_of,
+)
+from dasheng_lib.encoders import AudioEncoder, load_encoder
+from dasheng_lib.model import PRESETS
+from dasheng_lib.train.config import RunConfig
+from dasheng_lib.train.folder import Run
+from dasheng_lib.train.schedule import TrainConfig
+
+RUN = {
+    "preset": one_of(*PRESETS),
+    "steps": at_least(1),
+    "batch": at_least(1),
+    "clip_seconds": between(0.1, 10.08),
+    "mask_ratio": between(0, 1, open=True),
+    "group": at_least(1),
+    "lr": between(0, 1, open=True),
+    "seed": at_least(0),
+}
+
+
+def check_run_parameters(namespace: MutableMapping[str, Any], **checks: Check) -> RunConfig:
+    """Check the parameters of a notebook, those of its run among them; the run's configuration.
+
+    Args:
+        namespace, **checks: as of :func:`.parameters.check_parameters`; checks of the corpus and of
+            the run need not be given.
+
+    Raises:
+        ParameterError: as there, before anything runs.
+    """
+    check_parameters(namespace, corpus=CORPUS, **RUN, **checks)
+    asked = {name: namespace[name] for name in RUN}
+    return RunConfig(
+        preset=asked["preset"],
+        mask_ratio=float(asked["mask_ratio"]),
+        group=asked["group"],
+        batch=asked["batch"],
+        clip_seconds=float(asked["clip_seconds"]),
+        train=TrainConfig(steps=asked["steps"], lr=float(asked["lr"]), seed=asked["seed"]),
+    )
+
+
+def encoders_of(run: Run) -> dict[str, AudioEncoder]:
+    """What chapters compare, by name: log-mel statistics, the run's encoder before and after."""
+    return {e.name: e for e in (load_encoder("logmel"), run.encoder(0), run.encoder())}
