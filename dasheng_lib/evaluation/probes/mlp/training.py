@@ -103,7 +103,7 @@ class Course:
         self.scores.append(score)
         waited = len(self.scores) - self.epoch // schedule.every
         settled = not schedule.by_loss and score == schedule.best_possible
-        last = len(self.scores) == schedule.max_epochs // schedule.every
+        last = len(self.scores) >= schedule.max_epochs // schedule.every
         self.done = not math.isfinite(score) or waited >= schedule.patience or settled or last
 
 
