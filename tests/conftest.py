@@ -11,10 +11,15 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import pytest
+from hypothesis import settings
 from shard_files import faulty_shards, shards  # noqa: F401
 from smoke_book import smoke_book  # noqa: F401
 
 from dasheng_lib.corpora.synthetic.corpus import synthetic_corpus
+
+# The same examples at every run, and no clock.
+settings.register_profile("repeatable", derandomize=True, deadline=None, print_blob=False)
+settings.load_profile("repeatable")
 
 # A shell's background jobs are born deaf to SIGINT, and so are their children; some tests send it.
 signal.signal(signal.SIGINT, signal.default_int_handler)

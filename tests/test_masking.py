@@ -1,11 +1,13 @@
-"""Properties of the mask."""
+"""Properties of the masks."""
+
+import math
 
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dasheng_lib.masking import group_mask, kept_tokens
+from dasheng_lib.masking import group_mask, kept_tokens, span_mask, span_places
 
 
 def generator(seed=0):
@@ -76,3 +78,23 @@ def test_nothing_is_masked_at_ratio_zero():
 def test_impossible_values_are_named(arguments, word):
     with pytest.raises(ValueError, match=word):
         group_mask(1, 50, **arguments)
+
+
+@given(
+    T=st.integers(2, 80),
+    length=st.integers(1, 79),
+    ratio=st.floats(0.01, 0.99),
+    seed=st.integers(0, 9),
+)
+def test_spans_are_whole_and_as_many_as_asked_for(T, length, ratio, seed):
+    if length >= T:
+        with pytest.raises(ValueError, match="use longer clips"):
+            span_places(T, length)
+        return
+    S = span_places(T, length)
+    noise = torch.rand(3, S + 1, generator=generator(seed))
+    for draws, mask in zip(noise.tolist(), span_mask(noise, ratio, length), strict=True):
+        count = min(max(math.floor(ratio * T / length + draws[-1]), 1), S)
+        starts = sorted(range(S), key=lambda place: draws[place])[:count]
+        hidden = {start + t for start in starts for t in range(length)}
+        assert mask.nonzero()[:, 0].tolist() == sorted(hidden)

@@ -9,12 +9,13 @@ import pandas as pd
 from dasheng_lib.book.over_folds import interval
 from dasheng_lib.book.parameters import one_of
 from dasheng_lib.encoders.hear.validator import check_hear
-from dasheng_lib.tasks.hear.declared import HEAR
+from dasheng_lib.results.agreement import HEAR_DOMAINS
 from dasheng_lib.tasks.hear.fetch import find_hear, hear_sources
 from dasheng_lib.tasks.hear.read import read_hear_task
 from dasheng_lib.tasks.task import Task
 
 KNOWN = one_of(*hear_sources())
+DOMAINS = {"Speech": "speech", "Music": "music", "Env": "environment"}
 MEASURES = {
     "top1_acc": "accuracy",
     "pitch_acc": "accuracy",
@@ -27,18 +28,20 @@ MEASURES = {
 
 def declared() -> pd.DataFrame:
     """A row a task of the benchmark, by its column in Dasheng's Table 2."""
+    domains = {column: DOMAINS[d] for d, columns in HEAR_DOMAINS.items() for column in columns}
     rows = [
         {
             "column": task.column,
             "task": task.title,
-            "domain": task.domain,
+            "domain": domains.get(task.column, "\u2013"),
             "clips": task.clips,
-            "seconds": f"{task.seconds:g}" if task.seconds else "0.3 to 30",
+            "seconds": f"{task.shortest} to " * bool(task.shortest) + f"{task.seconds:g}",
             "classes": task.classes,
             "folds": task.folds or "\u2013",
-            "measure": MEASURES[task.metrics[0]],
+            "measure": MEASURES[task.metric],
         }
-        for task in HEAR
+        for task in hear_sources().values()
+        if task.name != "spoken_digit"  # of HEAR's authors, but not of the benchmark
     ]
     return pd.DataFrame(rows).set_index("column")
 

@@ -3,15 +3,32 @@
 import io
 import shutil
 import tarfile
+from pathlib import PurePosixPath, PureWindowsPath
 
 import pytest
 from fake_packages import deb_bytes, tar_bytes, zip_bytes
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
 from dasheng_lib.corpora.fetch import unpack
-from dasheng_lib.corpora.fetch.unpack import UnpackError, deb_members, tar_members, zip_members
+from dasheng_lib.corpora.fetch.unpack import (
+    UnpackError,
+    deb_members,
+    plain_name,
+    tar_members,
+    zip_members,
+)
 
 FILES = {"./usr/share/a.ogg": b"first", "./usr/share/b.txt": b"second" * 999}
 PLAIN = {"usr/share/a.ogg": b"first", "usr/share/b.txt": b"second" * 999}
+
+
+def joined(parts):
+    return "".join(part + slash for part, slash in parts)[:-1]
+
+
+def is_file(name):
+    return name and not name.endswith("/")
 
 
 def saved(folder, data):
@@ -55,13 +72,41 @@ def links():
     yield pipe
 
 
-@pytest.mark.parametrize("name", ["../up.ogg", "/abs.ogg", "a/../../up.ogg", "..\\up.ogg", "C:/x"])
-def test_names_that_point_out_and_links_are_passed_by(tmp_path, name):
-    path = saved(tmp_path, deb_bytes({**FILES, name: b"evil"}, extra=list(links())))
+PARTS = st.sampled_from(["..", ".", "", "...", "a", "b.ogg", "C:", "~", " ", "ä"])
+
+
+@example("C:/x")
+@settings(max_examples=60)
+@given(st.lists(st.tuples(PARTS, st.sampled_from("/\\")), max_size=4).map(joined) | st.text())
+def test_no_name_points_out_of_its_archive(name):
+    """As a POSIX or a Windows machine would read it; names without such parts stay as they are."""
+    clean = plain_name(name)
+    parts = name.replace("\\", "/").split("/")
+    if clean is None:
+        assert (
+            name[:1] in ("", "/", "\\")
+            or ".." in parts
+            or ":" in name
+            or not any(part.strip(".") for part in parts)
+        )
+        return
+    assert clean.split("/") == [part for part in parts if part not in ("", ".")]
+    for path in (PurePosixPath(clean), PureWindowsPath(clean)):
+        assert not path.anchor and not path.drive and path.parts and ".." not in path.parts
+
+
+@settings(max_examples=20)
+@given(st.lists(st.tuples(PARTS, st.sampled_from("/\\")), min_size=1).map(joined).filter(is_file))
+def test_members_come_under_their_plain_names_or_not_at_all(name):
+    files = {name: b"some", "good.ogg": b"good"}
+    there = {key: data for key, data in [(plain_name(name), b"some"), ("good.ogg", b"good")] if key}
+    assert dict(tar_members(io.BytesIO(tar_bytes(files)), "x.tar")) == there
+    assert dict(zip_members(zip_bytes(files), "x.pk3")) == there
+
+
+def test_links_are_passed_by(tmp_path):
+    path = saved(tmp_path, deb_bytes({**FILES, "../up.ogg": b"evil"}, extra=list(links())))
     assert dict(deb_members(path)) == PLAIN
-    assert dict(zip_members(zip_bytes({name: b"evil", "good.ogg": b"good"}), "x.pk3")) == {
-        "good.ogg": b"good"
-    }
     assert [p.name for p in tmp_path.iterdir()] == ["pack_1.deb"]
     assert not (tmp_path.parent / "up.ogg").exists()
 

@@ -9,6 +9,8 @@ import pytest
 import torch
 from embedding import Windows, by_name, embed_task
 from hear_folder import TVT, make_task, write_wav
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from smoke_book import ROOT
 
 from dasheng_lib import audio
@@ -171,48 +173,55 @@ def test_what_is_done_stays(tmp_path, monkeypatch):
     np.testing.assert_array_equal(found.starts, whole.starts)
 
 
-def rows_of(clip, width=3):
-    return np.full((1, clip + 1, width), clip, np.float32)
-
-
-@pytest.mark.parametrize(
-    ("lost", "surplus", "left"),
-    [(0, b"", 3), (0, b"torn", 3), (1, b"", 2), (24, b"", 2), (37, b"", 1), (72, b"", 0)],
+@settings(max_examples=60)
+@given(
+    width=st.integers(1, 3),
+    shapes=st.lists(st.tuples(st.integers(1, 3), st.integers(1, 3)), min_size=1, max_size=6),
+    kills=st.lists(st.tuples(st.integers(0, 150), st.just(0) | st.integers(0, 40)), max_size=4),
+    draw=st.randoms(use_true_random=False),
 )
-def test_a_torn_end_is_cut_off(tmp_path, lost, surplus, left):
-    store = RowStore(tmp_path)
-    for clip in range(3):
-        store.add(rows_of(clip))
-    with open(tmp_path / "rows.f32", "rb+") as file:
-        file.truncate((tmp_path / "rows.f32").stat().st_size - lost)
-    for name in ("rows.f32", "counts.i64"):
-        with open(tmp_path / name, "ab") as file:
-            file.write(surplus)
-    store = RowStore(tmp_path)
-    assert store.counts == [1, 2, 3][:left] and store.width == (3 if left else None)
-    for clip in range(len(store.counts), 5):
-        store.add(rows_of(clip))
-    store.put_in_order(np.array([4, 3, 2, 1, 0]))
-    features, starts = read_rows(tmp_path)
-    assert starts.tolist() == [0, 5, 9, 12, 14, 15]
-    assert not (tmp_path / "rows.f32").exists()
-    np.testing.assert_array_equal(features[:, 0], np.repeat([4, 3, 2, 1, 0], [5, 4, 3, 2, 1]))
+def test_rows_survive_any_end_and_come_in_any_order(tmp_path_factory, width, shapes, kills, draw):
+    """Batches of clips of so many rows; a kill after any byte, and rows that a disk lost."""
+    folder = tmp_path_factory.mktemp("rows")
+    paths = folder / "rows.f32", folder / "counts.i64"  # as they are written
+    T_of = [T for clips, T in shapes for _ in range(clips)]
+    ends = np.cumsum([clips for clips, _ in shapes])
 
+    def add(store):
+        """What is left of the next batch; each clip's rows tell its number."""
+        clips = np.arange(len(store.counts), min(end for end in ends if end > len(store.counts)))
+        store.add(np.tile(clips[:, None, None], (1, T_of[clips[0]], width)).astype(np.float32))
 
-def test_putting_in_order_can_be_cut_off_too(tmp_path):
-    for order in ([0, 1, 2], [2, 0, 1]):
-        folder = tmp_path / str(order[0])
-        folder.mkdir()
+    for written, lost in kills:
+        store, before = RowStore(folder), (0, 0)
+        for _ in range(2):
+            if len(store.counts) < len(T_of):
+                before = [path.stat().st_size if path.exists() else 0 for path in paths]
+                add(store)
+        kept = []
+        for path, old in zip(paths, before, strict=True):
+            new = min(path.stat().st_size - old, written)
+            written -= new
+            kept.append(old + new)
+        kept[0] = max(kept[0] - lost, 0)
+        for path, size in zip(paths, kept, strict=True):
+            os.truncate(path, size)
         store = RowStore(folder)
-        for clip in range(3):
-            store.add(rows_of(clip))
-        (folder / "features.f32").write_bytes(b"half")
-        RowStore(folder).put_in_order(np.array(order))
+        whole = [n for n in range(kept[1] // 8) if 4 * width * sum(T_of[:n]) <= kept[0]]
+        assert store.counts == T_of[: max(whole, default=0)]
+        assert store.width == (width if store.counts else None)
+    store = RowStore(folder)
+    while len(store.counts) < len(T_of):
+        add(store)
+    order = draw.sample(range(len(T_of)), len(T_of))
+    (folder / "features.f32").write_bytes(bytes(draw.randrange(40)))  # killed while ordering
+    for _ in range(2):
         RowStore(folder).put_in_order(np.array(order))
         features, starts = read_rows(folder)
-        for clip in order:
-            place = order[clip]
-            assert (features[starts[place] : starts[place + 1]] == clip).all()
+        assert not paths[0].exists() and features.shape == (sum(T_of), width)
+        for clip, place in enumerate(order):
+            rows = features[starts[place] : starts[place + 1]]
+            assert len(rows) == T_of[clip] and (rows == clip).all()
 
 
 def test_killed_processes_and_two_at_once(tmp_path):

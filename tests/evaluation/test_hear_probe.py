@@ -1,25 +1,19 @@
-"""heareval's probe against the plain way to do it, and rule by rule."""
+"""heareval's probe against its published protocol done one network at a time, and rule by rule."""
 
 import random
 from dataclasses import replace
-from functools import cache
 
 import numpy as np
 import pytest
 import torch
-from plain_probe import plain_probe, plain_train
+from plain_probe import plain_probe
+from same_start import as_plain, same_start
+from scipy.stats import sem
 from sklearn.model_selection import ParameterGrid
-from torch.nn import functional as F
+from torch import nn
 
 from dasheng_lib.common.errors import UserError
-from dasheng_lib.evaluation.probes.mlp.networks import (
-    Point,
-    backward,
-    dropout_gate,
-    initial_network,
-    logits,
-    stack,
-)
+from dasheng_lib.evaluation.probes.mlp.network import Network, Point, dropout_gate
 from dasheng_lib.evaluation.probes.mlp.probe import (
     GRID,
     SCHEDULE,
@@ -31,7 +25,8 @@ from dasheng_lib.evaluation.probes.mlp.probe import (
 )
 from dasheng_lib.evaluation.probes.mlp.training import Course, read_rows
 
-SMALL = replace(SCHEDULE, max_epochs=24, patience=4, batch=50, hidden=24)
+# Without dropout, so that nothing is drawn but the first weights, which the tests hand on.
+SMALL = replace(SCHEDULE, max_epochs=24, patience=4, batch=50, hidden=24, dropout=0.0)
 POINTS = (*GRID[:2], GRID[4], GRID[6])
 
 
@@ -89,27 +84,63 @@ TASKS = {
 }
 
 
-@cache
-def plain_way(name):
-    make, prediction, schedule = TASKS[name]
-    return plain_probe(make(), prediction, schedule, POINTS)
+def plain_way(splits, prediction, schedule):
+    return plain_probe(splits, prediction, schedule, POINTS, same_start(splits, schedule))
 
 
-@pytest.mark.parametrize("together", [1, 3])
 @pytest.mark.parametrize("name", TASKS)
-def test_as_one_model_at_a_time(name, together):
+def test_as_one_network_at_a_time(name):
     make, prediction, schedule = TASKS[name]
-    best, grid, fold_rows, predictions = plain_way(name)
-    got = probe(make(), prediction, schedule, POINTS, together=together)
+    splits = make()
+    best, grid, fold_rows, predictions = plain_way(splits, prediction, schedule)
+    got = probe(splits, prediction, schedule, POINTS)
     assert got.folds[0].point == POINTS[best]
     sign = -1 if schedule.by_loss else 1
-    for ours, (score, epoch, choice, epochs) in zip(
-        [*got.grid, *got.folds], [*grid, *fold_rows], strict=True
-    ):
-        assert (ours.epoch, ours.epochs, ours.choice) == (epoch, epochs, choice)
-        assert ours.score == pytest.approx(sign * score, abs=1e-5)
+    for ours, theirs in zip([*got.grid, *got.folds], [*grid, *fold_rows], strict=True):
+        assert (ours.epoch, ours.choice, ours.epochs) == theirs[2:]
+        assert ours.score == pytest.approx(sign * theirs.score, abs=1e-5)
     for ours, theirs in zip(got.predictions, predictions, strict=True):
         np.testing.assert_allclose(ours, theirs, atol=1e-4)
+
+
+def test_losses_over_seeds_are_those_of_networks_begun_and_thinned_otherwise():
+    """Means of the loss on the rows of the training: no seed is shared, nor any dropout."""
+    schedule = replace(SMALL, max_epochs=15, every=15, by_loss=True, dropout=0.5)
+    rows, point, seeds = part(60, 0), Point(2, 1e-2, "xavier_uniform"), range(8)
+    splits = [Split((rows,), rows, rows)]
+
+    def theirs(schedule):
+        runs = [plain_probe(splits, "multiclass", schedule, [point], seed=s) for s in seeds]
+        return np.log([-run[1][0].score for run in runs])
+
+    def apart(one, other):
+        """In standard errors of the difference."""
+        return abs(np.mean(one) - np.mean(other)) / np.hypot(sem(one), sem(other))
+
+    found = [probe(splits, "multiclass", schedule, [point], s).folds[0].score for s in seeds]
+    assert apart(np.log(found), theirs(schedule)) < 2.5
+    assert apart(np.log(found), theirs(replace(schedule, dropout=0.3))) > 5
+
+
+def test_what_a_row_is_given_does_not_depend_on_other_rows_or_on_chance():
+    """Neither in validation nor in test: no dropout, and running statistics."""
+    splits, seen = held_out(), []
+    x, y = splits[0].test.features_ND[:3], splits[0].test.targets_NC[:3]
+
+    again = Part(np.tile(x, (4, 1)), np.tile(y, (4, 1)))
+
+    def score(p):
+        seen.append(p)
+        return float(np.mean(p.argmax(1) == again.targets_NC.argmax(1))), None
+
+    schedule = replace(SMALL, dropout=0.5)
+    valid = replace(again, score=score)
+    got = probe([replace(splits[0], valid=valid, test=again)], "multiclass", schedule, POINTS)
+    fewer = replace(splits[0], valid=valid, test=Part(x, y))
+    alone = probe([fewer], "multiclass", schedule, POINTS)
+    for p in [*seen, got.predictions[0]]:
+        np.testing.assert_allclose(p, np.tile(p[:3], (4, 1)), atol=1e-6)
+    np.testing.assert_allclose(alone.predictions[0], got.predictions[0][:3], atol=1e-6)
 
 
 def test_threads_change_not_a_bit(monkeypatch):
@@ -127,34 +158,38 @@ def test_threads_change_not_a_bit(monkeypatch):
         np.testing.assert_array_equal(one, other)
 
 
-@pytest.mark.parametrize("multilabel", [False, True])
+class Given(nn.Module):
+    """A dropout that takes what it is told."""
+
+    def __init__(self, gate):
+        super().__init__()
+        self.gate = gate
+
+    def forward(self, x):
+        return x * self.gate if self.training else x
+
+
 @pytest.mark.parametrize("layers", [0, 1, 2])
-def test_gradients_are_autograds(layers, multilabel):
-    """In float64, so that only a wrong formula can differ."""
-    start = [initial_network(Point(layers, 1, "xavier_normal"), 5, 3, 7, (i,)) for i in range(2)]
-    net = stack(start)._each(lambda t: t.double() + 0.1 * torch.randn_like(t).double())
-    net = net._each(torch.Tensor.abs) if False else net
-    x = torch.randn(1, 9, 5).double()
-    y = F.one_hot(torch.randint(3, (1, 9)), 3).double()
-    gates = [dropout_gate((9, 7), 0.3, (layer,))[None].double() for layer in range(layers)]
-    got = [torch.empty_like(t) for t in net.trained]
-    leaves = [t.clone().requires_grad_() for t in net.trained]
-    w, scale, shift = leaves[: layers + 1], leaves[layers + 1 : -layers - 1], leaves[-layers - 1 :]
-    a = x.expand(2, -1, -1)
-    for i in range(layers):
-        z = a @ w[i].mT
-        z = (z - z.mean(1, True)) / (z.var(1, correction=0, keepdim=True) + 1e-5).sqrt()
-        a = ((z * scale[i] + shift[i]) * gates[i]).relu()
-    out = a @ w[-1].mT + leaves[-1]
-    y2 = y.expand(2, -1, -1)
-    if multilabel:
-        loss = F.binary_cross_entropy_with_logits(out, y2) * 2
-    else:
-        loss = F.cross_entropy(out.flatten(0, 1), y2.flatten(0, 1)) * 2
-    loss.backward()
-    backward(net, x, y, gates, multilabel, got, {})
-    for ours, leaf in zip(got, leaves, strict=True):
-        torch.testing.assert_close(ours, leaf.grad, rtol=1e-9, atol=1e-11)
+def test_a_step_is_that_of_torchs_layers(layers):
+    """Outputs, gradients and running statistics in training, with the same rows dropped."""
+    point = Point(layers, 1, "xavier_normal")
+    ours = Network(point, 5, 3, 7, (0,)).double()
+    theirs = as_plain(ours, point).double()
+    x = torch.randn(9, 5, generator=torch.Generator().manual_seed(0)).double()
+    gates = [dropout_gate((9, 7), 0.3, (layer,)).double() for layer in range(layers)]
+    for layer, gate in enumerate(gates):
+        theirs[4 * layer + 2] = Given(gate)
+    out, expected = ours(x, gates), theirs(x)
+    torch.testing.assert_close(out, expected)
+    out.square().sum().backward(), expected.square().sum().backward()
+    for layer, linear in enumerate(ours.linears):
+        torch.testing.assert_close(linear.weight.grad, theirs[4 * layer].weight.grad)
+    for layer, norm in enumerate(ours.norms):
+        other = theirs[4 * layer + 1]
+        torch.testing.assert_close(norm.weight.grad, other.weight.grad)
+        torch.testing.assert_close(norm.bias.grad, other.bias.grad)
+        torch.testing.assert_close(norm.running_var, other.running_var)
+    torch.testing.assert_close(ours.eval()(x), theirs.eval()(x))
 
 
 def test_the_grid_is_hearevals():
@@ -179,15 +214,15 @@ def test_the_schedule_is_hearevals():
 
 def test_first_weights_have_xaviers_spread_and_heareval_gains():
     for init in ("xavier_uniform", "xavier_normal"):
-        net = initial_network(Point(2, 1e-3, init), 200, 50, 300, (0,))
-        for weight, gain in zip(net.weight, (1, 2**0.5, 2**0.5), strict=True):
-            expected = gain * (2 / sum(weight.shape[1:])) ** 0.5
+        net = Network(Point(2, 1e-3, init), 200, 50, 300, (0,))
+        weights = [linear.weight for linear in net.linears]
+        for weight, gain in zip(weights, (1, 2**0.5, 2**0.5), strict=True):
+            expected = gain * (2 / sum(weight.shape)) ** 0.5
             assert weight.std().item() == pytest.approx(expected, rel=0.03)
-        bounded = net.weight[0].abs().max().item() <= (6 / 500) ** 0.5
+        bounded = weights[0].abs().max().item() <= (6 / 500) ** 0.5
         assert bounded == (init == "xavier_uniform")
-        for bias, width in zip(
-            (net.mean[0], net.mean[1], net.bias[0]), (200, 300, 300), strict=True
-        ):
+        biases = [*[norm.running_mean for norm in net.norms], net.linears[-1].bias]
+        for bias, width in zip(biases, (200, 300, 300), strict=True):
             assert 0.9 * width**-0.5 < bias.abs().max() <= width**-0.5
 
 
@@ -202,7 +237,7 @@ def test_dropout_takes_its_share_and_never_the_same():
 
 
 def judged(scores, schedule=SMALL):
-    net = initial_network(GRID[0], 3, 2, 4, (0,))
+    net = Network(GRID[0], 3, 2, 4, (0,))
     course = Course(GRID[0], 0)
     for number, score in enumerate(scores):
         course.judged(score, number, net, schedule)
@@ -239,12 +274,12 @@ def test_a_grid_with_nan_scores_as_the_plain_way():
 
     valid = splits[0].valid
     splits = [replace(splits[0], valid=replace(valid, score=scored(valid.score)))]
-    best, grid, _, predictions = plain_probe(splits, "multiclass", SMALL, POINTS)
+    best, grid, _, predictions = plain_way(splits, "multiclass", SMALL)
     got = probe(splits, "multiclass", SMALL, POINTS)
-    nans = [np.isnan(row[0]) for row in grid]
+    nans = [np.isnan(row.score) for row in grid]
     assert any(nans) and not all(nans)
     assert [np.isnan(row.score) for row in got.grid] == nans
-    assert [row.epochs for row in got.grid] == [row[-1] for row in grid]
+    assert [row.epochs for row in got.grid] == [row.epochs for row in grid]
     assert got.folds[0].point == POINTS[best]
     np.testing.assert_allclose(got.predictions[0], predictions[0], atol=1e-4)
 
@@ -263,15 +298,14 @@ def test_where_all_scores_are_nan_the_first_point_predicts():
     assert got.folds[0].point == POINTS[0] and got.folds[0].epochs == 3
 
 
-@pytest.mark.parametrize("together", [1, 4])
-def test_training_ends_where_nothing_can_change(together):
+def test_training_ends_where_nothing_can_change():
     """Easy data: fewer epochs, the same winner, epoch and predictions."""
     splits = held_out(noise=0.3)
     splits = [replace(splits[0], valid=part(45, 2, noise=0.3))]
-    short = probe(splits, "multiclass", SMALL, POINTS, together=together)
-    best, _, fold_rows, predictions = plain_probe(splits, "multiclass", SMALL, POINTS)
+    short = probe(splits, "multiclass", SMALL, POINTS)
+    best, _, fold_rows, predictions = plain_way(splits, "multiclass", SMALL)
     assert short.folds[0].score == 1.0
-    assert short.folds[0].point == POINTS[best] and short.folds[0].epoch == fold_rows[0][1]
+    assert short.folds[0].point == POINTS[best] and short.folds[0].epoch == fold_rows[0].epoch
     np.testing.assert_allclose(short.predictions[0], predictions[0], atol=1e-4)
     whole = probe(splits, "multiclass", replace(SMALL, best_possible=np.inf), POINTS)
     assert sum(row.epochs for row in short.grid) < sum(row.epochs for row in whole.grid)
@@ -326,26 +360,12 @@ def test_bad_input_is_named():
         probe([], "multiclass")
 
 
-def test_company_changes_nothing():
-    """The same model alone and among others, to rounding; another seed is another model."""
-    splits = held_out()
-    alone = plain_train(GRID[1], splits[0], False, SMALL)
-    got = probe(splits, "multiclass", SMALL, [GRID[1]])
-    assert got.grid[0].score == pytest.approx(alone[1])
-    other = probe(splits, "multiclass", SMALL, [GRID[1]], seed=1)
-    assert np.abs(other.predictions[0] - got.predictions[0]).max() > 1e-3
-
-
-def test_evaluation_reads_the_running_statistics():
-    net = initial_network(GRID[0], 3, 2, 4, (0,))
-    net.mean[0].normal_(), net.var[0].uniform_(0.5, 2)
-    x = torch.randn(1, 5, 3)
-    hidden = F.batch_norm(
-        x[0] @ net.weight[0][0].T,
-        net.mean[0][0, 0],
-        net.var[0][0, 0],
-        net.scale[0][0, 0],
-        net.shift[0][0, 0],
-    )
-    expected = hidden.relu() @ net.weight[1][0].T + net.bias[0][0]
-    torch.testing.assert_close(logits(net, x)[0], expected)
+def test_company_changes_not_a_bit_and_a_seed_changes_all():
+    splits, thinned = held_out(), replace(SMALL, dropout=0.2)
+    alone = [probe(splits, "multiclass", thinned, [point]) for point in POINTS]
+    together = probe(splits, "multiclass", thinned, POINTS)
+    assert together.grid == tuple(found.grid[0] for found in alone)
+    won = alone[POINTS.index(together.folds[0].point)].predictions[0]
+    np.testing.assert_array_equal(together.predictions[0], won)
+    other = probe(splits, "multiclass", thinned, POINTS[:1], seed=1)
+    assert np.abs(other.predictions[0] - alone[0].predictions[0]).max() > 1e-3

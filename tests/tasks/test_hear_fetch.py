@@ -18,6 +18,7 @@ from dasheng_lib.tasks.hear.fetch import fetch_hear, find_hear
 from dasheng_lib.tasks.hear.read import read_hear_task
 
 NAME = "made_up-v1-full"
+FACTS = {"title": "Made up", "classes": 3, "folds": 0, "metric": "top1_acc"}
 
 
 def archive_of(folder, root="tasks", **extra):
@@ -57,9 +58,9 @@ def world(tmp_path, monkeypatch):
             "archive": "hear2021-{folder}-48000.tar.gz",
             "tasks": [
                 {"name": "made_up", "column": "MU", "folders": [NAME], "clips": 6, "seconds": 0.5,
-                 "licence": "CC0-1.0"},
+                 "licence": "CC0-1.0", **FACTS},
                 {"name": "two", "column": "2", "folders": [NAME, "other-v1-full"], "clips": 12,
-                 "seconds": 0.5, "licence": "unknown"},
+                 "seconds": 0.5, "licence": "unknown", **FACTS},
             ],
         }  # fmt: skip
         folder = tmp_path / "manifests"
@@ -234,7 +235,7 @@ def test_a_task_of_two_folders(world, tmp_path):
 def test_a_pinned_archive_by_its_url(world, tmp_path, monkeypatch):
     pinned = {
         "name": "pinned", "column": "P", "folders": [NAME], "clips": 6, "seconds": 1,
-        "licence": "?",
+        "licence": "?", **FACTS,
         "url": f"{world.url}/files/{world.archive}/content", "bytes": len(world.data),
         "sha256": hashlib.sha256(world.data).hexdigest(),
     }  # fmt: skip

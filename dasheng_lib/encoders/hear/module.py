@@ -22,6 +22,7 @@ from dasheng_lib.common.cache import digest
 from dasheng_lib.common.errors import UserError
 from dasheng_lib.encoders.fingerprint import state_digest
 from dasheng_lib.encoders.hear.validator import (
+    Finding,
     check_functions,
     check_model,
     check_scene_output,
@@ -98,35 +99,29 @@ class HearModule:
             }
         )
 
-    @torch.no_grad()
     def frames(self, wave_BN: Tensor, lengths: Tensor | None = None) -> Tensor:
         """Timestamp embeddings, ``[B, T, frame width]``; those behind a clip's end are 0."""
-        parts = self._each_length(wave_BN, lengths, self._frames_of)
-        most = max(part.shape[1] for _, part in parts)
-        out = parts[0][1].new_zeros(len(wave_BN), most, self.model.timestamp_embedding_size)
-        for rows, part in parts:
-            out[rows, : part.shape[1]] = part
-        return out
+        return self._each_length(wave_BN, lengths, self._frames_of)
 
-    @torch.no_grad()
     def clips(self, wave_BN: Tensor, lengths: Tensor | None = None) -> Tensor:
         """Scene embeddings, ``[B, dim]``."""
-        parts = self._each_length(wave_BN, lengths, self._clips_of)
-        out = parts[0][1].new_zeros(len(wave_BN), self.dim)
-        for rows, part in parts:
-            out[rows] = part
-        return out
+        return self._each_length(wave_BN, lengths, self._clips_of)
 
+    @torch.no_grad()
     def _each_length(
         self, wave_BN: Tensor, lengths: Tensor | None, embed: Callable[[Tensor], Tensor]
-    ) -> list[tuple[Tensor, Tensor]]:
-        """Rows and their embeddings, for the clips of each length or for each clip."""
+    ) -> Tensor:
+        """Embeddings of the clips of each length together, or of each clip; 0 where they end."""
         B, N = wave_BN.shape
         lengths = torch.full((B,), N) if lengths is None else lengths.cpu()
         groups = [(lengths == n).nonzero()[:, 0] for n in lengths.unique()]
         if self.alone:
             groups = list(torch.arange(B).split(1))
-        return [(rows, embed(wave_BN[rows, : int(lengths[rows[0]])])) for rows in groups]
+        parts = [embed(wave_BN[rows, : int(lengths[rows[0]])]) for rows in groups]
+        out = parts[0].new_zeros(B, *max(part.shape[1:] for part in parts))
+        for rows, part in zip(groups, parts, strict=True):
+            out[rows, : part.shape[1]] = part
+        return out
 
     def _clips_of(self, audio_BN: Tensor) -> Tensor:
         audio_BN = audio_BN.to(device_of(self.model))
@@ -177,7 +172,7 @@ class HearModule:
             found += [f"{value:.3e}" for value in (weights_KN @ flat_N).tolist()]
         return found
 
-    def _demand(self, findings: list, but: tuple[str, ...] = ()) -> None:
+    def _demand(self, findings: Iterable[Finding], but: tuple[str, ...] = ()) -> None:
         """Raise the first error, unless it is of a kind that is judged elsewhere."""
         for finding in findings:
             if finding.level == "error" and finding.check not in but:

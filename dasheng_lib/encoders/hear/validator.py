@@ -11,7 +11,7 @@ Shapes: B clips, N samples, T timestamps, D width.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any, Literal
@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from dasheng_lib.common.errors import UserError
 
 RATES = (16_000, 22_050, 32_000, 44_100, 48_000)
-OLD_RATES = (16_000, 22_050, 44_100, 48_000)
+NEW_RATE = 32_000  # not of the older validator
 # (clips, seconds) of the newer validator, then of the older.
 TIMESTAMP_NOISE = ((2, 1.07), (2, 1.98), (2, 4.0), (16, 2.0))
 SCENE_NOISE = ((4, 2.74), (8, 3.74))
@@ -58,12 +58,12 @@ def check_hear(
         UserError: there is no such module.
     """
     module = import_module(module_name)
-    if findings := check_functions(module):
+    if findings := list(check_functions(module)):
         return findings
     given = [model_file_path] if model_file_path else []
-    model, findings = _try("load_model", "load_model", lambda: module.load_model(*given))
-    findings += [] if findings else check_model(model)
-    if _errors(findings):
+    model, findings = _try("load_model", "load_model", module.load_model, *given)
+    findings = findings or list(check_model(model))
+    if any(finding.level == "error" for finding in findings):
         return findings
     model.to(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     return check_module(module, model)
@@ -74,8 +74,8 @@ def check_module(module: ModuleType, model: nn.Module) -> list[Finding]:
 
     Of each check the first finding only.
     """
-    findings = check_functions(module) + check_model(model)
-    if _errors(findings):
+    findings = [*check_functions(module), *check_model(model)]
+    if any(finding.level == "error" for finding in findings):
         return findings
     generator = torch.Generator().manual_seed(0)
     kinds = (
@@ -88,11 +88,9 @@ def check_module(module: ModuleType, model: nn.Module) -> list[Finding]:
             audio_BN = 2 * torch.rand(clips, samples, generator=generator) - 1
             audio_BN = audio_BN.to(device_of(model))
             what = f"{name} of {clips} clips of {seconds} s"
-            output, failed = _try(
-                name, what, lambda name=name, x=audio_BN: getattr(module, name)(x, model)
-            )
+            output, failed = _try(name, what, getattr(module, name), audio_BN, model)
             findings += failed or check(output, audio_BN, model)
-    if not _errors(findings):
+    if all(finding.level == "warning" for finding in findings):
         findings += check_company(module, model)
     return list({f.check: f for f in reversed(findings)}.values())[::-1]
 
@@ -116,116 +114,116 @@ def import_module(name: str) -> ModuleType:
         raise UserError(f"{name!r} is not the name of a module: write some.module.") from error
 
 
-def check_functions(module: ModuleType) -> list[Finding]:
+def check_functions(module: ModuleType) -> Iterator[Finding]:
     """The three functions are there."""
-    names = ("load_model", "get_scene_embeddings", "get_timestamp_embeddings")
-    return [
-        _error(name, f"{module.__name__} has no function {name}: add it.")
-        for name in names
-        if not callable(getattr(module, name, None))
-    ]
+    for name in ("load_model", "get_scene_embeddings", "get_timestamp_embeddings"):
+        if not callable(getattr(module, name, None)):
+            yield Finding("error", name, f"{module.__name__} has no function {name}: add it.")
 
 
-def check_model(model: Any) -> list[Finding]:
+def check_model(model: Any) -> Iterator[Finding]:
     """The model is a torch module, and its three attributes are integers that make sense."""
     if not isinstance(model, nn.Module):
         says = f"load_model returned a {type(model).__name__}: return a torch.nn.Module"
-        return [_error("load_model", f"{says} (TensorFlow's are not run here).")]
-    findings = []
+        yield Finding("error", "load_model", f"{says} (TensorFlow's are not run here).")
+        return
     for name in ("sample_rate", "scene_embedding_size", "timestamp_embedding_size"):
         value = getattr(model, name, None)
-        kind = type(value).__name__
         if value is None:
-            findings.append(_error(name, f"The model has no attribute {name}: set it."))
+            yield Finding("error", name, f"The model has no attribute {name}: set it.")
         elif not isinstance(value, int) or isinstance(value, bool):
-            findings.append(_error(name, f"{name} is {value} ({kind}): make it a Python int."))
+            says = f"{name} is {value} ({type(value).__name__}): make it a Python int."
+            yield Finding("error", name, says)
         elif name == "sample_rate" and value not in RATES:
             rates = ", ".join(map(str, RATES))
-            findings.append(_error(name, f"sample_rate is {value}: use one of {rates}."))
-        elif name == "sample_rate" and value not in OLD_RATES:
+            yield Finding("error", name, f"sample_rate is {value}: use one of {rates}.")
+        elif name == "sample_rate" and value == NEW_RATE:
             says = f"sample_rate is {value}, which hearvalidator 2021.0.2 refuses."
-            findings.append(_warning(name, says))
-    return findings
+            yield Finding("warning", name, says)
 
 
-def check_timestamp_output(output: Any, audio_BN: Tensor, model: nn.Module) -> list[Finding]:
+def check_timestamp_output(output: Any, audio_BN: Tensor, model: nn.Module) -> Iterator[Finding]:
     """What ``get_timestamp_embeddings`` returned, against what was sent."""
     what = "get_timestamp_embeddings"
     pair = isinstance(output, tuple | list) and len(output) == 2
     if not pair or not all(isinstance(part, Tensor) for part in output):
         says = f"{what} does not return two tensors: return embeddings, timestamps."
-        return [_error(what, says)]
+        yield Finding("error", what, says)
+        return
     embeddings, times = output
     wanted = (len(audio_BN), "timestamps", model.timestamp_embedding_size)
-    findings = _check_tensor(embeddings, what, wanted)
-    if times.ndim != 2 or times.shape != embeddings.shape[:2]:
+    yield from _check_tensor(embeddings, what, wanted)
+    if times.ndim == 2 and times.shape == embeddings.shape[:2]:
+        yield from check_times(times, audio_BN.shape[1] / model.sample_rate)
+    else:
         says = f"{what} gives timestamps {list(times.shape)} with embeddings "
         says += f"{list(embeddings.shape)}: give one for each embedding, [clips, timestamps]."
-        return [*findings, _error("timestamps", says)]
-    return findings + check_times(times, audio_BN.shape[1] / model.sample_rate)
+        yield Finding("error", "timestamps", says)
 
 
-def check_scene_output(output: Any, audio_BN: Tensor, model: nn.Module) -> list[Finding]:
+def check_scene_output(output: Any, audio_BN: Tensor, model: nn.Module) -> Iterator[Finding]:
     """What ``get_scene_embeddings`` returned, against what was sent."""
     what = "get_scene_embeddings"
-    if not isinstance(output, Tensor):
-        return [_error(what, f"{what} does not return a tensor.")]
-    return _check_tensor(output, what, (len(audio_BN), model.scene_embedding_size))
+    if isinstance(output, Tensor):
+        yield from _check_tensor(output, what, (len(audio_BN), model.scene_embedding_size))
+    else:
+        yield Finding("error", what, f"{what} does not return a tensor.")
 
 
-def check_times(times_BT: Tensor, seconds: float) -> list[Finding]:
+def check_times(times_BT: Tensor, seconds: float) -> Iterator[Finding]:
     """Timestamps are in milliseconds, regular, and cover a clip of ``seconds``."""
     times_BT = times_BT.detach().cpu().double()
     length = 1000 * seconds
     if times_BT.numel() == 0:
-        return [_error("timestamps", f"There is no timestamp for {seconds:g} s of audio.")]
+        says = f"There is no timestamp for {seconds:g} s of audio."
+        yield Finding("error", "timestamps", says)
+        return
     if not times_BT.isfinite().all():
-        return [_error("timestamps", "A timestamp is not finite.")]
+        yield Finding("error", "timestamps", "A timestamp is not finite.")
+        return
     first, last = float(times_BT.min()), float(times_BT.max())
     if seconds >= 1 and last < 2 * seconds:
         says = f"Timestamps end at {last:g} for {seconds:g} s of audio, so they are in seconds or "
         says += "another unit: give milliseconds, or every event lands at the beginning."
-        return [_error("unit", says)]
-    findings = []
+        yield Finding("error", "unit", says)
+        return
     if last > length:
         says = f"Timestamps end at {last:g} ms for {length:g} ms of audio: none may lie behind it."
-        findings.append(_error("end", says))
+        yield Finding("error", "end", says)
     if times_BT.shape[1] < 2:
-        return findings
+        return
     spacing = times_BT.diff()
     hop = float(spacing.mean())
     off = float((spacing - hop).abs().max())
     if off > SPACING_MS or hop <= 0:
         says = f"Timestamps are not regular: {hop:g} ms apart on average, up to {off:g} ms off."
-        return [*findings, _error("spacing", says)]
+        yield Finding("error", "spacing", says)
+        return
     if off > OLD_SPACING_MS:
         says = f"Timestamps are up to {off:.2g} ms off their regular places, which hearvalidator "
-        findings.append(_warning("spacing", says + "2021.0.2 refuses."))
+        yield Finding("warning", "spacing", says + "2021.0.2 refuses.")
     if spacing.max() > ADVISED_HOP_MS:
         says = f"Timestamps are {hop:g} ms apart: at most 50 ms suit tasks with 50 ms tolerance."
-        findings.append(_warning("hop", says))
+        yield Finding("warning", "hop", says)
     if first > hop:
         says = f"Timestamps begin at {first:g} ms, later than one hop of {hop:g} ms."
-        findings.append(_warning("begin", says))
+        yield Finding("warning", "begin", says)
     if last < length - min(hop, 50):
         says = f"Timestamps end at {last:g} ms for {length:g} ms of audio: events at its end "
-        findings.append(_warning("end", says + "have no embedding."))
-    return findings
+        yield Finding("warning", "end", says + "have no embedding.")
 
 
-def check_company(module: ModuleType, model: nn.Module) -> list[Finding]:
+def check_company(module: ModuleType, model: nn.Module) -> Iterator[Finding]:
     """Embeddings are the same at every call, and whatever else is in the batch."""
-    quiet_N, loud_N = quiet_and_loud(model)
-    findings = []
+    pair_BN = quiet_and_loud(model)
     for name in ("get_scene_embeddings", "get_timestamp_embeddings"):
         call = getattr(module, name)
-        if not same(call, model, quiet_N[None], quiet_N[None]):
+        if not same(call, model, pair_BN[:1], pair_BN[:1]):
             says = f"{name} gives other numbers when it is called again: call model.eval()."
-            findings.append(_warning("repeat", says))
-        elif not same(call, model, quiet_N[None], torch.stack([quiet_N, loud_N])):
+            yield Finding("warning", "repeat", says)
+        elif not same(call, model, pair_BN[:1], pair_BN):
             says = f"{name} gives a quiet clip other numbers beside a loud one: results depend on "
-            findings.append(_warning("batch", says + "how clips are batched."))
-    return findings
+            yield Finding("warning", "batch", says + "how clips are batched.")
 
 
 def quiet_and_loud(model: nn.Module) -> Tensor:
@@ -249,38 +247,27 @@ def device_of(model: nn.Module) -> torch.device:
     return torch.device("cpu") if parameter is None else parameter.device
 
 
-def _check_tensor(embeddings: Tensor, what: str, wanted: tuple[int | str, ...]) -> list[Finding]:
+def _check_tensor(
+    embeddings: Tensor, what: str, wanted: tuple[int | str, ...]
+) -> Iterator[Finding]:
     """``wanted`` has a name in place of a length that may be any."""
-    findings = []
     if embeddings.dtype != torch.float32:
         says = f"{what} gives {embeddings.dtype} embeddings: give torch.float32."
-        findings.append(_error("dtype", says))
+        yield Finding("error", "dtype", says)
     shape = list(embeddings.shape)
     if len(shape) != len(wanted) or any(
         n != w for n, w in zip(shape, wanted, strict=True) if isinstance(w, int)
     ):
         says = f"{what} gives embeddings {shape}: give [{', '.join(map(str, wanted))}]."
-        findings.append(_error("shape", says))
+        yield Finding("error", "shape", says)
     if not embeddings.isfinite().all():
-        findings.append(_error("finite", f"{what} gives values that are not finite."))
-    return findings
+        yield Finding("error", "finite", f"{what} gives values that are not finite.")
 
 
-def _try(check: str, what: str, call: Callable[[], Any]) -> tuple[Any, list[Finding]]:
+def _try(check: str, what: str, call: Callable, *args: Any) -> tuple[Any, list[Finding]]:
     try:
         with torch.no_grad():
-            return call(), []
+            return call(*args), []
     except Exception as error:  # whatever it is, it is the finding
-        return None, [_error(check, f"{what} failed: {type(error).__name__}: {error}")]
-
-
-def _errors(findings: list[Finding]) -> list[Finding]:
-    return [finding for finding in findings if finding.level == "error"]
-
-
-def _error(check: str, says: str) -> Finding:
-    return Finding("error", check, says)
-
-
-def _warning(check: str, says: str) -> Finding:
-    return Finding("warning", check, says)
+        says = f"{what} failed: {type(error).__name__}: {error}"
+        return None, [Finding("error", check, says)]

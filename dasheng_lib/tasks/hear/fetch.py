@@ -29,19 +29,28 @@ class HearSource:
     """One task of ``hear.yml``.
 
     Attributes:
-        name, column: as in commands and in Dasheng's Table 2.
-        folders: official; two for Beehive, which hold the same clips split the other way round.
+        name, column, title: for commands, as in Dasheng's Table 2, for tables.
+        folders: official; two for Beehive, which hold the same clips split the other way round,
+            and whose scores are averaged.
         clips, seconds: published number in a folder, and length of one or of the longest.
+        classes, folds: published; 0 folds for train, valid and test.
+        metric: the one that is reported.
         licence: of the recordings; "unknown" where it is.
+        shortest: seconds, where lengths differ.
         url, sha256, bytes: of an archive that is not in the records.
     """
 
     name: str
     column: str
+    title: str
     folders: tuple[str, ...]
     clips: int
     seconds: float
+    classes: int
+    folds: int
+    metric: str
     licence: str
+    shortest: float | None = None
     url: str | None = None
     sha256: str | None = None
     bytes: int | None = None

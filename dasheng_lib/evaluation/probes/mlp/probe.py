@@ -24,7 +24,7 @@ from typing import Literal
 import numpy as np
 
 from dasheng_lib.common.errors import UserError
-from dasheng_lib.evaluation.probes.mlp.networks import Point
+from dasheng_lib.evaluation.probes.mlp.network import Point
 from dasheng_lib.evaluation.probes.mlp.training import (
     Course,
     Schedule,
@@ -157,7 +157,6 @@ def probe(
     points: Sequence[Point] = GRID,
     seed: int = 0,
     device: str = "cpu",
-    together: int | None = None,
 ) -> Probed:
     """Choose a grid point on the first split, train it on the others, and predict every test.
 
@@ -167,7 +166,6 @@ def probe(
         points: where scores are equal the earlier wins.
         seed: of first weights and dropout.
         device: of torch.
-        together: models in a batch at most; by default what is fast on the device.
 
     Raises:
         UserError: no split, widths differ, a validation part has no score, a multiclass target
@@ -183,7 +181,7 @@ def probe(
         return read_rows(train, valid, split.valid.score, schedule.batch, device)
 
     def train(courses: list[Course], rows: dict) -> None:
-        train_together(courses, rows, schedule, multilabel, seed, device, together)
+        train_together(courses, rows, schedule, multilabel, seed, device)
 
     grid = [Course(point, 0) for point in points]
     rows = {0: rows_of(0)}

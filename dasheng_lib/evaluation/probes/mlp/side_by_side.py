@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
@@ -11,40 +10,35 @@ import torch
 
 
 def advance_all(jobs: Sequence[Iterator[None]], threads: int) -> None:
-    """Advance all jobs to their ends, each from one of its ``yield`` to the next, in turn.
+    """Advance all jobs to their ends, the earlier begun first.
 
     At most ``threads`` of them move at a time, each in ``threads / jobs`` threads of torch's, at
-    least one: whole jobs on a core each never wait for each other, as the halves of a product
-    do. torch's number of threads is another until this returns. The first failure is raised.
+    least one: whole jobs on a core each never wait for each other, as the halves of a product do
+    (on two cores that others use too, the probe's grid took a fourth of the CPU time so). torch's
+    number of threads is another until this returns. The first failure is raised; it, or Ctrl-C,
+    ends all jobs at their next ``yield``.
     """
-    queue, failed = deque(jobs), threading.Event()
+    stop = threading.Event()
 
-    def work() -> None:
+    def work(job: Iterator[None]) -> None:
         try:
-            while queue and not failed.is_set():
-                try:
-                    job = queue.popleft()
-                except IndexError:  # another thread was faster
-                    return
-                if next(job, work) is not work:
-                    queue.append(job)
+            while not stop.is_set() and next(job, stop) is not stop:
+                pass
         except BaseException:
-            failed.set()
+            stop.set()
             raise
 
     workers = min(threads, len(jobs))
     if workers <= 1:
-        work()
+        for job in jobs:
+            work(job)
         return
+    inner = max(threads // len(jobs), 1)
     try:
-        inner = max(threads // len(jobs), 1)
-        with ThreadPoolExecutor(
-            workers, initializer=torch.set_num_threads, initargs=[inner]
-        ) as pool:
+        with ThreadPoolExecutor(workers, "", torch.set_num_threads, [inner]) as pool:
             try:
-                for future in [pool.submit(work) for _ in range(workers)]:
-                    future.result()
+                list(pool.map(work, jobs))
             finally:
-                failed.set()  # before the pool waits for its threads, for the sake of Ctrl-C
+                stop.set()  # before the pool waits for its threads
     finally:
         torch.set_num_threads(threads)

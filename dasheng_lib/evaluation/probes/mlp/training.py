@@ -1,14 +1,13 @@
 """Training of many MLPs side by side, each stopped on its own, by the schedule of heareval.
 
-Models of one depth on as many rows are a batch (on CUDA all of them; on the CPU, where large
-products fill a core by themselves, one each, and the batches share the cores). What a model
-becomes depends on its own settings, rows and seed alone, not on its company.
+What a model becomes depends on its own settings, rows and seed alone, not on its company.
 
-Shapes: M models, N rows, D features, H hidden units, C classes.
+Shapes: N rows, D features, H hidden units, C classes.
 """
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -20,17 +19,7 @@ from torch.nn import functional as F
 
 from dasheng_lib.common.errors import UserError
 from dasheng_lib.common.tensors import view
-from dasheng_lib.evaluation.probes.mlp.networks import (
-    INITS,
-    Adam,
-    Network,
-    Point,
-    backward,
-    dropout_gate,
-    initial_network,
-    logits,
-    stack,
-)
+from dasheng_lib.evaluation.probes.mlp.network import INITS, Network, Point, dropout_gate
 from dasheng_lib.evaluation.probes.mlp.side_by_side import advance_all
 
 Judge = Callable[[np.ndarray], tuple[float, object]]
@@ -110,11 +99,11 @@ class Course:
         # As in Lightning: the first is kept whatever it is; NaN or infinity ends the training.
         if not self.scores or score > self.score:
             self.epoch = schedule.every * (len(self.scores) + 1)
-            self.choice, self.network = choice, network.take([0])
+            self.choice, self.network = choice, copy.deepcopy(network)
         self.scores.append(score)
         waited = len(self.scores) - self.epoch // schedule.every
         settled = not schedule.by_loss and score == schedule.best_possible
-        last = len(self.scores) == schedule.max_epochs // schedule.every
+        last = len(self.scores) >= schedule.max_epochs // schedule.every
         self.done = not math.isfinite(score) or waited >= schedule.patience or settled or last
 
 
@@ -158,88 +147,77 @@ def train_together(
     multilabel: bool,
     seed: int,
     device: str = "cpu",
-    together: int | None = None,
 ) -> None:
     """Train every course to its end.
 
     Args:
         courses: new ones, the earlier preferred where scores are equal.
         rows: by fold.
-        together: models in a batch at most; all on CUDA and one on the CPU by default.
     """
-    groups: dict[tuple, list[Course]] = {}
-    for course in courses:
-        sizes = tuple(len(x) for x, _ in rows[course.fold].batches)
-        groups.setdefault((course.point.layers, sizes), []).append(course)
-    size = together or (1 if device == "cpu" else len(courses))
     rival = len({course.fold for course in courses}) == 1 and not schedule.by_loss
+    earlier = [courses[:i] if rival else [] for i in range(len(courses))]
     jobs = [
-        _train_group(group[i : i + size], courses, rival, rows, schedule, multilabel, seed, device)
-        for group in groups.values()
-        for i in range(0, len(group), size)
+        _train(course, before, rows[course.fold], schedule, multilabel, seed, device)
+        for course, before in zip(courses, earlier, strict=True)
     ]
     advance_all(jobs, torch.get_num_threads() if device == "cpu" else 1)
-    if rival:
-        _forget_after_cut(courses, schedule)
+    for course, before in zip(courses, earlier, strict=True):
+        end = _settled(before, schedule)
+        if len(course.scores) > end:  # it was ahead of those before it
+            del course.scores[end:]
+            course.cut, course.network = True, None
+            course.epoch = schedule.every * (course.scores.index(max(course.scores)) + 1)
 
 
-def _train_group(group, courses, rival, rows, schedule, multilabel, seed, device) -> Iterator[None]:
-    """Yields after each validation; ends when all its courses are done."""
-    some = rows[group[0].fold]
-    D, C = some.valid[0].shape[1], some.valid[1].shape[1]
-    networks = [
-        initial_network(c.point, D, C, schedule.hidden, _weight_seed(seed, c)) for c in group
-    ]
-    net = stack(networks).to(device)
-    gradient = [torch.empty_like(t) for t in net.trained]
-    optimizer = Adam(net.trained, gradient, [c.point.lr for c in group])
-    room: dict[tuple, Tensor] = {}
+def _train(course, earlier, rows, schedule, multilabel, seed, device) -> Iterator[None]:
+    """Yields after each validation; ends when the course is done."""
+    D, C = rows.valid[0].shape[1], rows.valid[1].shape[1]
+    network = Network(course.point, D, C, schedule.hidden, first_seed(seed, course)).to(device)
+    optimizer = torch.optim.Adam(network.parameters(), lr=course.point.lr, fused=True)
     step = 0
-    for epoch in range(1, schedule.max_epochs + 1):
-        for number in range(len(some.batches)):
-            folds = [c.fold for c in group]
-            folds = folds[:1] if len(set(folds)) == 1 else folds
-            batches = [rows[fold].batches[number] for fold in folds]
-            x_MND, y_MNC = (_stacked([batch[i] for batch in batches]) for i in (0, 1))
-            shape = (x_MND.shape[1], schedule.hidden)
-            gates = []
-            for layer in range(len(net.scale)):
-                seeds = [(seed, fold, DROPOUT, layer, step) for fold in folds]
-                drawn = [dropout_gate(shape, schedule.dropout, numbers) for numbers in seeds]
-                gates.append(_stacked(drawn).to(device))
-            backward(net, x_MND, y_MNC, gates, multilabel, gradient, room)
+    while not course.done:
+        network.train()
+        for x_ND, y_NC in rows.batches * schedule.every:
+            shape = (len(x_ND), schedule.hidden)
+            seeds = [(seed, course.fold, DROPOUT, i, step) for i in range(course.point.layers)]
+            gates = [dropout_gate(shape, schedule.dropout, own).to(device) for own in seeds]
+            optimizer.zero_grad()
+            loss_of(network(x_ND, gates), y_NC, multilabel).backward()
             optimizer.step()
             step += 1
-        if epoch % schedule.every:
-            continue
-        for i, course in enumerate(group):
-            score, choice = validate(net.one(i), rows[course.fold], multilabel, schedule.by_loss)
-            course.judged(score, choice, net.one(i), schedule)
-            if rival and not course.done and _lost(course, courses, schedule):
-                course.done = course.cut = True
-        alive = [i for i, course in enumerate(group) if not course.done]
-        if not alive:
-            return
-        if len(alive) < len(group):
-            group, net, room = [group[i] for i in alive], net.take(alive), {}
-            gradient = [torch.empty_like(t) for t in net.trained]
-            optimizer = optimizer.take(alive, net.trained, gradient)
+        score, choice = validate(network, rows, multilabel, schedule.by_loss)
+        course.judged(score, choice, network, schedule)
+        if not course.done and len(course.scores) >= _settled(earlier, schedule):
+            course.done = course.cut = True
         yield
 
 
-def validate(net: Network, rows: Rows, multilabel: bool, by_loss: bool) -> tuple[float, object]:
-    """Score (or negative loss) of one network on the validation rows, and its choice."""
-    out_NC = outputs(net, rows.valid[0])
+def _settled(courses: Sequence[Course], schedule: Schedule) -> float:
+    """Validations after which one of these has the best possible score; infinity if none has."""
+    best = schedule.best_possible
+    return min((c.scores.index(best) + 1 for c in courses if best in c.scores), default=math.inf)
+
+
+def loss_of(out_NC: Tensor, y_NC: Tensor, multilabel: bool) -> Tensor:
+    """Mean binary cross-entropy, or cross-entropy of one-hot rows."""
+    loss = F.binary_cross_entropy_with_logits if multilabel else F.cross_entropy
+    return loss(out_NC, y_NC)
+
+
+def validate(network: Network, rows: Rows, multilabel: bool, by_loss: bool) -> tuple[float, object]:
+    """Score (or negative loss) of a network on the validation rows, and its choice."""
+    out_NC = outputs(network, rows.valid[0])
     score, choice = rows.judge(probabilities(out_NC, multilabel))
     if by_loss:
-        loss = F.binary_cross_entropy_with_logits if multilabel else F.cross_entropy
-        score = -loss(out_NC, rows.valid[1]).item()
+        score = -loss_of(out_NC, rows.valid[1], multilabel).item()
     return float(score), choice
 
 
-def outputs(net: Network, x_ND: Tensor) -> Tensor:
-    """Logits of one network for any number of rows, [N, C]."""
-    return torch.cat([logits(net, part[None])[0] for part in x_ND.split(ROWS_AT_ONCE)])
+@torch.no_grad()
+def outputs(network: Network, x_ND: Tensor) -> Tensor:
+    """Logits of a network for any number of rows, from its running statistics: [N, C]."""
+    network.eval()
+    return torch.cat([network(part) for part in x_ND.split(ROWS_AT_ONCE)])
 
 
 def probabilities(out_NC: Tensor, multilabel: bool) -> np.ndarray:
@@ -252,33 +230,7 @@ def as_tensor(array: np.ndarray, device: str) -> Tensor:
     return view(np.ascontiguousarray(array, np.float32)).to(device)
 
 
-def _stacked(tensors: Sequence[Tensor]) -> Tensor:
-    return tensors[0][None] if len(tensors) == 1 else torch.stack(tensors)
-
-
-def _weight_seed(seed: int, course: Course) -> tuple[int, ...]:
+def first_seed(seed: int, course: Course) -> tuple[int, ...]:
     point = course.point
     rate = round(point.lr * 1e9)
     return (seed, course.fold, WEIGHTS, point.layers, rate, INITS.index(point.init))
-
-
-def _lost(course: Course, courses: Sequence[Course], schedule: Schedule) -> bool:
-    """Whether an earlier course had the best possible score no later than now."""
-    for other in courses:
-        if other is course:
-            return False
-        if schedule.best_possible in other.scores[: len(course.scores)]:
-            return True
-    return False
-
-
-def _forget_after_cut(courses: Sequence[Course], schedule: Schedule) -> None:
-    """Let courses that had lost end at that validation, however far they were by then."""
-    end = math.inf
-    for course in courses:
-        if len(course.scores) > end:
-            del course.scores[end:]
-            course.cut, course.network = True, None
-            course.epoch = schedule.every * (course.scores.index(max(course.scores)) + 1)
-        if schedule.best_possible in course.scores:
-            end = min(end, course.scores.index(schedule.best_possible) + 1)
