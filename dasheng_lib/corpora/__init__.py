@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dasheng_lib.common.errors import UserError
 from dasheng_lib.corpora.corpus import Corpus
+from dasheng_lib.corpora.split import hold_out as hold_out
 
 # Benchmark sets of other authors: nothing here pretrains on them.
 OPENSETS = ("esc10", "fsdd", "speech_commands_test", "esc50_4", "emovo")
