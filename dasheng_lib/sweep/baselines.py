@@ -12,7 +12,7 @@ from dasheng_lib.evaluation.embed import compute_embeddings
 from dasheng_lib.evaluation.folds import evaluate_folds
 from dasheng_lib.evaluation.probes import classifier
 from dasheng_lib.rank.measures import measure
-from dasheng_lib.scaling.bootstrap import draw_tasks
+from dasheng_lib.scaling.averages import draw_tasks
 from dasheng_lib.sweep.judge import Judge, qualities
 from dasheng_lib.tasks import Task
 
