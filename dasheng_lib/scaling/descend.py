@@ -18,7 +18,6 @@ import numpy as np
 from dasheng_lib.scaling.fit import Array
 from dasheng_lib.scaling.forms import Form
 
-Slopes = tuple[Array, ...]
 TINY = 1e-12  # predictions are cut here before a log
 
 
@@ -41,8 +40,8 @@ class Problems:
         """Some of the problems."""
         return replace(self, y_BN=self.y_BN[which], w_BN=self.w_BN[which])
 
-    def loss(self, theta_BP: Array) -> tuple[Array, Array, Slopes]:
-        """Summed loss [B], residuals [B, N], and slopes of the log of the curve.
+    def loss(self, theta_BP: Array) -> tuple[Array, Array, Array]:
+        """Summed loss [B], residuals [B, N], and slopes of the log of the curve [B, P, N].
 
         Infinite where a law is at 0 or below and so has no log, at a row of any weight.
         """
@@ -51,19 +50,21 @@ class Problems:
         r_BN = np.where(seen_BN, log_residuals(self.y_BN, f_BN), 0.0)
         loss_B = np.einsum("bn,bn->b", self.w_BN, huber(r_BN, self.delta))
         loss_B = np.where(((f_BN <= 0) & seen_BN).any(1), np.inf, loss_B)
-        return loss_B, r_BN, tuple(slope / np.maximum(f_BN, TINY) for slope in slopes)
+        return loss_B, r_BN, np.stack(slopes, axis=1) / np.maximum(f_BN, TINY)[:, None]
 
-    def steps(self, theta_BP: Array, r_BN: Array, slopes: Slopes, damping_B: Array):
+    def steps(self, theta_BP: Array, r_BN: Array, slopes_BPN: Array, damping_B: Array):
         """The reweighted step and the one onto the crease, ``[B, P]`` each."""
         within_BN = np.abs(r_BN) <= self.delta
         pull_BN = self.w_BN
         if self.delta < np.inf:
             far_BN = self.delta / np.maximum(np.abs(r_BN), self.delta)
             pull_BN = self.w_BN * np.where(within_BN, 1.0, far_BN)
-        downhill_BP = np.stack([np.einsum("bn,bn->b", pull_BN * r_BN, s) for s in slopes], axis=1)
-        bowl_BPP = _products(slopes, pull_BN)
+        slopes_BNP = slopes_BPN.transpose(0, 2, 1)
+        downhill_BP = (slopes_BPN @ (pull_BN * r_BN)[..., None])[..., 0]
+        bowl_BPP = (slopes_BPN * pull_BN[:, None]) @ slopes_BNP
         # The rest of the bowl keeps it solvable where fewer rows than parameters lie within.
-        crease_BPP = _products(slopes, self.w_BN * within_BN) + 1e-3 * bowl_BPP
+        within_BPN = slopes_BPN * (self.w_BN * within_BN)[:, None]
+        crease_BPP = within_BPN @ slopes_BNP + 1e-3 * bowl_BPP
         if self.form.bends:  # at its bound the exponent stays, and the others go on without it
             low, high = self.form.bounds
             stuck_B = (theta_BP[:, 2] <= low) & (downhill_BP[:, 2] < 0)
@@ -116,17 +117,6 @@ def descend(
         if not len(going):
             break
     return theta_BP, loss_B
-
-
-def _products(slopes: Slopes, w_BN: Array) -> Array:
-    """Weighted sums of products of slopes, ``[B, P, P]``."""
-    P = len(slopes)
-    out_BPP = np.empty((len(w_BN), P, P))
-    for p in range(P):
-        weighted = w_BN * slopes[p]
-        for q in range(p, P):
-            out_BPP[:, p, q] = out_BPP[:, q, p] = np.einsum("bn,bn->b", weighted, slopes[q])
-    return out_BPP
 
 
 def solve(A_BPP: Array, b_BP: Array, damping: Array | float) -> Array:

@@ -31,8 +31,7 @@ class PowerLaw:
     Attributes:
         x, y: columns of the table that was fitted.
         a, b: with intervals from resampled runs, and tasks if given.
-        r2: of the logs.
-        curves: all forms fitted to all rows, by name.
+        curve: the fit to all rows.
         table, fit: the rows, and how they were fitted.
         counts_BG, code_N, y_BN: how often each run was drawn, each row's run, and quality in each
             resample.
@@ -43,7 +42,6 @@ class PowerLaw:
     y: str
     a: Estimate
     b: Estimate
-    r2: float
     curve: Curves = field(repr=False)
     table: pd.DataFrame = field(repr=False)
     fit: Fit
@@ -62,6 +60,11 @@ class PowerLaw:
         """Largest over smallest x."""
         return float(self.table[self.x].max() / self.table[self.x].min())
 
+    @property
+    def r2(self) -> float:
+        """Share of the variance of log quality that is explained."""
+        return self.curve.r2(*self._columns)
+
     def predict(self, x: Array) -> Array:
         """Values at ``x``."""
         return self.a.value * np.asarray(x, float) ** self.b.value
@@ -77,10 +80,7 @@ class PowerLaw:
     def forms(self) -> dict[str, Curves]:
         """Every form fitted to all rows, the power law first."""
         x_N, y_N = self._columns
-        return {
-            form.name: self.curve if form is POWER else fit_form(form, x_N, y_N, self.fit.delta)
-            for form in FORMS
-        }
+        return {form.name: fit_form(form, x_N, y_N, self.fit.delta) for form in FORMS}
 
     @cached_property
     def worse(self) -> dict[str, Estimate]:
@@ -124,18 +124,13 @@ class PowerLaw:
         rows = {}
         for name, curve in self.forms.items():
             values = dict(zip(curve.form.parameters, curve.parameters_BP[0].tolist(), strict=True))
-            worse = self.worse[name]
-            rows[name] = {
-                "formula": curve.form.formula,
-                **{parameter: values.get(parameter, np.nan) for parameter in ("a", "b", "c")},
-                "r2": curve.r2(x_N, y_N),
-                "held_out": self._held_out[name].mean(),
-                "worse": worse.value,
-                "worse_low": worse.low,
-                "worse_high": worse.high,
-                "wins": won[name],
-            }
-        return pd.DataFrame.from_dict(rows, orient="index").rename_axis("form")
+            parameters = [values.get(parameter, np.nan) for parameter in ("a", "b", "c")]
+            worse, held_out = self.worse[name], self._held_out[name].mean()
+            rest = (curve.r2(x_N, y_N), held_out, worse.value, worse.low, worse.high, won[name])
+            rows[name] = (curve.form.formula, *parameters, *rest)
+        columns = ["formula", "a", "b", "c", "r2", "held_out", "worse", "worse_low", "worse_high"]
+        table = pd.DataFrame.from_dict(rows, orient="index", columns=[*columns, "wins"])
+        return table.rename_axis("form")
 
     @property
     def _columns(self) -> tuple[Array, Array]:
@@ -202,7 +197,6 @@ def fit_power_law(
         y=y,
         a=a,
         b=b,
-        r2=power.r2(x_N, y_N),
         curve=power,
         table=table,
         fit=fit,
