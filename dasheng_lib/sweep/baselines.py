@@ -16,6 +16,7 @@ from dasheng_lib.scaling.averages import draw_tasks
 from dasheng_lib.sweep.judge import Judge, qualities
 from dasheng_lib.tasks import Task
 
+# Averages over tasks, by the probe that they are of.
 AVERAGES = {"quality": "linear", "knn_quality": "knn", "few_quality": "few"}
 
 

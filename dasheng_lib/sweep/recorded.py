@@ -24,6 +24,7 @@ from dasheng_lib.scaling.averages import quality
 from dasheng_lib.scaling.fit import Estimate
 from dasheng_lib.scaling.floor import retrain_floor
 from dasheng_lib.scaling.rows import last_checkpoints
+from dasheng_lib.sweep.baselines import AVERAGES
 from dasheng_lib.sweep.rates import FLOORS
 from dasheng_lib.tasks import SUITES
 from dasheng_lib.train.build import new_model
@@ -31,8 +32,6 @@ from dasheng_lib.train.config import family_defaults
 from dasheng_lib.train.health import verdict
 from dasheng_lib.train.schedule import TrainConfig
 
-# Averages over tasks, by the probe that they are of.
-AVERAGES = {"quality": "linear", "knn_quality": "knn", "few_quality": "few"}
 TITLES = {
     "quality": "linear probe",
     "knn_quality": "k-NN",
