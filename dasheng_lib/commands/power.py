@@ -45,14 +45,14 @@ def run(args: argparse.Namespace) -> int:
         raise UserError("Name a design, or ask for one arm with --arm.")
     if args.sweeps < 1:
         raise UserError(f"--sweeps is at least 1, not {args.sweeps}.")
-    noise, rules = read_noise(args.noise), read_rules()
+    noise = read_noise(args.noise)
     if args.arm:
-        table = _arms(noise, rules, args)
+        table = _arms(noise, args)
         print(table.to_string(index=False, float_format="{:.0f}".format))
         said = {}
     else:
         design = read_design(args.design)
-        table = power(design, noise, rules=rules, sweeps=args.sweeps, seed=args.seed)
+        table = power(design, noise, read_rules(), sweeps=args.sweeps, seed=args.seed)
         said = {"design": args.design.read_text(), "runs": int(design["run"].nunique())}
         for scope, rows in table.groupby("scope", sort=False):
             wide = rows.pivot_table("probability", ["truth", "measure"], "word", sort=False)
@@ -68,14 +68,14 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _arms(noise, rules, args: argparse.Namespace):
+def _arms(noise, args: argparse.Namespace):
     import pandas as pd
 
-    from dasheng_lib.scaling.arm_power import arms_needed
+    from dasheng_lib.scaling.arm_power import Arms, arms_needed
 
+    together = len(noise.measures) if args.arms > 1 else 1  # an arm alone has no Holm
     tables = []
     for measure, *luck in zip(noise.measures, noise.seed, noise.setting, strict=True):
-        how = {"rules": rules, "seed": args.seed, "arms": args.arms}
-        how["measures"] = len(noise.measures) if args.arms > 1 else 1  # an arm alone has no Holm
-        tables.append(arms_needed(*args.arm, *luck, **how).assign(measure=measure))
+        what = Arms(*args.arm, *luck, args.arms, together)
+        tables.append(arms_needed(what, seed=args.seed).assign(measure=measure))
     return pd.concat(tables, ignore_index=True)

@@ -10,9 +10,10 @@ from types import ModuleType
 
 from dasheng_lib.common.errors import UserError
 from dasheng_lib.corpora.corpus import Corpus
+from dasheng_lib.corpora.split import hold_out
 from dasheng_lib.corpora.trim import prepare
 
-__all__ = ["CORPORA", "OPENSETS", "POCKETS", "Corpus", "load_corpus", "prepare"]
+__all__ = ["CORPORA", "OPENSETS", "POCKETS", "Corpus", "hold_out", "load_corpus", "prepare"]
 
 # Benchmark sets of other authors: nothing here pretrains on them.
 OPENSETS = ("esc10", "fsdd", "speech_commands_test", "esc50_4", "emovo")

@@ -1,5 +1,6 @@
 """Printed and recorded numbers, and whether they agree."""
 
+from dasheng_lib.results.agreement import grid as as_printed
 from dasheng_lib.results.published import read_table
 from dasheng_lib.results.recorded import (
     FOLDER,
@@ -10,6 +11,7 @@ from dasheng_lib.results.recorded import (
 
 __all__ = [
     "FOLDER",
+    "as_printed",
     "read_results",
     "read_table",
     "recordable",

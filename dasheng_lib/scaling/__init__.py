@@ -1,7 +1,34 @@
 """Fits of quality over effective rank, and how far they can be trusted."""
 
 from dasheng_lib.scaling.answers import judge_sweep
+from dasheng_lib.scaling.correlate import correlate
+from dasheng_lib.scaling.early import FRACTIONS, compare_early, early, early_and_last
+from dasheng_lib.scaling.fit import Estimate, Fit
+from dasheng_lib.scaling.floor import retrain_floor
+from dasheng_lib.scaling.increment import increment
+from dasheng_lib.scaling.partial import partial_spearman
 from dasheng_lib.scaling.power_law import PowerLaw, fit_power_law
+from dasheng_lib.scaling.rows import arms, last_checkpoints
 from dasheng_lib.scaling.rules import Rules, read_rules
+from dasheng_lib.scaling.simpson import simpson
 
-__all__ = ["PowerLaw", "Rules", "fit_power_law", "judge_sweep", "read_rules"]
+__all__ = [
+    "FRACTIONS",
+    "Estimate",
+    "Fit",
+    "PowerLaw",
+    "Rules",
+    "arms",
+    "compare_early",
+    "correlate",
+    "early",
+    "early_and_last",
+    "fit_power_law",
+    "increment",
+    "judge_sweep",
+    "last_checkpoints",
+    "partial_spearman",
+    "read_rules",
+    "retrain_floor",
+    "simpson",
+]

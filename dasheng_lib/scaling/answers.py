@@ -1,6 +1,6 @@
 """A sweep's answers to the registered questions, a word for each measure.
 
-Shapes: A arms, B permutations, M measures, N settings.
+Shapes: A arms, B permutations, K columns held fixed, M measures, N settings.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from dasheng_lib.scaling.forms import Array
+from dasheng_lib.scaling.fit import Array
 from dasheng_lib.scaling.one_curve import OneCurve, one_curve
 from dasheng_lib.scaling.rules import (
     Rules,
@@ -21,12 +21,12 @@ from dasheng_lib.scaling.rules import (
     holm,
     read_rules,
 )
-from dasheng_lib.scaling.settings import Layout, Settings, rows_to_judge, untrained
+from dasheng_lib.scaling.settings import LEVELS, SLOPES, Layout, Settings, rows_to_judge, untrained
 from dasheng_lib.scaling.slope import Slope, permutations, slope
 
 POOLED, WITHIN, CURVE, CLAIM = "pooled", "within arms", "one curve", "claim"
 UNTRAINED = "untrained"
-LEVELS, SLOPES = 2, 3  # settings that an arm must have for a level, and for a slope, of its own
+_ALL = slice(None)
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,6 +54,7 @@ class Plan:
         tests: of slopes, by scope.
     """
 
+    rules: Rules
     levels_NA: Array
     slopes_NA: Array
     tests: dict[str, SlopeTest]
@@ -81,28 +82,27 @@ def plan(design: Layout, rules: Rules, seed: int = 0) -> Plan:
         POOLED: test(every, np.ones((len(every), 1)), np.zeros(len(every), int)),
         WITHIN: test(every, levels_NA, design.block_N),
     }
-    own = {arm: np.flatnonzero(of) for arm, of in zip(design.arms, design.in_NA.T, strict=True)}
     for name, arms in rules.together.items():
-        if all(arm in own for arm in arms):
-            shares_NA = design.in_NA[:, [design.arms.index(arm) for arm in arms]].astype(float)
-            rows = np.flatnonzero(shares_NA.any(1))
-            shares_NA = shares_NA[rows] / shares_NA[rows].sum(1, keepdims=True)
+        if set(arms) <= set(design.arms):
+            in_NA = design.in_NA[:, [design.arms.index(arm) for arm in arms]].astype(float)
+            rows = np.flatnonzero(in_NA.any(1))
+            shares_NA = in_NA[rows] / in_NA[rows].sum(1, keepdims=True)
             tests[name] = test(rows, shares_NA, design.block_N[rows])
-    for arm, rows in own.items():
+    for arm, in_N in zip(design.arms, design.in_NA.T, strict=True):
+        rows = np.flatnonzero(in_N)
         if len(rows) >= rules.arm_settings:
             tests[arm] = SlopeTest(rows, np.ones((len(rows), 1)), None)
-    return Plan(levels_NA, design.shares(SLOPES), tests)
+    return Plan(rules, levels_NA, design.shares(SLOPES), tests)
 
 
-def answer(x_N: Array, y_MN: Array, planned: Plan, rules: Rules) -> Answers:
+def answer(x_N: Array, y_MN: Array, planned: Plan) -> Answers:
     """Judge settings: log2 of rank, and measures in points."""
-    slopes, words = {}, {}
+    rules, slopes, words = planned.rules, {}, {}
     for scope, test in planned.tests.items():
-        rows = test.rows
-        s = slopes[scope] = slope(x_N[rows], y_MN[:, rows], test.fixed_NK, test.order_BN)
-        alone = test.order_BN is None
-        words[scope] = slope_words(s, rules, alone)
-    if min(thirds(x_N)) < rules.each_third:
+        s = slope(x_N[test.rows], y_MN[:, test.rows], test.fixed_NK, test.order_BN)
+        slopes[scope] = s
+        words[scope] = slope_words(s, rules, alone=test.order_BN is None)
+    if np.histogram(x_N, 3)[0].min() < rules.each_third:
         words[POOLED] = np.full(len(y_MN), "cannot tell", object)
     curve = one_curve(x_N, y_MN, planned.levels_NA, planned.slopes_NA)
     words[CURVE] = curve_words(holm(curve.p), holm(curve.p_closer_than(rules.spread)), rules)
@@ -118,19 +118,7 @@ def slope_words(s: Slope, rules: Rules, alone: bool = False) -> Array:
     return association_words(s.value, p, p_none, rules)
 
 
-def thirds(x_N: Array) -> tuple[int, int, int]:
-    """Settings in each third of the range of x."""
-    return tuple(np.histogram(x_N, 3)[0])
-
-
-def judge_sweep(
-    table: pd.DataFrame,
-    measures: Sequence[str],
-    x: str = "rankme",
-    *,
-    rules: Rules | None = None,
-    seed: int = 0,
-) -> pd.DataFrame:
+def judge_sweep(table: pd.DataFrame, measures: Sequence[str], x: str = "rankme") -> pd.DataFrame:
     """Ask the registered questions of a sweep.
 
     Args:
@@ -138,7 +126,6 @@ def judge_sweep(
             depth`` if it has untrained rows, of step 0; see
             :func:`dasheng_lib.scaling.settings.rows_to_judge`.
         measures: columns of shares from 0 to 1 that are judged together (Holm).
-        rules: by default the registered ones.
 
     Returns:
         A row a measure and scope: ``measure, scope, word, sentence``. Scopes are "pooled",
@@ -152,48 +139,44 @@ def judge_sweep(
     Raises:
         UserError: a column is absent, or nothing is left of it.
     """
-    rules = rules or read_rules()
+    rules = read_rules()
     settings = Settings.of(rows_to_judge(table, x, measures), measures, x)
-    planned = plan(settings.layout, rules, seed)
-    found = answer(settings.x_N, settings.y_MN, planned, rules)
+    planned = plan(settings.layout, rules)
+    found = answer(settings.x_N, settings.y_MN, planned)
     out = [
-        _lines(scope, settings, planned.tests[scope].rows, found.slopes[scope], words, rules)
-        for scope, words in found.words.items()
-        if scope in found.slopes
+        _lines(scope, settings, found.words[scope], rules, planned.tests[scope].rows).assign(
+            **_numbers(s, settings.x_N[planned.tests[scope].rows], rules)
+        )
+        for scope, s in found.slopes.items()
     ]
     if (table["step"] == 0).any():
         start = Settings.of(untrained(table, x, measures), measures, x)
-        s = slope(start.x_N, start.y_MN)
         if start.y_MN.any():  # their gain is 0 by definition
-            out.append(_lines(UNTRAINED, start, slice(None), s, slope_words(s, rules), rules))
-    curve = found.curve
+            s = slope(start.x_N, start.y_MN)
+            lines = _lines(UNTRAINED, start, slope_words(s, rules), rules)
+            out.append(lines.assign(**_numbers(s, start.x_N, rules)))
+    curve, lines = found.curve, _lines(CURVE, settings, found.words[CURVE], rules)
     low, high = curve.spread_interval()
     numbers = {"value": curve.spread, "low": low, "high": high, "p": curve.p}
-    numbers["p_margin"] = curve.p_closer_than(rules.spread)
-    out.append(_framed(CURVE, settings, slice(None), found.words[CURVE], rules).assign(**numbers))
-    out.append(_framed(CLAIM, settings, slice(None), found.words[CLAIM], rules))
+    out.append(lines.assign(**numbers, p_margin=curve.p_closer_than(rules.spread)))
+    out.append(_lines(CLAIM, settings, found.words[CLAIM], rules))
     return pd.concat(out, ignore_index=True)
 
 
-def _lines(
-    scope: str, settings: Settings, rows, s: Slope, words: Array, rules: Rules
-) -> pd.DataFrame:
+def _numbers(s: Slope, x_N: Array, rules: Rules) -> dict[str, Array]:
     low, high = s.interval()
-    return _framed(scope, settings, rows, words, rules).assign(
-        value=s.value,
-        low=low,
-        high=high,
-        rise=s.value * np.ptp(settings.x_N[rows]),
-        p=s.p,
-        p_margin=s.p_less_than(rules.matters),
-    )
+    found = {"value": s.value, "low": low, "high": high, "rise": s.value * np.ptp(x_N)}
+    return {**found, "p": s.p, "p_margin": s.p_less_than(rules.matters)}
 
 
-def _framed(
-    scope: str, settings: Settings, rows: np.ndarray | slice, words: Array, rules: Rules
+def _lines(
+    scope: str,
+    settings: Settings,
+    words: Array,
+    rules: Rules,
+    rows: np.ndarray | slice = slice(None),
 ) -> pd.DataFrame:
-    sentences = rules.words[question_of(scope)]
-    seeds_N = settings.layout.seeds_N[rows]
+    sentences, seeds_N = rules.words[question_of(scope)], settings.layout.seeds_N[rows]
     return pd.DataFrame(
         {
             "measure": settings.measures,

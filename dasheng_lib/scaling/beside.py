@@ -1,6 +1,6 @@
-"""What stands beside the answers and is no part of them: seeds, forms, other causes.
+"""What stands beside the answers and is no part of them: the form, and other causes.
 
-Shapes: M measures, N settings.
+Shapes: K columns of a design, N settings.
 """
 
 from __future__ import annotations
@@ -9,25 +9,14 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
+from scipy import optimize
 
-from dasheng_lib.scaling.compare import run_errors
-from dasheng_lib.scaling.forms import CONSTANT, LINEAR, LOGARITHMIC, POWER
-from dasheng_lib.scaling.one_curve import lack_of_fit
+from dasheng_lib.scaling.fit import FIT, Array, Fit
 from dasheng_lib.scaling.partial import partial_spearman
 from dasheng_lib.scaling.settings import Settings, rows_to_judge
+from dasheng_lib.scaling.slope import orthonormal
 
 CONTROLS = ("params", "data_hours", "flops", "clip_seconds", "lr")
-
-
-def beyond_seeds(table: pd.DataFrame, measures: Sequence[str], x: str = "rankme") -> pd.DataFrame:
-    """Do settings lie off one cubic in log rank by more than their seeds explain?
-
-    A row a measure: ``seed_sd`` in points with its ``degrees`` of freedom, ``f`` and ``p``.
-    """
-    s = Settings.of(rows_to_judge(table, x, measures), measures, x)
-    f, p = lack_of_fit(s.x_N, s.y_MN, s.layout.seeds_N, s.noise_M, s.degrees)
-    columns = {"seed_sd": np.sqrt(s.noise_M), "degrees": s.degrees, "f": f, "p": p}
-    return pd.DataFrame(columns, index=list(measures))
 
 
 def forms(table: pd.DataFrame, measures: Sequence[str], x: str = "rankme") -> pd.DataFrame:
@@ -37,41 +26,52 @@ def forms(table: pd.DataFrame, measures: Sequence[str], x: str = "rankme") -> pd
     for a gain that is.
     """
     s = Settings.of(rows_to_judge(table, x, measures), measures, x)
-    code = np.arange(len(s.x_N))
-
-    def error(form, y_N) -> float:
-        if form is POWER and y_N.min() <= 0:
-            return np.nan
-        how = {"scale": "raw", "delta": np.inf}
-        return float(np.sqrt(run_errors(form, 2**s.x_N, y_N, code, len(code), **how).mean()))
-
-    every = (POWER, LOGARITHMIC, LINEAR, CONSTANT)
-    found = {form.name: [error(form, y_N) for y_N in s.y_MN] for form in every}
+    one_N, rank_N = np.ones_like(s.x_N), 2**s.x_N
+    designs = {"logarithmic": [one_N, s.x_N], "linear": [one_N, rank_N], "constant": [one_N]}
+    found = {"power": [_power_error(rank_N, y_N) for y_N in s.y_MN]}
+    for name, columns in designs.items():
+        found[name] = [_error(np.column_stack(columns), y_N) for y_N in s.y_MN]
     return pd.DataFrame(found, index=list(measures))
 
 
+def _error(X_NK: Array, y_N: Array) -> float:
+    """Of a linear form: a residual over 1 less its leverage is the error where it is held out."""
+    basis_NK = orthonormal(X_NK)
+    left_N = y_N - basis_NK @ (basis_NK.T @ y_N)
+    return float(np.sqrt(np.mean((left_N / (1 - (basis_NK**2).sum(1))) ** 2)))
+
+
+def _power_error(rank_N: Array, y_N: Array) -> float:
+    if y_N.min() <= 0:
+        return np.nan
+    start = np.polyfit(np.log(rank_N), np.log(y_N), 1)[::-1]
+    errors = []
+    for held in range(len(y_N)):
+        kept = np.arange(len(y_N)) != held
+        fitted = optimize.least_squares(
+            lambda theta, kept=kept: y_N[kept] - np.exp(theta[0]) * rank_N[kept] ** theta[1],
+            start,
+            xtol=1e-12,
+            ftol=1e-12,
+            gtol=1e-12,
+        ).x
+        errors.append(y_N[held] - np.exp(fitted[0]) * rank_N[held] ** fitted[1])
+    return float(np.sqrt(np.mean(np.square(errors))))
+
+
 def partials(
-    table: pd.DataFrame,
-    measures: Sequence[str],
-    x: str = "rankme",
-    controls: Sequence[str] = CONTROLS,
-    **how: object,
+    table: pd.DataFrame, measures: Sequence[str], x: str = "rankme", fit: Fit = FIT
 ) -> pd.DataFrame:
     """Spearman's correlation of settings, given what was set: the learning rate among it.
 
     A row a measure: ``plain``, ``partial`` with ``low`` and ``high``, ``p`` by permutation.
     """
     rows = rows_to_judge(table, x, measures, snapshots=None)
-    means = rows.groupby("setting", as_index=False)[[x, *measures, *controls]].mean()
+    means = rows.groupby("setting", as_index=False)[[x, *measures, *CONTROLS]].mean()
+    means = means.rename(columns={"setting": "run"})
     out = {}
     for measure in measures:
-        found = partial_spearman(means, x, measure, controls, cluster="setting", **how)
-        around = found.partial
-        out[measure] = {
-            "plain": found.plain.value,
-            "partial": around.value,
-            "low": around.low,
-            "high": around.high,
-            "p": found.p,
-        }
+        plain, partial, p, _ = partial_spearman(means, x, measure, CONTROLS, fit)
+        ends = {"low": partial.low, "high": partial.high}
+        out[measure] = {"plain": plain.value, "partial": partial.value, **ends, "p": p}
     return pd.DataFrame.from_dict(out, orient="index")

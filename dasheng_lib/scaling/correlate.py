@@ -1,21 +1,18 @@
-"""Correlations of a sweep, pooled and within each arm, with two intervals each.
+"""Spearman's correlation of a sweep, pooled and within each arm, with two intervals each.
 
-Shapes: B weightings, N rows, G runs.
+Shapes: B weightings, N rows.
 """
 
 from __future__ import annotations
 
-from typing import Literal
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 from scipy import stats
 
-from dasheng_lib.scaling import bootstrap
-from dasheng_lib.scaling.forms import Array
-from dasheng_lib.scaling.rows import arms, codes, usable
-
-Kind = Literal["pearson", "spearman", "kendall"]
+from dasheng_lib.scaling.fit import FIT, Array, Fit
+from dasheng_lib.scaling.rows import arms, usable
 
 
 def midranks(values_N: Array, w_BN: Array) -> Array:
@@ -31,23 +28,9 @@ def midranks(values_N: Array, w_BN: Array) -> Array:
     return ranks_BU[:, place_N]
 
 
-def correlation(x_N: Array, y_N: Array, w_BN: Array, kind: Kind = "spearman") -> Array:
-    """A correlation under each weighting of the rows, ``[B]``; NaN where one of them is constant.
-
-    Kendall's is tau-b; a row drawn twice makes no pair with itself.
-    """
-    if kind == "kendall":
-        x_NN = np.sign(x_N[:, None] - x_N)
-        y_NN = np.sign(y_N[:, None] - y_N)
-        both, in_x, in_y = (
-            np.einsum("bn,bn->b", w_BN @ sign_NN, w_BN)
-            for sign_NN in (x_NN * y_NN, np.abs(x_NN), np.abs(y_NN))
-        )
-        with np.errstate(invalid="ignore", divide="ignore"):
-            return both / np.sqrt(in_x * in_y)
-    if kind == "spearman":
-        return pearson(midranks(x_N, w_BN), midranks(y_N, w_BN), w_BN)
-    return pearson(x_N[None], y_N[None], w_BN)
+def spearman(x_N: Array, y_N: Array, w_BN: Array) -> Array:
+    """The correlation under each weighting of the rows, ``[B]``; NaN where one is constant."""
+    return pearson(midranks(x_N, w_BN), midranks(y_N, w_BN), w_BN)
 
 
 def pearson(x_BN: Array, y_BN: Array, w_BN: Array) -> Array:
@@ -61,72 +44,41 @@ def pearson(x_BN: Array, y_BN: Array, w_BN: Array) -> Array:
         return np.where(varies, np.clip(xy / np.sqrt(xx * yy), -1, 1), np.nan)
 
 
-def fisher_interval(
-    r: float, n: int, kind: Kind = "pearson", level: float = 0.95
-) -> tuple[float, float]:
-    """The interval of a correlation of ``n`` independent pairs by Fisher's z.
+def fisher_interval(r: float, n: int, level: float = 0.95) -> tuple[float, float]:
+    """The interval of a rank correlation of ``n`` independent pairs by Fisher's z.
 
-    The variance of z is ``1 / (n - 3)`` for Pearson's, ``(1 + r^2 / 2) / (n - 3)`` for Spearman's
-    (Bonett and Wright 2000), ``0.437 / (n - 4)`` for Kendall's (Fieller et al. 1957). NaN for
-    fewer than five pairs.
+    The variance of z is ``(1 + r^2 / 2) / (n - 3)`` (Bonett and Wright 2000). NaN for fewer than
+    five pairs.
     """
     if n < 5 or not np.isfinite(r):
         return np.nan, np.nan
-    variance = {
-        "pearson": 1 / (n - 3),
-        "spearman": (1 + r**2 / 2) / (n - 3),
-        "kendall": 0.437 / (n - 4),
-    }[kind]
     z = np.arctanh(np.clip(r, -1 + 1e-15, 1 - 1e-15))
-    reach = stats.norm.ppf((1 + level) / 2) * np.sqrt(variance)
+    reach = stats.norm.ppf((1 + level) / 2) * np.sqrt((1 + r**2 / 2) / (n - 3))
     return float(np.tanh(z - reach)), float(np.tanh(z + reach))
 
 
 def correlate(
-    table: pd.DataFrame,
-    x: str = "rankme",
-    y: str = "quality",
-    *,
-    kinds: tuple[Kind, ...] = ("pearson", "spearman", "kendall"),
-    cluster: str = "run",
-    factor: str | None = "factor",
-    log: bool = True,
-    least: int = 5,
-    draws: int = 4000,
-    level: float = 0.95,
-    seed: int = 0,
+    table: pd.DataFrame, x: str = "rankme", y: str = "quality", fit: Fit = FIT
 ) -> pd.DataFrame:
-    """Correlations pooled and within each arm, the base runs with every arm.
-
-    Args:
-        log: Pearson's of the logs; ranks do not care.
-        least: runs that an arm must have.
+    """Spearman's correlation pooled and within each arm, the base runs with every arm.
 
     Returns:
-        Rows ``arm, kind, r, low, high, fisher_low, fisher_high, runs, rows``; the first arm is
-        ``pooled``. ``low, high`` come from resampled runs; Fisher's interval counts each run
-        once, however many rows it has, and so is wide where checkpoints add anything.
+        A row an arm, the first ``pooled``: ``r, low, high, fisher_low, fisher_high, runs``.
+        ``low, high`` come from resampled runs; Fisher's interval counts each run once, however
+        many rows it has, and so is wide where checkpoints add anything.
 
     Raises:
         UserError: a column is absent, or nothing is left of it.
     """
-    table = usable(table, [x, y], positive=log)
-    parts = {"pooled": table}
-    if factor and factor in table:
-        parts |= arms(table, factor, cluster, least)
-    found = []
+    table = usable(table, [x, y], positive=False)
+    parts = {"pooled": table, **(arms(table) if "factor" in table else {})}
+    found = {}
     for place, (arm, rows) in enumerate(parts.items()):
-        x_N, y_N = rows[x].to_numpy(float), rows[y].to_numpy(float)
-        if log:
-            x_N, y_N = np.log(x_N), np.log(y_N)
-        code_N, runs = codes(rows[cluster])
-        rng = np.random.default_rng((seed, place))
-        w_BN = bootstrap.draw_runs(runs, draws, rng)[:, code_N]
-        for kind in kinds:
-            r = float(correlation(x_N, y_N, np.ones((1, len(rows))), kind)[0])
-            drawn_B = correlation(x_N, y_N, w_BN, kind)
-            around = bootstrap.interval(r, drawn_B, runs, spent=2, level=level)
-            fisher = fisher_interval(r, runs, kind, level)
-            found.append((arm, kind, r, around.low, around.high, *fisher, runs, len(rows)))
-    columns = ["arm", "kind", "r", "low", "high", "fisher_low", "fisher_high", "runs", "rows"]
-    return pd.DataFrame(found, columns=columns)
+        counts_BG, code_N = replace(fit, seed=(fit.seed, place)).resample(rows["run"])
+        r_B = spearman(rows[x].to_numpy(float), rows[y].to_numpy(float), counts_BG[:, code_N])
+        runs = counts_BG.shape[1]
+        around = fit.estimate(r_B, runs, spent=2)
+        fisher = fisher_interval(around.value, runs, fit.level)
+        found[arm] = (around.value, around.low, around.high, *fisher, runs)
+    columns = ["r", "low", "high", "fisher_low", "fisher_high", "runs"]
+    return pd.DataFrame.from_dict(found, orient="index", columns=columns)

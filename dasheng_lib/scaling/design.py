@@ -13,10 +13,9 @@ import numpy as np
 import pandas as pd
 
 from dasheng_lib.common.errors import UserError
-from dasheng_lib.scaling.answers import LEVELS, SLOPES
-from dasheng_lib.scaling.forms import Array
+from dasheng_lib.scaling.fit import Array
 from dasheng_lib.scaling.one_curve import one_curve
-from dasheng_lib.scaling.settings import Settings, rows_to_judge
+from dasheng_lib.scaling.settings import LEVELS, SLOPES, Settings, rows_to_judge
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,8 +44,7 @@ def noise_of(table: pd.DataFrame, measures: Sequence[str], x: str = "rankme") ->
         UserError: no setting has two seeds, or settings are too few for their arms.
     """
     s = Settings.of(rows_to_judge(table, x, measures), measures, x)
-    levels_NA, slopes_NA = s.layout.shares(LEVELS), s.layout.shares(SLOPES)
-    arms = one_curve(s.x_N, s.y_MN, levels_NA, slopes_NA)
+    arms = one_curve(s.x_N, s.y_MN, s.layout.shares(LEVELS), s.layout.shares(SLOPES))
     if s.degrees < 1 or arms.rest < 1:
         raise UserError("The noise of a sweep wants settings with two seeds, and more settings.")
     setting_M = np.maximum(arms.variance - s.noise_M * (1 / s.layout.seeds_N).mean(), 0)

@@ -1,51 +1,33 @@
 """Does quality follow when effective rank is moved: the rule, laid down before the measurements.
 
 The law of encoders that were never trained, Q = a R^b, says what a move of rank by a factor f
-should do to quality: Q (f^b - 1). A move that is as large as ``moved`` counts, and quality
-follows if it surely goes more than half of the predicted way.
+should do to quality: Q (f^b - 1). A move by ``MOVED`` or more counts, and quality follows if it
+surely goes more than half of the predicted way.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Literal
 
 import pandas as pd
 
 from dasheng_lib.rank.interventions import AS_IS, UNSEEN_BY_LINEAR
-from dasheng_lib.scaling.verdict import Word
+from dasheng_lib.scaling.decide import Word
 
+MOVED = 2.0  # factor by which rank must rise or fall for a case to count
+WAY = 0.5  # share of the predicted change that decides
+MOST, CASES = 2 / 3, 3  # share of the cases that decides for a kind of intervention; the fewest
 STANDARDISING = ("linear", "few")  # probes that see no shift and no scale of a column
 Follows = Literal["follows", "does not follow", "cannot tell"]
 
 
-@dataclass(frozen=True)
-class Rules:
-    """Where the lines are drawn.
-
-    Attributes:
-        moved: factor by which rank must rise or fall for a case to count.
-        way: share of the predicted change that decides.
-        most: share of the cases that decides for a kind of intervention.
-        cases: of a kind, at least.
-    """
-
-    moved: float = 2.0
-    way: float = 0.5
-    most: float = 2 / 3
-    cases: int = 3
-
-
-RULES = Rules()
-
-
-def counts(factor: float, rules: Rules = RULES) -> bool:
+def counts(factor: float) -> bool:
     """Whether rank was moved far enough, up or down."""
-    return factor >= rules.moved or factor <= 1 / rules.moved
+    return factor >= MOVED or factor <= 1 / MOVED
 
 
-def follows(low: float, high: float, predicted: float, rules: Rules = RULES) -> Follows:
+def follows(low: float, high: float, predicted: float) -> Follows:
     """What the interval of a change of quality says.
 
     Args:
@@ -53,16 +35,13 @@ def follows(low: float, high: float, predicted: float, rules: Rules = RULES) -> 
         predicted: what the law says it should be, not 0; of the same unit.
     """
     shares = sorted((low / predicted, high / predicted))
-    if shares[0] > rules.way:
+    if shares[0] > WAY:
         return "follows"
-    return "does not follow" if shares[1] < rules.way else "cannot tell"
+    return "does not follow" if shares[1] < WAY else "cannot tell"
 
 
 def cases(
-    table: pd.DataFrame,
-    exponents: Mapping[tuple[str, str], float],
-    rank: str = "rankme",
-    rules: Rules = RULES,
+    table: pd.DataFrame, exponents: Mapping[tuple[str, str], float], rank: str = "rankme"
 ) -> pd.DataFrame:
     """The interventions that moved rank far enough, each with what the law predicts of it.
 
@@ -83,28 +62,26 @@ def cases(
     rows["factor"] = rows[rank] / rows[f"{rank}_before"]
     unseen = rows["intervention"].map(lambda name: name.partition(":")[0] in UNSEEN_BY_LINEAR)
     told = (rows["kind"] != "control") & ~(unseen & rows["probe"].isin(STANDARDISING))
-    rows = rows[told & rows["factor"].map(lambda f: counts(f, rules))]
+    rows = rows[told & rows["factor"].map(counts)]
     b = [exponents[case] for case in zip(rows["probe"], rows["tasks"], strict=True)]
     rows = rows.assign(predicted=rows["accuracy_before"] * (rows["factor"] ** b - 1))
-    words = [
-        follows(*case, rules)
-        for case in zip(rows["change_low"], rows["change_high"], rows["predicted"], strict=True)
-    ]
+    changes = zip(rows["change_low"], rows["change_high"], rows["predicted"], strict=True)
+    words = [follows(*change) for change in changes]
     return rows.assign(word=words).drop(columns=["accuracy_before", f"{rank}_before"])
 
 
-def of_kind(words: Sequence[Follows], rules: Rules = RULES) -> Follows:
+def of_kind(words: Sequence[Follows]) -> Follows:
     """What the cases of one kind of intervention say together."""
-    if len(words) < rules.cases:
+    if len(words) < CASES:
         return "cannot tell"
     for word in ("follows", "does not follow"):
-        if words.count(word) >= rules.most * len(words):
+        if words.count(word) >= MOST * len(words):
             return word
     return "cannot tell"
 
 
-def judge(kinds: Sequence[Follows]) -> Word:
-    """The verdict on "move rank, and quality follows", from all kinds of intervention.
+def of_all(kinds: Sequence[Follows]) -> Word:
+    """The word on "move rank, and quality follows", from all kinds of intervention.
 
     **supported**: quality follows in all. **partly**: in some, and in some it does not. **not**:
     in none, and in some it does not. Else **cannot tell**.

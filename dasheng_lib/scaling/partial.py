@@ -6,23 +6,20 @@ Shapes: B draws, G runs, N rows, K controls.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 from scipy import stats
 
-from dasheng_lib.scaling import bootstrap
-from dasheng_lib.scaling.bootstrap import Estimate
 from dasheng_lib.scaling.correlate import midranks, pearson
-from dasheng_lib.scaling.forms import Array
-from dasheng_lib.scaling.rows import codes, usable
+from dasheng_lib.scaling.fit import FIT, Array, Estimate, Fit
+from dasheng_lib.scaling.rows import usable
 
 CHUNK = 250  # draws at once
 
 
-@dataclass(frozen=True)
-class Partial:
+class Partial(NamedTuple):
     """A partial correlation of ranks.
 
     Attributes:
@@ -30,15 +27,12 @@ class Partial:
         partial: with them.
         p: two-sided, by permutation of runs: how often chance alone goes as far.
         given: the controls that vary; one that does not is none.
-        runs, rows: how much it rests on.
     """
 
     plain: Estimate
     partial: Estimate
     p: float
     given: tuple[str, ...]
-    runs: int
-    rows: int
 
 
 def partial_spearman(
@@ -46,11 +40,7 @@ def partial_spearman(
     x: str = "rankme",
     y: str = "quality",
     given: Sequence[str] = ("params", "data_hours", "flops", "step", "clip_seconds"),
-    *,
-    cluster: str = "run",
-    draws: int = 2000,
-    level: float = 0.95,
-    seed: int = 0,
+    fit: Fit = FIT,
 ) -> Partial:
     """Partial Spearman correlation of x and y given controls, by residuals of ranks.
 
@@ -62,30 +52,27 @@ def partial_spearman(
     Args:
         table: a row a checkpoint.
         given: columns to hold fixed.
-        draws: resamples, and permutations.
+        fit: its draws are resamples, and permutations.
 
     Raises:
         UserError: a column is absent, or nothing is left of it.
         ValueError: fewer runs than controls and 3 more, or no two runs have as many rows.
     """
     table = usable(table, [x, y, *given], positive=False)
-    code_N, runs = codes(table[cluster])
+    runs = table["run"].nunique()
     given = tuple(name for name in given if table[name].nunique() > 1)
     if runs < len(given) + 4:
         raise ValueError(f"{len(given)} controls take {len(given) + 4} runs at least, not {runs}")
     columns = [table[name].to_numpy(float) for name in (x, y, *given)]
-    counts_BG = bootstrap.draw_runs(runs, draws, np.random.default_rng(seed))
-    w_BN = np.concatenate([np.ones((1, len(table))), counts_BG[:, code_N]])
+    counts_BG, code_N = fit.resample(table["run"])
+    w_BN = counts_BG[:, code_N]
     both = [_both(columns, w_BN[i : i + CHUNK]) for i in range(0, len(w_BN), CHUNK)]
     plain_B, partial_B = (np.concatenate(part) for part in zip(*both, strict=True))
-    spent = 2 + len(given)
     return Partial(
-        plain=bootstrap.interval(plain_B[0], plain_B[1:], runs, spent=2, level=level),
-        partial=bootstrap.interval(partial_B[0], partial_B[1:], runs, spent=spent, level=level),
-        p=_permutation_p(columns, code_N, draws, np.random.default_rng((seed, 1))),
+        plain=fit.estimate(plain_B, runs, spent=2),
+        partial=fit.estimate(partial_B, runs, spent=2 + len(given)),
+        p=_permutation_p(columns, code_N, fit.draws, np.random.default_rng((fit.seed, 1))),
         given=given,
-        runs=runs,
-        rows=len(table),
     )
 
 

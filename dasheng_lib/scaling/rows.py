@@ -34,46 +34,24 @@ def usable(table: pd.DataFrame, columns: Iterable[str], positive: bool = True) -
     return table[keep].reset_index(drop=True)
 
 
-def last_checkpoints(table: pd.DataFrame, cluster: str = "run") -> pd.DataFrame:
+def last_checkpoints(table: pd.DataFrame) -> pd.DataFrame:
     """Each run's row of the last step."""
-    return table.loc[table.groupby(cluster, sort=False)["step"].idxmax()].reset_index(drop=True)
+    return table.loc[table.groupby("run", sort=False)["step"].idxmax()].reset_index(drop=True)
 
 
-def in_arms(table: pd.DataFrame, factor: str = "factor") -> pd.DataFrame:
+def in_arms(table: pd.DataFrame) -> pd.DataFrame:
     """Which arms each row is of: a bool column an arm, in order of appearance.
 
     A run's factor names its arms, joined by ``+``; runs of the factor ``base`` are in none here
     and belong to all, see :func:`arms`.
     """
-    named = table[factor].astype(str).str.split("+")
+    named = table["factor"].astype(str).str.split("+")
     names = list(dict.fromkeys(name for row in named for name in row if name != BASE))
     return pd.DataFrame({name: [name in row for row in named] for name in names}, table.index)
 
 
-def arms(
-    table: pd.DataFrame, factor: str = "factor", cluster: str = "run", least: int = 5
-) -> dict[str, pd.DataFrame]:
+def arms(table: pd.DataFrame, least: int = 5) -> dict[str, pd.DataFrame]:
     """Rows of each arm, the base runs with them; arms of fewer than ``least`` runs are left out."""
-    base = table[factor].astype(str) == BASE
-    found = {name: table[own | base] for name, own in in_arms(table, factor).items()}
-    return {name: rows for name, rows in found.items() if rows[cluster].nunique() >= least}
-
-
-def spell_out_base(
-    table: pd.DataFrame, apart: Iterable[str], factor: str = "factor"
-) -> pd.DataFrame:
-    """The table with the base runs' arms named, all but those ``apart``.
-
-    An arm that leaves another point, such as masking at a second size, has no use for base runs:
-    its capacity would no longer be equal. For correlations within arms; where arms are held out,
-    base runs have to stay base runs.
-    """
-    apart = set(apart)
-    names = "+".join(name for name in in_arms(table, factor) if name not in apart)
-    return table.assign(**{factor: table[factor].astype(str).replace(BASE, names)})
-
-
-def codes(labels: pd.Series) -> tuple[np.ndarray, int]:
-    """A whole number for each label, from 0 in order of appearance, and how many there are."""
-    found, names = pd.factorize(labels)
-    return found, len(names)
+    base = table["factor"].astype(str) == BASE
+    found = {name: table[own | base] for name, own in in_arms(table).items()}
+    return {name: rows for name, rows in found.items() if rows["run"].nunique() >= least}

@@ -14,7 +14,7 @@ import yaml
 
 from dasheng_lib.common.errors import UserError
 from dasheng_lib.common.places import SWEEPS
-from dasheng_lib.scaling.forms import Array
+from dasheng_lib.scaling.fit import Array
 
 PATH = SWEEPS / "rules.yml"
 QUESTIONS = ("association", "one_curve", "claim")

@@ -11,11 +11,12 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from dasheng_lib.scaling.forms import Array
+from dasheng_lib.scaling.fit import Array
 from dasheng_lib.scaling.rows import BASE, in_arms, usable
 
 FAMILY = "family"
 SNAPSHOTS = "snapshots"  # the arm of one setting at its earlier steps
+LEVELS, SLOPES = 2, 3  # settings that an arm must have for a level, and for a slope, of its own
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,20 +67,18 @@ class Layout:
         return columns_NA / columns_NA.sum(1, keepdims=True)
 
 
-def layout(
-    table: pd.DataFrame, setting: str = "setting", factor: str = "factor", least: int = 2
-) -> Layout:
+def layout(table: pd.DataFrame) -> Layout:
     """The layout of a table of one row a run.
 
     A run's factor names its arms, joined by ``+``; runs of the factor ``base`` are of all arms.
-    Arms of fewer than ``least`` settings are none.
+    An arm of one setting is none.
     """
-    code_R, names = pd.factorize(table[setting].astype(str))
-    named = in_arms(table, factor)
-    base_R = (table[factor].astype(str) == BASE).to_numpy()
+    code_R, names = pd.factorize(table["setting"].astype(str))
+    named = in_arms(table)
+    base_R = (table["factor"].astype(str) == BASE).to_numpy()
     in_NA = np.zeros((len(names), named.shape[1]), bool)
     np.logical_or.at(in_NA, code_R, named.to_numpy(bool) | base_R[:, None])
-    kept = in_NA.sum(0) >= least
+    kept = in_NA.sum(0) >= 2
     in_NA = in_NA[:, kept]
     return Layout(
         names=tuple(names),

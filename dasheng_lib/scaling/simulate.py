@@ -1,19 +1,20 @@
 """What a design can tell: sweeps simulated at its ranks and noise, judged by the rules.
 
-Shapes: A arms, M measures, N settings, R runs.
+Shapes: A arms, M measures, N settings, R runs, S sweeps.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import pandas as pd
 
-from dasheng_lib.scaling.answers import Answers, answer, plan, question_of
+from dasheng_lib.metrics.intervals import wilson_interval
+from dasheng_lib.scaling.answers import answer, plan, question_of
 from dasheng_lib.scaling.design import Noise
-from dasheng_lib.scaling.forms import Array
-from dasheng_lib.scaling.rules import Rules, read_rules
+from dasheng_lib.scaling.fit import Array
+from dasheng_lib.scaling.rules import Rules
 from dasheng_lib.scaling.settings import Layout, layout
 from dasheng_lib.scaling.slope import slope
 
@@ -69,9 +70,8 @@ TRUTHS: Mapping[str, Law] = {
 def power(
     design: pd.DataFrame,
     noise: Noise,
+    rules: Rules,
     truths: Mapping[str, Law] = TRUTHS,
-    *,
-    rules: Rules | None = None,
     sweeps: int = 1000,
     seed: int = 0,
 ) -> pd.DataFrame:
@@ -88,32 +88,29 @@ def power(
         Rows ``truth, measure, scope, word, probability, low, high, sweeps``, with Wilson's
         interval of 95 % for so many sweeps.
     """
-    rules = rules or read_rules()
     laid = layout(design)
     planned = plan(laid, rules, seed)
     x_R = np.log2(design["rank"].to_numpy(float))
     x_N = laid.means(x_R[None])[0]
     run_R = pd.factorize(design["run"])[0]
-    tables = []
-    for place, (name, law) in enumerate(truths.items()):
+    rows = []
+    for place, (truth, law) in enumerate(truths.items()):
         rng = np.random.default_rng((seed, place))
-        found = []
+        words = []
         for _ in range(sweeps):
             y_MN = law(x_N, planned.levels_NA, rng) + _luck(laid, run_R, noise, rng)
             noisy_N = laid.means(x_R + rng.normal(0, noise.rank, (1, len(x_R))))[0]
-            found.append(answer(noisy_N, y_MN, planned, rules))
-        tables.append(_counted(found, noise.measures, rules).assign(truth=name, sweeps=sweeps))
-    out = pd.concat(tables, ignore_index=True)
-    out["low"], out["high"] = wilson(out["probability"], sweeps)
-    order = ["truth", "measure", "scope", "word", "probability", "low", "high", "sweeps"]
-    return out[order]
-
-
-def wilson(probability: Array, n: int, z: float = 1.96) -> tuple[Array, Array]:
-    """Wilson's interval of 95 % of a share of ``n``."""
-    middle = (probability + z**2 / (2 * n)) / (1 + z**2 / n)
-    reach = z / (1 + z**2 / n) * np.sqrt(probability * (1 - probability) / n + (z / n / 2) ** 2)
-    return middle - reach, middle + reach
+            words.append(answer(noisy_N, y_MN, planned).words)
+        for scope in words[0]:
+            said_SM = np.array([said[scope] for said in words])
+            for word in rules.words[question_of(scope)]:
+                times_M = (said_SM == word).sum(0).tolist()
+                rows += [
+                    (truth, measure, scope, word, n / sweeps, *wilson_interval(n, sweeps), sweeps)
+                    for measure, n in zip(noise.measures, times_M, strict=True)
+                ]
+    columns = ["truth", "measure", "scope", "word", "probability", "low", "high", "sweeps"]
+    return pd.DataFrame(rows, columns=columns)
 
 
 def _luck(laid: Layout, run_R: np.ndarray, noise: Noise, rng: np.random.Generator) -> Array:
@@ -124,16 +121,3 @@ def _luck(laid: Layout, run_R: np.ndarray, noise: Noise, rng: np.random.Generato
     seeds_MR = np.sqrt(noise.shared) * of_run + np.sqrt(1 - noise.shared) * own
     settings_MN = noise.setting[:, None] * rng.normal(size=(M, N))
     return settings_MN + laid.means(noise.seed[:, None] * seeds_MR)
-
-
-def _counted(found: list[Answers], measures: Sequence[str], rules: Rules) -> pd.DataFrame:
-    rows = []
-    for scope in found[0].words:
-        said_SM = np.array([answers.words[scope] for answers in found])
-        for word in rules.words[question_of(scope)]:
-            share_M = (said_SM == word).mean(0)
-            rows += [
-                {"measure": m, "scope": scope, "word": word, "probability": p}
-                for m, p in zip(measures, share_M, strict=True)
-            ]
-    return pd.DataFrame(rows)

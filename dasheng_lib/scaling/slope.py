@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import special, stats
 
-from dasheng_lib.scaling.forms import Array
+from dasheng_lib.scaling.fit import Array
 
 
 @dataclass(frozen=True, eq=False)

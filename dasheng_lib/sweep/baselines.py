@@ -12,11 +12,12 @@ from dasheng_lib.evaluation.embed import compute_embeddings
 from dasheng_lib.evaluation.folds import evaluate_folds
 from dasheng_lib.evaluation.probes import classifier
 from dasheng_lib.rank.measures import measure
-from dasheng_lib.scaling.bootstrap import draw_tasks
+from dasheng_lib.scaling.averages import draw_tasks
 from dasheng_lib.sweep.judge import Judge, qualities
 from dasheng_lib.tasks import Declared
 from dasheng_lib.tasks.of_corpus import corpus_clips
 
+# Averages over tasks, by the probe that they are of.
 AVERAGES = {"quality": "linear", "knn_quality": "knn", "few_quality": "few"}
 
 

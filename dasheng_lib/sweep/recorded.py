@@ -14,19 +14,24 @@ from scipy import stats
 from dasheng_lib.book.sentences import listed, standing
 from dasheng_lib.book.sources import three_columns
 from dasheng_lib.common.errors import UserError
+from dasheng_lib.features import SAMPLE_RATE
+from dasheng_lib.masking import group_mask
+from dasheng_lib.model import TOKEN_SAMPLES
+from dasheng_lib.objectives.mae import decoder_config
 from dasheng_lib.rank.measures import MEASURES
 from dasheng_lib.results.recorded import FOLDER, read_results
-from dasheng_lib.scaling.bootstrap import Estimate, quality
+from dasheng_lib.scaling.averages import quality
+from dasheng_lib.scaling.fit import Estimate
 from dasheng_lib.scaling.floor import retrain_floor
 from dasheng_lib.scaling.rows import last_checkpoints
+from dasheng_lib.sweep.baselines import AVERAGES
 from dasheng_lib.sweep.rates import FLOORS
 from dasheng_lib.tasks import SUITES
+from dasheng_lib.train.build import new_model
 from dasheng_lib.train.config import family_defaults
 from dasheng_lib.train.health import verdict
 from dasheng_lib.train.schedule import TrainConfig
 
-# Averages over tasks, by the probe that they are of.
-AVERAGES = {"quality": "linear", "knn_quality": "knn", "few_quality": "few"}
 TITLES = {
     "quality": "linear probe",
     "knn_quality": "k-NN",
@@ -77,12 +82,33 @@ def states(table: pd.DataFrame) -> pd.Series:
     """What :func:`.health.verdict` says of each checkpoint, by its run until then."""
     found = {}
     for _, rows in table.assign(loss=table["own_loss"]).groupby("run", sort=False):
-        steps, family = rows["steps"].iloc[0], rows["family"].iloc[0]
-        stages = replace(family_defaults(family), train=TrainConfig(steps=int(steps))).stages
+        stages = stages_of(rows["family"].iloc[0], int(rows["steps"].iloc[0]))
         for number, (place, step) in enumerate(rows["step"].items(), 1):
             first = max(begin for begin, _ in stages if begin < max(step, 1))
             found[place] = verdict(rows.iloc[:number], first) if step else "untrained"
     return pd.Series(found)
+
+
+def stages_of(family: str, steps: int) -> tuple[tuple[int, int], ...]:
+    """First and last step of each network that a run trains; the last one is judged."""
+    return replace(family_defaults(family), train=TrainConfig(steps=steps)).stages
+
+
+def hop_ms(family: str) -> float:
+    """Step of a family's encoder."""
+    return new_model(family_defaults(family)).encoder.hop_ms
+
+
+def hidden_share(seconds: float, ratio: float) -> float:
+    """Share of a crop's tokens that is hidden where ``ratio`` is asked for: groups are whole."""
+    return (
+        group_mask(1, int(seconds * SAMPLE_RATE) // TOKEN_SAMPLES, ratio)[1].float().mean().item()
+    )
+
+
+def decoder_width(preset: str) -> int:
+    """Width of the decoder that Dasheng pretrains an encoder with."""
+    return decoder_config(preset).decoder_dim
 
 
 def baselines(name: str, folder: Path = FOLDER) -> pd.DataFrame:

@@ -14,14 +14,6 @@ from dasheng_lib.book.driver.plan import read_profile
 BOOK = Path(__file__).parents[2] / "book"
 NOTEBOOKS = sorted(BOOK.glob("*.ipynb"))
 MOST_IMPORTS = 9  # what a reader has to know of the library before the first line of a chapter
-NOT_YET = {  # chapters that still import more
-    "10_scaling",
-    "11_one_law",
-    "12_early_rank",
-    "13_families",
-    "14_interventions",
-    "15_instrument",
-}
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
@@ -80,8 +72,6 @@ def test_what_a_chapter_imports_of_the_library_is_there(path):
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_a_chapter_imports_in_few_lines(path):
-    if path.stem in NOT_YET:
-        pytest.skip("machinery is still in its cells")
     cells = nbformat.read(path, as_version=nbformat.NO_CONVERT).cells
     lines = "\n".join(c.source for c in cells if c.cell_type == "code").splitlines()
     assert len([line for line in lines if re.match(r"\s*(import|from) ", line)]) <= MOST_IMPORTS

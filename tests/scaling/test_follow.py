@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dasheng_lib.scaling.follow import cases, counts, follows, judge, of_kind
+from dasheng_lib.scaling.follow import cases, counts, follows, of_all, of_kind
 
 B = 0.1
 EXPONENTS = {("knn", "unheard"): B}
@@ -79,13 +79,13 @@ def test_the_prediction_is_the_laws():
 def test_each_word_is_reached(change_of, half, kinds, said):
     found = words(change_of, half)
     assert set(found.values()) == kinds
-    assert judge(list(found.values())) == said
+    assert of_all(list(found.values())) == said
 
 
 def test_partly_where_one_kind_follows_and_another_does_not():
     found = words(lambda f: 0.5 * (f**B - 1) if f == 0.1 else 0.0)
     assert found == {"rescale": "does not follow", "keep leading": "follows"}
-    assert judge(list(found.values())) == "partly"
+    assert of_all(list(found.values())) == "partly"
 
 
 def test_half_of_the_way_decides_in_both_directions():
@@ -100,5 +100,5 @@ def test_few_or_divided_cases_tell_nothing():
     assert of_kind(["follows"] * 2) == "cannot tell"
     assert of_kind(["follows"] * 2 + ["does not follow"] * 2) == "cannot tell"
     assert of_kind(["follows"] * 2 + ["cannot tell"]) == "follows"
-    assert judge(["follows", "cannot tell"]) == "cannot tell"
-    assert judge(["cannot tell", "does not follow"]) == "not"
+    assert of_all(["follows", "cannot tell"]) == "cannot tell"
+    assert of_all(["cannot tell", "does not follow"]) == "not"

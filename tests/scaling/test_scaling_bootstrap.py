@@ -6,8 +6,9 @@ import pytest
 from scipy import stats
 from sweep_rows import TASKS, sweep
 
-from dasheng_lib.scaling.bootstrap import Estimate, draw_runs, draw_tasks, interval, quality
-from dasheng_lib.scaling.fit import DELTA, fit_form, fit_weighted
+from dasheng_lib.scaling.averages import draw_tasks, quality
+from dasheng_lib.scaling.curves import fit_form, fit_weighted
+from dasheng_lib.scaling.fit import Estimate, Fit
 from dasheng_lib.scaling.forms import POWER
 
 B = 0.2
@@ -28,11 +29,11 @@ def held(replicates, runs, rows, delta, draws=300, by_run=True):
     for _ in range(replicates):
         x, y, code = one_sweep(rng, runs, rows)
         code = code if by_run else np.arange(len(x))
-        units = code[-1] + 1
-        whole = fit_form(POWER, x, y, delta=delta)
-        w = draw_runs(units, draws, rng)[:, code]
-        b = fit_weighted(POWER, x, y, w, delta=delta, around=whole).parameters_BP[:, 1]
-        around = interval(whole.parameters_BP[0, 1], b, units, spent=2)
+        fit = Fit(delta=delta, draws=draws)
+        counts, code = fit.resample(pd.Series(code), rng)
+        whole = fit_form(POWER, x, y, delta)
+        b = fit_weighted(whole, x, y, counts[1:, code], delta).parameters_BP[:, 1]
+        around = fit.estimate(np.r_[whole.parameters_BP[0, 1], b], counts.shape[1], spent=2)
         found["expanded"] += around.low <= B <= around.high
         low, high = np.quantile(b, [0.025, 0.975])
         found["plain"] += low <= B <= high
@@ -49,7 +50,7 @@ def test_intervals_hold_the_truth_where_runs_are_few():
 
 @pytest.mark.parametrize(("runs", "replicates"), [(12, 80), (40, 60)])
 def test_intervals_of_hubers_fit_hold_the_truth(runs, replicates):
-    found = held(replicates, runs, 1, DELTA)["expanded"]
+    found = held(replicates, runs, 1, Fit.delta)["expanded"]
     assert found >= stats.binom.ppf(0.002, replicates, 0.95)
 
 
@@ -64,24 +65,26 @@ def test_the_interval_of_a_mean_is_students():
     """Of many draws: their spread is that of the sample, so the ends are known."""
     rng = np.random.default_rng(0)
     sample = rng.normal(3, 1, 10)
-    counts = draw_runs(10, 40_000, rng)
-    found = interval(sample.mean(), counts @ sample / 10, 10)
+    fit = Fit(draws=40_000)
+    counts, _ = fit.resample(pd.Series(np.arange(10)), rng)
+    found = fit.estimate(counts @ sample / 10, 10)
     reach = stats.t.ppf(0.975, 9) * sample.std(ddof=1) / np.sqrt(10)
     assert found.value == pytest.approx(sample.mean())
     assert (found.high - found.low) / 2 == pytest.approx(reach, rel=0.05)
 
 
 def test_no_interval_where_there_is_nothing_to_draw_from():
-    draws = np.array([1.0, np.nan, np.nan, np.nan])
-    assert np.isnan(interval(1.0, draws, 9).low)
-    assert np.isnan(interval(1.0, np.ones(100), 2, spent=2).high)
-    assert interval(1.0, np.r_[np.linspace(0, 2, 99), np.nan], 50).above
+    interval = Fit().estimate
+    assert np.isnan(interval(np.array([1.0, 1.0, np.nan, np.nan, np.nan]), 9).low)
+    assert np.isnan(interval(np.ones(100), 2, spent=2).high)
+    assert interval(np.r_[1.0, np.linspace(0, 2, 99), np.nan], 50).above
     assert not Estimate(1.0, np.nan, np.nan).above and not Estimate(1.0, np.nan, np.nan).below
 
 
 def test_every_resample_has_as_many_runs():
-    counts = draw_runs(7, 500, np.random.default_rng(0))
-    assert (counts.sum(1) == 7).all() and counts.mean() == pytest.approx(1)
+    counts, code = Fit(draws=500).resample(pd.Series(list("abcdefga")))
+    assert (counts.sum(1) == 7).all() and (counts[0] == 1).all() and counts.std() > 0.5
+    assert code.tolist() == [0, 1, 2, 3, 4, 5, 6, 0]
 
 
 def test_quality_comes_back_from_its_tasks():

@@ -12,7 +12,7 @@ from dasheng_lib.cli import main
 from dasheng_lib.common.errors import UserError
 from dasheng_lib.results import read_results
 from dasheng_lib.scaling import simulate
-from dasheng_lib.scaling.arm_power import arm_power, arms_needed
+from dasheng_lib.scaling.arm_power import Arms, arm_power, arms_needed
 from dasheng_lib.scaling.design import Noise, noise_of, read_design, read_noise
 from dasheng_lib.scaling.rules import PATH, read_rules
 from dasheng_lib.scaling.settings import layout, rows_to_judge
@@ -22,7 +22,6 @@ from dasheng_lib.scaling.simulate import (
     logarithm,
     own_levels,
     power,
-    wilson,
 )
 from dasheng_lib.scaling.slope import slope
 from dasheng_lib.sweep.grid import read_grid
@@ -104,7 +103,7 @@ def test_a_quiet_sweep_is_told_its_truth(design):
         "levels": own_levels(0.1, 3.0),
         "within": falling_within(3.0),
     }
-    found = power(design, quiet(), truths, rules=RULES, sweeps=8).set_index("truth")
+    found = power(design, quiet(), RULES, truths, sweeps=8).set_index("truth")
     assert (found.groupby(["truth", "measure", "scope"])["probability"].sum() == 1).all()
     claims = found[(found["scope"] == "claim") & (found["probability"] >= 0.75)]
     said = claims[claims["measure"] == "a"]["word"].to_dict()
@@ -139,27 +138,20 @@ def test_the_noise_of_a_record_is_found_again(design):
 
 
 def test_one_arm_needs_fewer_runs_the_wider_its_ranks():
-    flat, none = arm_power(7, 3, 1.0, 0.0, 1.0, 0.0, rules=RULES)
+    flat, none = arm_power(Arms(1.0, 0.0, 1.0, 0.0), 7, 3)
     assert flat < 0.04 and none < 0.3
-    wide = arm_power(7, 3, 1.0, 3.0, 1.0, 0.0, rules=RULES)
-    assert wide[0] > arm_power(7, 3, 0.6, 3.0, 1.0, 0.0, rules=RULES)[0] + 0.2
-    assert wide[0] > arm_power(7, 3, 1.0, 3.0, 1.0, 0.0, rules=RULES, measures=4)[0] + 0.2
-    assert wide[0] > arm_power(7, 1, 1.0, 3.0, 1.0, 0.0, rules=RULES)[0] + 0.2
-    two = arm_power(7, 3, 0.6, 3.0, 1.0, 0.0, arms=2, rules=RULES)
-    assert two[0] > arm_power(7, 3, 0.6, 3.0, 1.0, 0.0, rules=RULES)[0] + 0.2
-    need = arms_needed(2.0, 3.0, 1.0, 0.3, settings=(6, 10), rules=RULES, sweeps=500)
-    for row in need.itertuples():
-        at = arm_power(row.settings, int(row.seeds_rises), 2.0, 3.0, 1.0, 0.3, rules=RULES)
-        assert at[0] > 0.75 and row.runs_rises == row.settings * row.seeds_rises
-    hopeless = arms_needed(0.1, 3.0, 1.0, 2.0, settings=(5,), most=2, rules=RULES, sweeps=200)
+    one, narrow = Arms(1.0, 3.0, 1.0, 0.0), Arms(0.6, 3.0, 1.0, 0.0)
+    wide = arm_power(one, 7, 3)
+    assert wide[0] > arm_power(narrow, 7, 3)[0] + 0.2
+    assert wide[0] > arm_power(replace(one, measures=4), 7, 3)[0] + 0.2
+    assert wide[0] > arm_power(one, 7, 1)[0] + 0.2
+    assert arm_power(replace(narrow, arms=2), 7, 3)[0] > arm_power(narrow, 7, 3)[0] + 0.2
+    arm = Arms(2.0, 3.0, 1.0, 0.3)
+    for row in arms_needed(arm, settings=(6, 10), sweeps=500).itertuples():
+        assert arm_power(arm, row.settings, int(row.seeds_rises))[0] > 0.75
+        assert row.runs_rises == row.settings * row.seeds_rises
+    hopeless = arms_needed(Arms(0.1, 3.0, 1.0, 6.0), settings=(5,), sweeps=200)
     assert hopeless[["seeds_rises", "runs_none"]].isna().all(axis=None)
-
-
-def test_wilsons_interval():
-    low, high = wilson(np.array([0.0, 0.5, 1.0]), 20)
-    for k, a, b in zip((0, 10, 20), low, high, strict=True):
-        exact = stats.binomtest(k, 20).proportion_ci(method="wilson")
-        assert (a, b) == pytest.approx((exact.low, exact.high), abs=1e-4)
 
 
 def test_the_record_is_of_these_rules_and_this_design_and_is_found_again(design):
@@ -170,7 +162,7 @@ def test_the_record_is_of_these_rules_and_this_design_and_is_found_again(design)
     assert set(recorded["truth"]) == set(TRUTHS) and (recorded["sweeps"] >= 500).all()
     n, key = 20, ["truth", "measure", "scope", "word"]
     noise = read_noise(SWEEPS / "desk_noise.csv")
-    again = power(design, noise, rules=RULES, sweeps=n, seed=5).set_index(key)["probability"]
+    again = power(design, noise, RULES, sweeps=n, seed=5).set_index(key)["probability"]
     expected = recorded.set_index(key)["probability"]
     assert set(expected.index) == set(again.index)
     expected = expected[again.index].clip(0.005, 0.995)  # and 199 permutations for 999

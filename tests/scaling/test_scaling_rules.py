@@ -141,8 +141,8 @@ def sweep(law, seed=0, seeds=2, luck=0.5, offsets=None, slopes=None):
     return pd.DataFrame(rows)
 
 
-def words(table, **how):
-    found = judge_sweep(table, ["quality"], **how)
+def words(table):
+    found = judge_sweep(table, ["quality"])
     return found.set_index("scope")["word"]
 
 
@@ -304,8 +304,8 @@ def test_no_relation_is_seldom_taken_for_one():
     trials = 150
     for _ in range(trials):
         y_MN = rng.normal(0, sd_N, (4, len(x_N)))
-        flat = answer(x_N, y_MN, planned, rules).words
-        moved = answer(x_N, y_MN + planned.levels_NA @ np.array([9, 0, -9, 5, 2]), planned, rules)
+        flat = answer(x_N, y_MN, planned).words
+        moved = answer(x_N, y_MN + planned.levels_NA @ np.array([9, 0, -9, 5, 2]), planned)
         said = (flat["pooled"], moved.words["within arms"], flat["one curve"])
         wrong += [np.isin(w, ["rises", "falls", "several curves"]).any() for w in said]
     assert (wrong[:2] <= stats.binom.ppf(0.999, trials, RULES.alpha)).all(), wrong

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from dasheng_lib.scaling.one_curve import lack_of_fit, one_curve
+from dasheng_lib.scaling.one_curve import one_curve
 from dasheng_lib.scaling.slope import permutations, slope
 
 
@@ -132,7 +132,6 @@ def test_f_of_one_curve_is_that_of_nested_fits():
         rest = 24 - slopes.shape[1]
         p = [stats.f.sf((none - some) / 3 / (all_ / rest), 3, rest)]
         p.append(stats.f.sf((some - all_) / 3 / (all_ / rest), 3, rest))
-        assert [found.p_levels[i], found.p_slopes[i]] == pytest.approx(p)
         assert found.p[i] == pytest.approx(min(1, 2 * min(p)))
         assert found.f[i] == pytest.approx((none - all_) / 6 / (all_ / rest))
         assert found.variance[i] == pytest.approx(all_ / rest)
@@ -169,15 +168,3 @@ def test_the_spread_is_found_and_its_interval_holds_it():
     assert stats.binom.ppf(0.001, 300, 0.9) <= ((low <= 1) & (high >= 1)).sum()
     assert (low <= found.spread).all() and (found.spread <= high).all()
     assert (high < 1.0).mean() == pytest.approx((found.p_closer_than(1.0) < 0.05).mean())
-
-
-def test_lack_of_fit_against_seeds():
-    rng = np.random.default_rng(0)
-    x, seeds = rng.normal(size=30), rng.integers(1, 5, 30).astype(float)
-    n, degrees = 3000, 40
-    noise = rng.chisquare(degrees, n) / degrees
-    y = x**3 + rng.normal(size=(n, 30)) / np.sqrt(seeds)
-    _, p = lack_of_fit(x, y, seeds, noise, degrees)
-    assert (p <= 0.05).mean() == pytest.approx(0.05, abs=0.015)
-    _, p = lack_of_fit(x, y + rng.normal(0, 1.5, 30), seeds, noise, degrees)
-    assert (p <= 0.05).mean() > 0.95

@@ -7,7 +7,7 @@ import pytest
 from dasheng_lib.book import verdicts
 from dasheng_lib.common.errors import UserError
 from dasheng_lib.results import write_results
-from dasheng_lib.scaling.bootstrap import Estimate
+from dasheng_lib.scaling.fit import Estimate
 from dasheng_lib.scaling.rows import last_checkpoints
 from dasheng_lib.sweep.recorded import (
     baselines,

@@ -13,7 +13,8 @@ from dasheng_lib.evaluation.embed import compute_embeddings
 from dasheng_lib.rank import rankme
 from dasheng_lib.rank.interventions import UNSEEN_BY_LINEAR
 from dasheng_lib.results import read_results
-from dasheng_lib.scaling.follow import RULES, cases, judge, of_kind
+from dasheng_lib.scaling import follow
+from dasheng_lib.scaling.follow import cases, of_all, of_kind
 from dasheng_lib.sweep import interventions as module
 from dasheng_lib.sweep.interventions import (
     Untrained,
@@ -167,10 +168,13 @@ def test_the_chapter_turns_with_the_numbers(way, answer, said):
     table["change_low"], table["change_high"] = table["change"] - 0.001, table["change"] + 0.001
     names = {"averages": table, "before": before, "exponents": exponents, "rank": "rankme"}
     names |= {"TITLE": "RankMe", "PROBES": {"linear": "linear probe", "knn": "k-NN"}}
-    names |= {"KINDS": ["rescale", "drop leading", "keep leading"], "RULES": RULES}
+    names |= {
+        "KINDS": ["rescale", "drop leading", "keep leading"],
+    }
+    names |= {name: getattr(follow, name) for name in ("MOVED", "WAY", "MOST", "CASES")}
     names |= {"UNSEEN_BY_LINEAR": UNSEEN_BY_LINEAR, "cases": cases, "of_kind": of_kind}
     names |= {"SETS": ["heard", "unheard"], "moved_at_all": ["a", "b", "c"]}
-    names |= {"judge": judge, "recorded": table, "three_columns": lambda shown, *_, **__: shown}
+    names |= {"of_all": of_all, "recorded": table, "three_columns": lambda shown, *_, **__: shown}
     names["points"] = "{:+.3f} {:+.3f} {:+.3f}".format
     for cell in ("controls", "kinds", "verdict"):
         told, names = run_cell("14", cell, **names)

@@ -26,7 +26,7 @@ from dasheng_lib.masking import kept_tokens
 from dasheng_lib.model import token_count
 from dasheng_lib.results import FOLDER as RESULTS
 from dasheng_lib.results import read_results
-from dasheng_lib.scaling.bootstrap import quality
+from dasheng_lib.scaling.averages import quality
 from dasheng_lib.sweep.engine import chosen, work, work_in_parallel, work_on_cluster
 from dasheng_lib.sweep.grid import read_grid
 from dasheng_lib.sweep.judge import (

@@ -1,0 +1,422 @@
+"""Figures of the chapters on sweeps: tables in, a figure drawn and shown.
+
+Accuracies are shares in the tables and percent in the figures; ``lines`` are scores that belong
+into every figure of quality, in percent by name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from dasheng_lib.book.plots import ENCODERS, log_axis, references
+from dasheng_lib.book.sources import NOW, PUBLISHED, RECORDED
+
+EDGE = {"mec": "k", "mew": 0.4}
+UNTRAINED = "#D55E00"
+GROUPS = {"size": "s", "masking": "^", "learning rate": "X", "other family": "P"}
+GROUPS |= {"other settings": "o"}
+FAMILIES = {
+    "dasheng": ("o", "#D55E00"),
+    "ssast": ("s", "#009E73"),
+    "hubert": ("^", "#0072B2"),
+    "wav2vec2": ("X", "#CC79A7"),
+}
+DIAMOND = ("D", RECORDED.colour)
+KINDS = {"rescale": "o", "drop leading": "^", "keep leading": "v", "control": "*"}
+Look = tuple[str, str]  # a marker and a colour
+
+
+def published_sizes(
+    printed: pd.DataFrame, sizes: Mapping[str, float], hours: Mapping[str, float]
+) -> None:
+    """Printed scores against the parameters of the models, a line for each amount of audio.
+
+    Args:
+        printed: models by corpora.
+        sizes, hours: parameters of each model, and hours of each corpus.
+    """
+    _, ax = plt.subplots()
+    for name, line in zip(hours, ("--", "-"), strict=True):
+        x = [sizes[size] / 1e6 for size in printed.index]
+        look = {"marker": PUBLISHED.marker, "ls": line, "color": PUBLISHED.colour}
+        ax.plot(x, printed[name], label=f"{hours[name]:,} hours", **look)
+    ax.set(xscale="log", xlabel="parameters of the encoder (million)", ylabel="mean HEAR score")
+    ax.set_xticks([100, 300, 1000], ["100", "300", "1000"])
+    ax.minorticks_off()
+    ax.legend(frameon=False, title="published")
+    plt.show()
+
+
+def factors(
+    arms: Mapping[str, pd.DataFrame],
+    untrained: pd.DataFrame,
+    axes: Mapping[str, tuple[str, str]],
+    measure: str,
+    lines: Mapping[str, float],
+    band: tuple[float, float],
+) -> Figure:
+    """Accuracy along each arm, with the same encoders before their first step; not yet shown.
+
+    Args:
+        arms, untrained: runs of each arm; the rows of step 0, by run.
+        axes: column and label of each arm that is drawn.
+        band: of what a seed does, in percent.
+    """
+    fig, panels = plt.subplots(3, 2, figsize=(7.5, 8), sharey=True)
+    look = {"marker": RECORDED.marker, "ls": "", "mew": 0.6}
+    for ax, (arm, (column, label)) in zip(panels.flat, axes.items(), strict=False):
+        rows = arms[arm].sort_values(column)
+        ax.axhspan(*band, color="#cccccc", alpha=0.6, lw=0)
+        references(ax, lines)
+        means = rows.groupby(column)[measure].mean()
+        ax.plot(means.index, 100 * means, RECORDED.line, color=RECORDED.colour)
+        filled = {"color": RECORDED.colour, "mec": "k", "label": "trained", **look}
+        ax.plot(rows[column], 100 * rows[measure], **filled)
+        before = untrained.loc[rows["run"]]
+        hollow = {"color": "none", "mec": "#333333", "label": "its start", **look}
+        ax.plot(before[column], 100 * before[measure], **hollow)
+        ax.set(xlabel=label)
+        if arm != "mask":
+            ticks = list(means.index)
+            ax.set_xscale("log")
+            ax.set_xticks(ticks, [f"{tick:.2g}" if tick < 100 else f"{tick:g}" for tick in ticks])
+            ax.minorticks_off()
+    _legend(fig, panels[0, 0], ncols=5)
+    return fig
+
+
+def just_now(
+    ends: pd.DataFrame, start: pd.DataFrame, free: pd.Series, x: str = "rankme", xlabel: str = ""
+) -> None:
+    """Runs of a small grid that were trained now: filled at their end, hollow at their start.
+
+    Args:
+        ends, start: a row a run, with ``run, family, quality``.
+        free: qualities that cost nothing, ``log-mel`` and ``chance``.
+    """
+    _, ax = plt.subplots()
+    untrained = 100 * start["quality"].mean()
+    lines = {"log-mel": 100 * free["log-mel"], "untrained (mean)": untrained}
+    references(ax, lines | {"chance": 100 * free["chance"]})
+    for family, runs in ends.groupby("family", sort=False):
+        marker, edge = FAMILIES[family] if ends["family"].nunique() > 1 else (NOW.marker, "k")
+        before = start[start["family"] == family]
+        ax.plot(before[x], 100 * before["quality"], marker, color="none", mec=edge)
+        ax.plot(runs[x], 100 * runs["quality"], marker, color=NOW.colour, mec=edge)
+    for run, at, quality in zip(ends["run"], ends[x], 100 * ends["quality"], strict=True):
+        offset = {"xytext": (4, 3), "textcoords": "offset points"}
+        ax.annotate(run, (at, quality), fontsize=7, **offset)
+    log_axis(ax).set(xlabel=f"{xlabel or 'RankMe'}, just now", ylabel="accuracy (%)")
+    ax.margins(0.2)
+    ax.legend(frameon=False, fontsize=8)
+    plt.show()
+
+
+def groups_of(rows: pd.DataFrame) -> pd.Series:
+    """What each run is drawn as: by its first arm, base runs as "other settings"."""
+    of_arm = {"width": "size", "depth": "size", "mask": "masking", "rate": "learning rate"}
+    group = rows["factor"].str.split("[+-]").str[0].map(of_arm).fillna("other settings")
+    return group.mask(rows["family"] != "dasheng", "other family")
+
+
+def laws(
+    rows: pd.DataFrame, start: pd.DataFrame, trained: Any, untrained: Any, lines, free: pd.Series
+) -> Axes:
+    """All runs, and the encoders before their first step, each with its law; not yet shown.
+
+    Args:
+        rows, start: of ``trained`` and ``untrained``, two power laws (see
+            :class:`dasheng_lib.scaling.PowerLaw`) of one predictor and measure.
+        free: what log-mel reaches; with the predictor, if it has one.
+    """
+    x, y = trained.x, trained.y
+    _, ax = plt.subplots(figsize=(7.5, 4.6))
+    references(ax, lines)
+    group = groups_of(rows)
+    for name, shade in zip(GROUPS, plt.cm.cividis(np.linspace(0, 1, len(GROUPS))), strict=True):
+        points = rows[group == name]
+        ax.plot(points[x], 100 * points[y], GROUPS[name], color=shade, label=name, **EDGE)
+    hollow = {"color": "none", "mec": UNTRAINED, "label": "before training"}
+    ax.plot(start[x], 100 * start[y], "o", **hollow)
+    if x in free:
+        ax.plot(free[x], 100 * free[y], "*", ms=11, color="k", label="log-mel itself")
+    at = np.geomspace(rows[x].min(), rows[x].max(), 100)
+    ax.plot(at, 100 * trained.predict(at), color=RECORDED.colour, lw=2, label="law, trained")
+    ends = (100 * end for end in trained.band(at))
+    ax.fill_between(at, *ends, color=RECORDED.colour, alpha=0.15, lw=0)
+    at = np.geomspace(start[x].min(), start[x].max(), 100)
+    ax.plot(at, 100 * untrained.predict(at), color=UNTRAINED, lw=2, label="law, untrained")
+    log_axis(ax)
+    ax.legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
+    return ax
+
+
+def arm_panels(
+    arms: Mapping[str, pd.DataFrame],
+    everything: pd.DataFrame,
+    slopes: pd.DataFrame,
+    x: str,
+    y: str,
+    lines: Mapping[str, float],
+) -> Figure:
+    """One arm a panel, with a line of its own, all other runs in grey; not yet shown.
+
+    Args:
+        slopes: of log y over log x, a row an arm that is drawn: ``title, exponent, intercept``.
+    """
+    columns = 3
+    lines_of_panels = -(-len(slopes) // columns)
+    size = (7.5, 2.1 * lines_of_panels)
+    fig, panels = plt.subplots(lines_of_panels, columns, figsize=size, sharex=True, sharey=True)
+    panels = np.ravel(panels)
+    for ax, (arm, slope) in zip(panels, slopes.iterrows(), strict=False):
+        points = arms[arm]
+        references(ax, lines)
+        ax.plot(everything[x], 100 * everything[y], ".", color="#cccccc", ms=4, zorder=0)
+        ax.plot(points[x], 100 * points[y], "o", color=RECORDED.colour, ms=5, **EDGE)
+        at = np.geomspace(points[x].min(), points[x].max(), 50)
+        fitted = np.exp(slope["intercept"]) * at ** slope["exponent"]
+        ax.plot(at, 100 * fitted, color=RECORDED.colour)
+        log_axis(ax)
+        ax.set_title(f"{slope['title']}: {slope['exponent']:+.2f}", size=9)
+    for ax in panels[len(slopes) :]:
+        ax.axis("off")
+    for ax in panels[max(len(slopes) - columns, 0) : len(slopes)]:
+        ax.tick_params(labelbottom=True, labelsize=8)
+    _legend(fig, panels[0], place="outside upper center", ncols=3)
+    return fig
+
+
+def masking(
+    sizes: Mapping[str, pd.DataFrame], x: str, y: str, lines: Mapping[str, float]
+) -> Figure:
+    """Rank against the share hidden, and accuracy against rank, by size; not yet shown."""
+    fig, (left, right) = plt.subplots(1, 2, figsize=(7.5, 3.6))
+    for (label, runs), marker in zip(sizes.items(), "os", strict=False):
+        look = {"color": RECORDED.colour, "label": label, **EDGE}
+        left.plot(runs["mask_ratio"], runs[x], marker, ls="-.", **look)
+        right.plot(runs[x], 100 * runs[y], marker, ls="", **look)
+        for _, run in runs.iloc[[0, -1]].iterrows():
+            offset = {"xytext": (-6, -13), "textcoords": "offset points", "fontsize": 8}
+            right.annotate(f"{run['mask_ratio']:g}", (run[x], 100 * run[y]), **offset)
+    references(right, lines)
+    left.set(xlabel="share hidden", ylim=(0, None))
+    _legend(fig, right, ncols=5)
+    return fig
+
+
+def correlations(tables: Mapping[str, tuple[pd.DataFrame, Look]], xlabel: str) -> None:
+    """Correlations with their intervals, a line a row; several tables share their lines.
+
+    Args:
+        tables: by name, each with its look: columns ``r, low, high``; the first has all rows.
+    """
+    labels = list(next(iter(tables.values()))[0].index)
+    fig, ax = plt.subplots(figsize=(7.5, (0.3 + 0.05 * len(tables)) * len(labels) + 0.8))
+    for place, (name, (table, (marker, colour))) in enumerate(tables.items()):
+        y = np.arange(len(labels))[::-1] + 0.2 * ((len(tables) - 1) / 2 - place)
+        r = table.reindex(labels)[["r", "low", "high"]].to_numpy(float)
+        reach = np.abs(r[:, 1:] - r[:, :1]).T
+        look = {"fmt": marker, "color": colour, "ms": 5, "label": name, **EDGE}
+        ax.errorbar(r[:, 0], y, xerr=reach, **look)
+    ax.axvline(0, color="#999999", lw=1)
+    ax.set_yticks(range(len(labels)), labels[::-1])
+    ax.set(xlabel=xlabel, xlim=(-1.02, 1.02))
+    if len(tables) > 1:
+        _legend(fig, ax, ncols=2)
+    plt.show()
+
+
+def looks(tables: Mapping[str, tuple[Sequence[Any], Look]]) -> None:
+    """Correlations of early numbers with the end, over the shares of a run that were looked at.
+
+    Args:
+        tables: by name, each with its look: of :func:`dasheng_lib.scaling.early`.
+    """
+    _, ax = plt.subplots(figsize=(7.5, 3.8))
+    for shift, (name, (rows, (marker, colour))) in enumerate(tables.items()):
+        at = np.array([row.fraction for row in rows]) * 1.06 ** (shift - 1.5)
+        r = np.array([[row.r.value, row.r.low, row.r.high] for row in rows])
+        reach = np.abs(r[:, 1:] - r[:, :1]).T
+        look = {"fmt": f"{marker}-.", "color": colour, "capsize": 2, "label": name, **EDGE}
+        ax.errorbar(at, r[:, 0], reach, **look)
+    ax.axhline(0, color="#999999", lw=1)
+    ax.set(xscale="log", xlabel="share of the run", ylim=(-1, 1))
+    ax.set(ylabel="correlation with final quality")
+    ax.set_xticks([1 / 14, 1 / 7, 2 / 7, 3 / 7], ["1/14", "1/7", "2/7", "3/7"])
+    ax.minorticks_off()
+    ax.legend(frameon=False, fontsize=8, ncols=2)
+    plt.show()
+
+
+def courses(
+    arms: Mapping[str, pd.DataFrame],
+    axes: Mapping[str, tuple[str, str]],
+    measure: str,
+    lines: Mapping[str, float],
+) -> None:
+    """Effective rank as a share of the width, and accuracy, over the runs of some arms.
+
+    Args:
+        axes: column and label of each arm that is drawn.
+    """
+    size = (7.5, 2.4 * len(axes))
+    fig, panels = plt.subplots(len(axes), 2, figsize=size, sharex=True, sharey="col")
+    for (left, right), (arm, (column, label)) in zip(panels, axes.items(), strict=True):
+        runs = arms[arm].sort_values([column, "step"])
+        shades = plt.cm.viridis(np.linspace(0.9, 0.05, runs[column].nunique()))
+        references(right, lines, label=left is panels[0, 0])
+        for shade, (value, settings) in zip(shades, runs.groupby(column), strict=True):
+            for place, (_, run) in enumerate(settings.groupby("run")):
+                name = None if place else f"{value:g}"
+                share = shares(run)
+                left.plot(share, run["rankme_per_dimension"], ".-", color=shade, label=name)
+                right.plot(share, 100 * run[measure], ".-", color=shade)
+        beside = {"loc": "center left", "bbox_to_anchor": (1, 0.5), "title_fontsize": 8}
+        handles = left.get_legend_handles_labels()
+        right.legend(*handles, frameon=False, fontsize=7, title=label, **beside)
+        log_axis(left, "y").set(ylabel="RankMe / width", xscale="log")
+        right.set(ylabel="accuracy (%)")
+    for ax in panels[-1]:
+        _share_axis(ax)
+    handles = [line for line in panels[0, 1].lines if line.get_label() in lines]
+    fig.legend(handles=handles, loc="outside lower center", ncols=3, frameon=False)
+    plt.show()
+
+
+def course_now(table: pd.DataFrame) -> None:
+    """RankMe over small runs that were trained now."""
+    _, ax = plt.subplots()
+    for name, run in table.groupby("run", sort=False):
+        ax.plot(shares(run), run["rankme"], f"{NOW.marker}-", label=name)
+    log_axis(ax, "y").set(ylabel="RankMe, just now")
+    _share_axis(ax)
+    ax.legend(frameon=False, fontsize=7)
+    plt.show()
+
+
+def families(
+    courses: pd.DataFrame,
+    others: pd.DataFrame,
+    measure: str,
+    lines: Mapping[str, float],
+    names: Mapping[str, str],
+) -> Axes:
+    """RankMe over the runs of each family, and their accuracy against it; not yet shown.
+
+    Args:
+        courses: rows of the families' runs, step 0 among them.
+        others: last rows of other runs, in grey.
+        lines: the last is that of untrained encoders of a waveform.
+    """
+    fig, (top, bottom) = plt.subplots(2, 1, figsize=(7.5, 7.5), height_ratios=(2, 3))
+    *usual, waveform = lines
+    references(bottom, {name: lines[name] for name in usual})
+    dotted = {"ls": (0, (1, 4)), "lw": 1.3, "color": "#555555"}
+    bottom.axhline(lines[waveform], label=waveform, **dotted)
+    grey = {"color": "#bbbbbb", "label": "Dasheng, other settings"}
+    bottom.plot(others["rankme"], 100 * others[measure], ".", **grey)
+    for name, (marker, colour) in FAMILIES.items():
+        own = courses[courses["family"] == name]
+        for _, run in own.groupby("run"):
+            top.plot(shares(run), run["rankme"], marker=marker, ms=4, color=colour, alpha=0.8)
+        end, start = own.loc[own.groupby("run")["step"].idxmax()], own[own["step"] == 0]
+        filled = {"ms": 8, "color": colour, "mec": "k", "mew": 0.5, "label": names[name]}
+        bottom.plot(end["rankme"], 100 * end[measure], marker, **filled)
+        bottom.plot(start["rankme"], 100 * start[measure], marker, ms=6, color="none", mec=colour)
+    _share_axis(top)
+    top.set(ylabel="RankMe")
+    log_axis(bottom).set(xlabel="RankMe")
+    _legend(fig, bottom, ncols=3)
+    return bottom
+
+
+def interventions(
+    ax: Axes, rows: pd.DataFrame, rank: str, law: Mapping[str, float], encoders: Sequence[str]
+) -> None:
+    """Accuracy against rank after each intervention, for one probe and set of tasks.
+
+    Args:
+        rows: of :func:`dasheng_lib.sweep.interventions.rows_of`, with untrained encoders (they
+            have a ``width``) and the majority class.
+        law: ``a`` and ``b`` of the untrained encoders' law.
+        encoders: whose interventions are drawn.
+    """
+    drawn = rows[rows["width"].notna() & (rows["intervention"] == "as is")]
+    grey = {"color": "#777777"}
+    ax.plot(drawn[rank], 100 * drawn["accuracy"], "+", ms=6, zorder=1, **grey)
+    at = np.geomspace(rows[rank].min(), rows[rank].max(), 50)
+    ax.plot(at, 100 * law["a"] * at ** law["b"], "--", lw=1, **grey)
+    for name in encoders:
+        mine, colour = rows[rows["encoder"] == name], encoder_colour(name)
+        base = mine[mine["intervention"] == "as is"].iloc[0]
+        ax.axhline(100 * base["accuracy"], color=colour, lw=0.9, alpha=0.8, zorder=0)
+        for kind, marker in KINDS.items():
+            done = mine[(mine["kind"] == kind) & (mine["intervention"] != "as is")]
+            x, y = done[rank], 100 * done["accuracy"]
+            ends = 100 * done[["change_low", "change_high"]].sub(done["change"], axis=0)
+            ax.errorbar(x, y, ends.abs().T, fmt="none", color=colour, lw=0.8, alpha=0.5)
+            ax.plot(x, y, marker, color=colour, ms=9 if marker == "*" else 5.5, **EDGE)
+        square = {"mfc": "none", "mec": colour, "ms": 12, "mew": 1.6}
+        ax.plot(base[rank], 100 * base["accuracy"], "s", **square)
+    log_axis(ax)
+
+
+def four_panels(titles: Iterable[str], xlabel: str) -> tuple[Figure, np.ndarray]:
+    """A figure of two by two panels of accuracy."""
+    fig, axes = plt.subplots(2, 2, figsize=(10, 7.6), sharex=True, sharey="row")
+    for ax, title in zip(axes.flat, titles, strict=True):
+        ax.set(title=title)
+    for ax in axes[1]:
+        ax.set(xlabel=xlabel)
+    for ax in axes[:, 0]:
+        ax.set(ylabel="accuracy (%)")
+    return fig, axes
+
+
+def interventions_legend(fig: Figure, encoders: Sequence[str]) -> None:
+    """What :func:`interventions` draws, in words."""
+    handles = [Line2D([], [], color=encoder_colour(n), lw=2, label=n) for n in encoders]
+    dark, grey = {"color": "#333333", "ls": ""}, {"color": "#777777"}
+    for kind, marker in KINDS.items():
+        label = kind.replace("control", "rotate")
+        handles.append(Line2D([], [], marker=marker, label=label, **dark))
+    law = "untrained encoders and their law"
+    handles += [
+        Line2D([], [], marker="s", mfc="none", ms=10, label="as is", **dark),
+        Line2D([], [], marker="+", ls="--", label=law, **grey),
+        Line2D([], [], color="#999999", ls=":", label="chance (majority class)"),
+    ]
+    fig.legend(handles=handles, loc="outside lower center", ncols=4, frameon=False, fontsize=8)
+
+
+def encoder_colour(name: str) -> str:
+    """The colour of an encoder by name."""
+    return ENCODERS.get(name, ("#56B4E9", "v"))[0]
+
+
+def shares(run: pd.DataFrame) -> pd.Series:
+    """Steps as shares of the run; the start lies at half of 1/28 on a logarithmic axis."""
+    return (run["step"] / run["steps"]).replace(0, FIRST)
+
+
+FIRST = 1 / 56
+
+
+def _share_axis(ax: Axes) -> None:
+    ax.set(xscale="log", xlabel="share of the run")
+    ax.set_xticks([FIRST, 1 / 14, 2 / 7, 1], ["start", "1/14", "2/7", "1"])
+    ax.minorticks_off()
+
+
+def _legend(fig: Figure, ax: Axes, place: str = "outside lower center", ncols: int = 3) -> None:
+    handles = ax.get_legend_handles_labels()
+    fig.legend(*handles, loc=place, ncols=ncols, frameon=False, fontsize=8)
