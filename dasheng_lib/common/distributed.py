@@ -6,7 +6,8 @@ Everything here is torch's own (torchrun, DDP, FSDP2); alone, every function doe
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -18,10 +19,7 @@ from torch.distributed.checkpoint.state_dict import (
     get_state_dict,
     set_state_dict,
 )
-from torch.distributed.fsdp import (
-    fully_shard,
-    register_fsdp_forward_method,
-)
+from torch.distributed.fsdp import FSDPModule, fully_shard
 from torch.nn.parallel import DistributedDataParallel
 
 from dasheng_lib.common.errors import UserError
@@ -101,9 +99,21 @@ def spread(
         return DistributedDataParallel(model, ids, broadcast_buffers=False)
     for block in blocks:
         fully_shard(block)
-    fully_shard(model)
-    register_fsdp_forward_method(model, "summaries")
-    return model
+    return fully_shard(model)
+
+
+@contextmanager
+def gathered(model: nn.Module) -> Iterator[None]:
+    """Within, parts of a sharded model can be called by themselves; its blocks gather themselves.
+
+    ``model`` has been called before. Every process does the same.
+    """
+    sharded = isinstance(model, FSDPModule)
+    if sharded:
+        model.unshard()
+    yield
+    if sharded:
+        model.reshard()
 
 
 def whole_state(model: nn.Module, optimizer: torch.optim.Optimizer) -> tuple[dict, dict]:

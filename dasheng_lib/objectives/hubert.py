@@ -13,13 +13,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from sklearn.cluster import MiniBatchKMeans
 from threadpoolctl import threadpool_limits
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dasheng_lib.common.distributed import agree, gather_rows
 from dasheng_lib.common.errors import UserError
+from dasheng_lib.common.settings import setting
 from dasheng_lib.masking import span_mask, span_places
 from dasheng_lib.model.waveform import WaveformEncoder, frame_count
 from dasheng_lib.objectives.mfcc import MFCC
@@ -43,11 +43,11 @@ class HubertConfig:
         layer: the block of that network whose output is clustered; by default the middle one.
     """
 
-    mask_ratio: float = 0.8
-    span: int = 10
-    clusters: int = 100
+    mask_ratio: float = setting(0.8, "share of the tokens that is hidden")
+    span: int = setting(10, "length of a hidden span, in frames of 20 ms")
+    clusters: int = setting(100, "kinds of sound that are told apart")
     iteration: int = 1
-    layer: int | None = None
+    layer: int | None = setting(None, "block of the teacher whose output is clustered")
 
     def __post_init__(self) -> None:
         if not 0.0 < self.mask_ratio < 1.0:
@@ -107,10 +107,6 @@ class Hubert(nn.Module):
     def blocks(self) -> list[nn.Module]:
         """All transformer blocks that are trained."""
         return list(self.encoder.net.encoder.layers)
-
-    def recompute(self, recompute: bool) -> None:
-        """Whether the backward pass computes blocks again, to save memory."""
-        self.encoder.recompute = recompute
 
     def learn_from(self, weights: Mapping[str, Tensor]) -> None:
         """Take the state dict of iteration 1 as the teacher of iteration 2."""
@@ -184,9 +180,8 @@ class Hubert(nn.Module):
             near_V = rows_W @ self.centroids.T - self.centroids.square().sum(1) / 2
         return near_V.argmax(-1)
 
-    def summaries(self, wave_BN: Tensor) -> Tensor:
-        """The encoder's mean vector of each clip with nothing hidden, ``[B, D]``."""
-        return self.encoder(wave_BN).mean(1)
+    def after_step(self, progress: float) -> None:
+        """Nothing."""
 
     def health(self, tally: dict[str, Tensor]) -> dict[str, float]:
         """Accuracy at hidden frames, that of the commonest cluster among them, clusters in use.
@@ -223,6 +218,8 @@ def kmeans(rows_NW: np.ndarray, clusters: int) -> np.ndarray:
     Raises:
         UserError: there are fewer rows than clusters.
     """
+    from sklearn.cluster import MiniBatchKMeans  # takes a second, which no other family needs
+
     if len(rows_NW) < clusters:
         raise UserError(
             f"{len(rows_NW)} frames are too few for {clusters} clusters: use longer crops or a "

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from dasheng_lib.common.settings import setting
 from dasheng_lib.masking import group_mask
 from dasheng_lib.model.encoder import PATCH, Encoder, patches, token_count
 
@@ -30,9 +31,9 @@ class SSASTConfig:
         generative: weight of the squared error beside the InfoNCE.
     """
 
-    mask_ratio: float = 0.75
-    group: int = 1
-    generative: float = 10.0
+    mask_ratio: float = setting(0.75, "share of the tokens that is hidden")
+    group: int = setting(1, "neighbouring tokens hidden together")
+    generative: float = setting(10.0, "weight of painting beside telling apart")
 
     def __post_init__(self) -> None:
         if not 0.0 < self.mask_ratio < 1.0 or self.group < 1:
@@ -89,10 +90,6 @@ class SSAST(nn.Module):
     def blocks(self) -> list[nn.Module]:
         """All transformer blocks."""
         return list(self.encoder.blocks)
-
-    def recompute(self, recompute: bool) -> None:
-        """Whether the backward pass computes blocks again, to save memory."""
-        self.encoder.recompute = recompute
 
     @torch.no_grad()
     def calibrate(self, waves: Iterable[Tensor]) -> None:
@@ -168,9 +165,8 @@ class SSAST(nn.Module):
         z_BTD = self.encoder.encode(x_BTD + self.encoder.time[:T] + self.encoder.frequency)
         return z_BTD[mask_BT].view(len(x_BTD), -1, z_BTD.shape[2])
 
-    def summaries(self, wave_BN: Tensor) -> Tensor:
-        """The encoder's mean token of each clip with nothing hidden, ``[B, D]``."""
-        return self.encoder(wave_BN).mean(1)
+    def after_step(self, progress: float) -> None:
+        """Nothing."""
 
     def health(self, tally: dict[str, Tensor]) -> dict[str, float]:
         """Share ``told`` apart, and its ``chance``; share of the variance ``painted``."""

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dasheng_lib.common.distributed import mean_over, sum_over
+from dasheng_lib.common.settings import setting
 from dasheng_lib.masking import span_mask, span_places
 from dasheng_lib.model.waveform import WaveformEncoder, frame_count
 from dasheng_lib.objectives.parts import counts, damp_gradient, hidden_weights, perplexity
@@ -37,12 +38,12 @@ class Wav2Vec2Config:
         dim: width of codes and targets (published: 256).
     """
 
-    mask_ratio: float = 0.65
-    span: int = 10
-    negatives: int = 25
-    groups: int = 2
-    codes: int = 64
-    dim: int = 64
+    mask_ratio: float = setting(0.65, "share of the tokens that is hidden")
+    span: int = setting(10, "length of a hidden span, in frames of 20 ms")
+    negatives: int = setting(25, "hidden frames that the true one is told from")
+    groups: int = setting(2, "codebooks")
+    codes: int = setting(64, "codes in each codebook")
+    dim: int = setting(64, "width of codes and targets")
 
     def __post_init__(self) -> None:
         if not 0.0 < self.mask_ratio < 1.0:
@@ -102,10 +103,6 @@ class Wav2Vec2(nn.Module):
     def blocks(self) -> list[nn.Module]:
         """All transformer blocks."""
         return list(self.encoder.net.encoder.layers)
-
-    def recompute(self, recompute: bool) -> None:
-        """Whether the backward pass computes blocks again, to save memory."""
-        self.encoder.recompute = recompute
 
     def calibrate(self, waves: Iterable[Tensor]) -> None:
         """Nothing need be known of the audio."""
@@ -167,9 +164,8 @@ class Wav2Vec2(nn.Module):
             score_BTK=score_BTK,
         )
 
-    def summaries(self, wave_BN: Tensor) -> Tensor:
-        """The encoder's mean vector of each clip with nothing hidden, ``[B, D]``."""
-        return self.encoder(wave_BN).mean(1)
+    def after_step(self, progress: float) -> None:
+        """Nothing."""
 
     def health(self, tally: dict[str, Tensor]) -> dict[str, float]:
         """Accuracy, that of the commonest code, and codes in use (from G to G V)."""

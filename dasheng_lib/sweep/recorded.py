@@ -21,8 +21,8 @@ from dasheng_lib.scaling.floor import retrain_floor
 from dasheng_lib.scaling.rows import last_checkpoints
 from dasheng_lib.sweep.rates import FLOORS
 from dasheng_lib.tasks import SUITES
-from dasheng_lib.train.config import family_defaults
 from dasheng_lib.train.health import verdict
+from dasheng_lib.train.recipes import family_defaults
 from dasheng_lib.train.schedule import TrainConfig
 
 # Averages over tasks, by the probe that they are of.

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections.abc import Callable
-from dataclasses import asdict
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -20,12 +20,12 @@ from dasheng_lib.corpora import load_corpus
 from dasheng_lib.corpora.corpus import Corpus
 from dasheng_lib.corpora.split import portion, without
 from dasheng_lib.corpora.trim import prepare
-from dasheng_lib.model.encoder import encoder_config
+from dasheng_lib.features import SAMPLE_RATE
 from dasheng_lib.sweep.grid import Trial
 from dasheng_lib.sweep.judge import Judge
 from dasheng_lib.train.build import new_model
 from dasheng_lib.train.config import RunConfig
-from dasheng_lib.train.flops import counted_training_flops, training_flops
+from dasheng_lib.train.flops import step_flops
 from dasheng_lib.train.health import verdict
 from dasheng_lib.train.run import Batches, Execution, Run, crops_of, pretrain_into
 
@@ -76,7 +76,7 @@ def rows_of(
         "device": device().type,
         "corpus": corpus.name,
         "corpus_digest": corpus.digest,
-        "config": json.dumps(asdict(config), sort_keys=True),
+        "config": json.dumps(config.record(), sort_keys=True),
         "provenance": json.dumps(provenance(), sort_keys=True),
     }
     return rows, facts
@@ -101,7 +101,6 @@ def trained_run(
 def settings(trial: Trial, run: Run, corpus: Corpus) -> dict[str, Any]:
     """The columns that say what a run is."""
     config = trial.config
-    size = encoder_config(config.preset)
     encoder = run.model(0).encoder
     return {
         "run": trial.run,
@@ -109,8 +108,8 @@ def settings(trial: Trial, run: Run, corpus: Corpus) -> dict[str, Any]:
         "preset": config.preset,
         "params": sum(p.numel() for p in encoder.parameters()),
         "width": encoder.dim,
-        "depth": size.depth,
-        "mask_ratio": config.mask_ratio,
+        "depth": encoder.config.depth,
+        "mask_ratio": getattr(config.task, "mask_ratio", math.nan),
         "data_hours": round(corpus.hours(), 4),
         "clip_seconds": config.clip_seconds,
         "batch": config.batch,
@@ -133,10 +132,7 @@ def spent_by(trial: Trial, step: int) -> dict[str, float]:
 @cache
 def _flops(config: RunConfig, stage: int) -> int:
     """Operations to train on one clip."""
-    samples = round(config.clip_seconds * 16_000)
-    if config.family == "dasheng":
-        return training_flops(encoder_config(config.preset), config.mae, samples)
-    return counted_training_flops(new_model(config, stage), samples)
+    return step_flops(new_model(config, stage), round(config.clip_seconds * SAMPLE_RATE))
 
 
 def state(rows: list[dict[str, Any]], trial: Trial) -> str:

@@ -11,7 +11,7 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +23,8 @@ from torch import Tensor
 from dasheng_lib.checkpoint.weights import load_autoencoder, load_objective, save_weights
 from dasheng_lib.common.cache import atomic_file, digest, need_space
 from dasheng_lib.common.errors import UserError
+from dasheng_lib.encoders.of_network import features_of
 from dasheng_lib.encoders.protocol import AudioEncoder
-from dasheng_lib.encoders.waveform import features_of
 from dasheng_lib.objectives import Objective
 from dasheng_lib.objectives.mae import MaskedAutoencoder
 from dasheng_lib.train import health
@@ -129,13 +129,13 @@ class RunFolder:
         try:
             for left in self.path.glob(".*.part"):  # of a process that was killed
                 left.unlink()
-            self._same_run({**asdict(config), "corpus": audio, "corpus_digest": audio_digest})
+            self._same_run(config, {"corpus": audio, "corpus_digest": audio_digest})
             yield
         finally:
             lock.release()
 
-    def _same_run(self, run: dict[str, Any]) -> None:
-        run = json.loads(json.dumps(run))
+    def _same_run(self, config: RunConfig, inputs: dict[str, str]) -> None:
+        run = json.loads(json.dumps({**config.record(), **inputs}))
         path = self.path / "config.json"
         if not path.exists():
             with atomic_file(path) as temporary:
@@ -144,6 +144,12 @@ class RunFolder:
         found = json.loads(path.read_text())
         if digest(found) != digest(run):
             changed = [name for name in {**run, **found} if found.get(name) != run.get(name)]
+            unknown = set(found) - set(run) - {field.name for field in fields(config.task)}
+            if unknown and found.get("family") == config.family:
+                raise UserError(
+                    f"{self.path} holds a run of an earlier version, in which {config.family} had "
+                    f"other settings ({', '.join(sorted(unknown))}): choose an empty folder."
+                )
             raise UserError(
                 f"{self.path} holds a run with another {' and '.join(changed)}: "
                 "choose an empty folder, or the settings in its config.json to go on with it."

@@ -29,8 +29,8 @@ import pandas as pd
 import torch
 from torch import nn
 
-from dasheng_lib.common.distributed import World, gather_rows, mean_over, sum_over
-from dasheng_lib.objectives import Objective
+from dasheng_lib.common.distributed import World, gather_rows, gathered, mean_over, sum_over
+from dasheng_lib.objectives import Objective, clip_vectors
 from dasheng_lib.rank.effective import RankMe
 from dasheng_lib.train.loop import mask_noise
 
@@ -101,7 +101,9 @@ def validate(
         nothing = nothing + out.nothing / len(batches)
         for name, count in out.tally.items():
             tally[name] = tally.get(name, 0) + count.double()
-        ranks.update(gather_rows(model.summaries(wave_BN).float()).cpu())
+        with gathered(model):
+            vectors_BD = clip_vectors(model.encoder, wave_BN)
+        ranks.update(gather_rows(vectors_BD.float()).cpu())
     model.train()
     loss, pretext, nothing = (mean_over(value).item() for value in (loss, pretext, nothing))
     health = model.health({name: sum_over(count).cpu() for name, count in tally.items()})

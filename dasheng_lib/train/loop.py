@@ -129,6 +129,7 @@ def pretrain(
                 f"loss {value} and gradient norm {norm} at step {step + 1}: lower lr ({lr:g})"
             )
         optimizer.step()
+        model.after_step((step + 1) / config.steps)
         yield Record(step + 1, value, lr, norm, time.perf_counter() - began)
 
 

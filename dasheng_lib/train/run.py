@@ -6,7 +6,7 @@ import math
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
@@ -31,13 +31,13 @@ from dasheng_lib.common.errors import UserError
 from dasheng_lib.corpora.corpus import Corpus
 from dasheng_lib.corpora.crops import Crops, Exam
 from dasheng_lib.corpora.split import hold_out
-from dasheng_lib.objectives import Objective
+from dasheng_lib.objectives import Objective, recompute
+from dasheng_lib.objectives.family import FAMILIES
 from dasheng_lib.train.build import new_model
 from dasheng_lib.train.config import RunConfig
 from dasheng_lib.train.folder import Run, RunFolder
 from dasheng_lib.train.health import validate
 from dasheng_lib.train.loop import Record, make_optimizer, pretrain
-from dasheng_lib.train.replay import REPLAYABLE
 
 VERSION = 3  # raise it when the same configuration would give another run
 CALIBRATION_BATCHES = 8
@@ -84,7 +84,7 @@ def pretrained(corpus: Corpus, config: RunConfig, progress: bool = True) -> Run:
     """
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     recipe = {
-        "config": asdict(config),
+        "config": config.record(),
         "corpus": corpus.digest,
         "version": VERSION,
         "torch": torch.__version__.split("+")[0],
@@ -256,7 +256,7 @@ def _steps(
             start - first,
             world,
             parallel,
-            execution.replay and world.size == 1 and model.family in REPLAYABLE,
+            execution.replay and world.size == 1 and FAMILIES[model.family].replayable,
         ):
             seconds = before + record.seconds
             yield replace(record, step=first + record.step, seconds=seconds), stage
@@ -270,7 +270,8 @@ def _first_batches(data: Batches, device: torch.device, rows: slice) -> Iterator
 
 
 def _set_up(model: Objective, world: World, execution: Execution) -> nn.Module:
-    model.recompute(execution.recompute)
+    if execution.recompute:
+        recompute(model.blocks)
     if execution.compile:
         for block in model.blocks:
             block.compile()

@@ -21,7 +21,7 @@ from dasheng_lib.objectives import hubert, wav2vec2
 from dasheng_lib.objectives.mfcc import MFCC
 from dasheng_lib.train import mask_noise
 from dasheng_lib.train.build import new_model
-from dasheng_lib.train.config import family_defaults
+from dasheng_lib.train.recipes import family_defaults
 
 B, N = 4, 8_000
 

@@ -19,7 +19,7 @@ from dasheng_lib.common.errors import UserError
 from dasheng_lib.corpora.trim import prepare
 from dasheng_lib.encoders.dasheng import DashengEncoder
 from dasheng_lib.encoders.layers import every_layer
-from dasheng_lib.encoders.waveform import features_of
+from dasheng_lib.encoders.of_network import features_of
 from dasheng_lib.evaluation.folds import chance
 from dasheng_lib.evaluation.probes.few_shot import few_labels
 from dasheng_lib.masking import kept_tokens
@@ -41,7 +41,7 @@ from dasheng_lib.sweep.table import SweepTable
 from dasheng_lib.sweep.trial import spent_by
 from dasheng_lib.tasks import suite
 from dasheng_lib.train.build import new_model
-from dasheng_lib.train.config import family_defaults
+from dasheng_lib.train.recipes import family_defaults
 
 SWEEPS = Path(__file__).parents[2] / "data_manifests" / "sweeps"
 DOMAINS = {t.name: t.domain for name in ("pocket", "fsdd", "esc10") for t in suite(name, True)}
@@ -117,7 +117,7 @@ arms:
         "clip_seconds-0.5": "clip",
     }
     by_name = {t.run: t.config for t in grid.trials}
-    assert by_name["seed-1"].train.seed == 1 and by_name["seed-1"].mask_ratio == 0.75
+    assert by_name["seed-1"].train.seed == 1 and by_name["seed-1"].task.mask_ratio == 0.75
     assert by_name["batch-32.clip_seconds-1.0"].batch == 32
 
 
@@ -132,12 +132,8 @@ arms:
     )
     hubert, ssast = (t.config for t in grid.trials[1:])
     usual = family_defaults("hubert")
-    assert (hubert.mask_ratio, hubert.group, hubert.train.lr) == (
-        usual.mask_ratio,
-        usual.group,
-        usual.train.lr,
-    )
-    assert ssast.mask_ratio == 0.6 and ssast.train.betas == (0.95, 0.999)
+    assert (hubert.task, hubert.train.lr) == (usual.task, usual.train.lr)
+    assert ssast.task.mask_ratio == 0.6 and ssast.train.betas == (0.95, 0.999)
     assert {(c.preset, c.train.steps) for c in (hubert, ssast)} == {("24x1x2", 10)}
     # Every family's operations are counted: of HuBERT, the second iteration costs a teacher more.
     spent = [[spent_by(trial, step)["flops"] for step in (0, 3, 6)] for trial in grid.trials[1:]]
@@ -172,7 +168,7 @@ def test_the_recorded_grid_is_as_large_as_it_must_be():
     base = grid.trials[0]
     assert [s * 14 / base.config.train.steps for s in base.steps[2:6]] == [1, 2, 4, 6]
     ratios = {
-        size: {t.config.mask_ratio for t in grid.trials if t.config.preset == size}
+        size: {t.config.task.mask_ratio for t in grid.trials if t.config.preset == size}
         for size in ("192x4x3", "96x4x3")
     }
     assert min(map(len, ratios.values())) >= 7
@@ -184,7 +180,7 @@ def test_the_desk_sweep_is_as_wide_as_it_must_be():
     seeds = Counter(trial.setting for trial in trials)
     assert sum(count >= 3 for count in seeds.values()) >= 5
     for arm in ("mask", "mask-small"):  # ratios that hide as many tokens would be one setting twice
-        ratios = {t.config.mask_ratio for t in trials if arm in t.factor.split("+")}
+        ratios = {t.config.task.mask_ratio for t in trials if arm in t.factor.split("+")}
         tokens = token_count(round(trials[0].config.clip_seconds * 16_000))
         assert len({kept_tokens(tokens, ratio, 2) for ratio in ratios}) == len(ratios) >= 8
     families = Counter((t.config.family, t.config.preset) for t in trials if "family" in t.factor)
@@ -219,7 +215,7 @@ def test_the_recorded_sweep_is_its_grids():
     for (run, step), row in recorded.set_index(["run", "step"]).iterrows():
         trial, train = trials[run], trials[run].config.train
         told = {"lr": train.lr, "steps": train.steps, "seed": train.seed}
-        told |= {"batch": trial.config.batch, "mask_ratio": trial.config.mask_ratio}
+        told |= {"batch": trial.config.batch, "mask_ratio": trial.config.task.mask_ratio}
         assert row[list(told)].to_dict() == told
         spent = spent_by(trial, step)
         if row["width"] < 128:  # whose decoders were wider than their encoders then
