@@ -77,8 +77,10 @@ def load_objective(path: Path | str) -> Objective:
     encoder, metadata, weights = _read_ours(Path(path))
     if "task" not in metadata:
         raise UserError(f"{path} holds an encoder without its decoder: name a pretraining run's.")
-    family = FAMILIES[metadata["family"]]
-    model = family.objective(encoder, family.config(**json.loads(metadata["task"])))
+    family, task = FAMILIES[metadata["family"]], json.loads(metadata["task"])
+    if task.pop("iteration", 1) == 2:  # HuBERT's second, from before it named its teacher
+        task["teacher"] = "the first iteration of the same run"
+    model = family.objective(encoder, family.config(**task))
     _fit(model, weights, path)
     return model.eval()
 

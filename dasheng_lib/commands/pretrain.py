@@ -31,7 +31,9 @@ paper's and its code's differ:
 
 examples:
   dasheng pretrain --preset nano --corpus pocket --steps 1200 --out runs/first
-  dasheng pretrain --family hubert --steps 1200 --hold-out 0.03 --out runs/hubert
+  dasheng pretrain --family hubert --steps 400 --hold-out 0.03 --out runs/hubert-1
+  dasheng pretrain --family hubert --steps 800 --hold-out 0.03 --out runs/hubert-2 \\
+      --teacher runs/hubert-1/final.safetensors
   dasheng pretrain --steps 20000 --hold-out 0.03 --epoch 1000 --out runs/longer
   torchrun --nproc-per-node 8 -m dasheng_lib.train --recipe paper:base \\
       --shards audio/train --held-shards audio/valid --out runs/base

@@ -173,17 +173,18 @@ def gather_objects(value: Any) -> list[Any]:
     return values
 
 
-def first_does(world: World, work: Callable[[], None]) -> None:
-    """Do ``work`` in the first process only; its UserError is raised in every process."""
-    said = None
+def first_does(world: World, work: Callable[[], Any]) -> Any:
+    """The result of ``work``, done by the first process only; its UserError is raised in all."""
+    result = said = None
     if world.first:
         try:
-            work()
+            result = work()
         except UserError as error:
             said = str(error)
-    said = agree(said)
+    result, said = agree((result, said))
     if said is not None:
         raise UserError(said)
+    return result
 
 
 def agree(value: Any) -> Any:

@@ -60,7 +60,8 @@ class Family:
         replayable: whether a step never waits for the host, so that a card can replay its kernels,
             see :mod:`dasheng_lib.train.replay`. Those that pick frames by a mask do wait: the host
             must know how many.
-        iterations: networks that are trained one after the other, each taught by the one before.
+        has_teacher: whether ``config`` has a field ``teacher``, the weights of a run of the family
+            that a second run learns from.
     """
 
     network: Network
@@ -69,7 +70,7 @@ class Family:
     check: Callable[[Any, Any, int], None]
     whole_batch: bool = False
     replayable: bool = False
-    iterations: int = 1
+    has_teacher: bool = False
 
 
 def _positions_reach(network: EncoderConfig, config: Any, samples: int) -> None:
@@ -90,7 +91,7 @@ WAVEFORM = Network("waveform", WaveformEncoder, WaveformConfig, waveform_config)
 FAMILIES = {
     "dasheng": Family(LOG_MEL, MaskedAutoencoder, MAEConfig, _positions_reach, replayable=True),
     "ssast": Family(LOG_MEL, SSAST, SSASTConfig, _positions_reach),
-    "hubert": Family(WAVEFORM, Hubert, HubertConfig, _spans_fit, iterations=2),
+    "hubert": Family(WAVEFORM, Hubert, HubertConfig, _spans_fit, has_teacher=True),
     "wav2vec2": Family(WAVEFORM, Wav2Vec2, Wav2Vec2Config, _spans_fit),
 }
 

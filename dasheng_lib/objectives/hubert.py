@@ -1,7 +1,7 @@
 """HuBERT: say which cluster the sound of a hidden frame belongs to.
 
-Clusters come from k-means, first of MFCC, then of what the network itself has made of the audio;
-the second time a new network learns from the first.
+Clusters come from k-means: in the first iteration of MFCC, in the second, which is a run of its
+own with a new network, of what the network of the first makes of the audio.
 
 Shapes: B clips, N samples, T frames (20 ms), V clusters, W width of what is clustered, D width.
 """
@@ -38,22 +38,25 @@ class HubertConfig:
     Attributes:
         mask_ratio, span: see :func:`dasheng_lib.masking.span_mask`. Of 99 frames (2 s) these hide
             57 %.
-        clusters: their number V, in both iterations (of 960 h of speech: 100, then 500).
-        iteration: 1 learns from MFCC, 2 from the network of iteration 1.
-        layer: the block of that network whose output is clustered; by default the middle one.
+        clusters: their number V (published, of 960 h of speech: 100, then 500).
+        teacher: file of a run of the first iteration, of the same size, whose network is learned
+            from; None learns from MFCC.
+        layer: the block of the teacher whose output is clustered; by default the middle one.
     """
 
     mask_ratio: float = setting(0.8, "share of the tokens that is hidden")
     span: int = setting(10, "length of a hidden span, in frames of 20 ms")
     clusters: int = setting(100, "kinds of sound that are told apart")
-    iteration: int = 1
+    teacher: str | None = setting(
+        None, "final.safetensors of a first run to learn from; without it, from MFCC"
+    )
     layer: int | None = setting(None, "block of the teacher whose output is clustered")
 
     def __post_init__(self) -> None:
         if not 0.0 < self.mask_ratio < 1.0:
             raise ValueError(f"mask ratio is above 0 and below 1, not {self.mask_ratio}")
-        if self.iteration not in (1, 2) or min(self.span, self.clusters) < 1:
-            raise ValueError("iteration is 1 or 2, and span and clusters are at least 1")
+        if min(self.span, self.clusters) < 1 or (self.layer is not None and self.layer < 1):
+            raise ValueError("span, clusters and layer are at least 1")
 
 
 @dataclass(frozen=True)
@@ -94,7 +97,7 @@ class Hubert(nn.Module):
         self.config = config = config or HubertConfig()
         self.encoder = encoder
         self.teacher: nn.Module = MFCC()
-        if config.iteration == 2:
+        if config.teacher:
             layer = config.layer or max(1, encoder.config.depth // 2)
             self.teacher = WaveformEncoder(replace(encoder.config, depth=layer))
         self.teacher.requires_grad_(False)
@@ -109,7 +112,7 @@ class Hubert(nn.Module):
         return list(self.encoder.net.encoder.layers)
 
     def learn_from(self, weights: Mapping[str, Tensor]) -> None:
-        """Take the state dict of iteration 1 as the teacher of iteration 2."""
+        """Take the state dict of the first iteration as the teacher of the second."""
         names = self.teacher.state_dict().keys()
         self.teacher.load_state_dict({name: weights[f"encoder.{name}"] for name in names})
 

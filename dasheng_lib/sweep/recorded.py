@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -19,11 +19,10 @@ from dasheng_lib.results.recorded import FOLDER, read_results
 from dasheng_lib.scaling.bootstrap import Estimate, quality
 from dasheng_lib.scaling.floor import retrain_floor
 from dasheng_lib.scaling.rows import last_checkpoints
+from dasheng_lib.sweep.iterations import begins, of_one_run
 from dasheng_lib.sweep.rates import FLOORS
 from dasheng_lib.tasks import SUITES
 from dasheng_lib.train.health import verdict
-from dasheng_lib.train.recipes import family_defaults
-from dasheng_lib.train.schedule import TrainConfig
 
 # Averages over tasks, by the probe that they are of.
 AVERAGES = {"quality": "linear", "knn_quality": "knn", "few_quality": "few"}
@@ -78,10 +77,10 @@ def states(table: pd.DataFrame) -> pd.Series:
     found = {}
     for _, rows in table.assign(loss=table["own_loss"]).groupby("run", sort=False):
         steps, family = rows["steps"].iloc[0], rows["family"].iloc[0]
-        stages = replace(family_defaults(family), train=TrainConfig(steps=int(steps))).stages
+        own = begins(family, int(steps))
         for number, (place, step) in enumerate(rows["step"].items(), 1):
-            first = max(begin for begin, _ in stages if begin < max(step, 1))
-            found[place] = verdict(rows.iloc[:number], first) if step else "untrained"
+            history = of_one_run(rows.iloc[:number], own)
+            found[place] = verdict(history) if step else "untrained"
     return pd.Series(found)
 
 

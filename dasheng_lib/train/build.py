@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from threading import Lock
 
 import torch
@@ -11,19 +10,17 @@ from dasheng_lib.objectives import Objective
 from dasheng_lib.objectives.family import FAMILIES
 from dasheng_lib.train.config import RunConfig
 
-STAGE_SEED = 1_000_003  # seeds of runs are small numbers
+TAUGHT_SEED = 1_000_003  # a second iteration does not begin as its teacher began; seeds are small
 _drawing = Lock()  # torch's own generator, which initial weights come from, is all threads'
 
 
-def new_model(config: RunConfig, stage: int = 0) -> Objective:
+def new_model(config: RunConfig) -> Objective:
     """The untrained model of a configuration: the same for the same seed.
 
-    Args:
-        stage: which of ``config.stages`` it is for; each begins with other weights.
+    A teacher is there with weights of its own, which ``learn_from`` replaces.
     """
     family = FAMILIES[config.family]
-    task = replace(config.task, iteration=stage + 1) if stage else config.task
     with _drawing, torch.random.fork_rng(devices=[]):
-        torch.manual_seed(config.train.seed + stage * STAGE_SEED)
+        torch.manual_seed(config.train.seed + (TAUGHT_SEED if config.teacher else 0))
         encoder = family.network.module(family.network.size(config.preset))
-        return family.objective(encoder, task)
+        return family.objective(encoder, config.task)

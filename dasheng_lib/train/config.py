@@ -87,16 +87,9 @@ class RunConfig:
         return family_of(self.task)
 
     @property
-    def stages(self) -> tuple[tuple[int, int], ...]:
-        """First and last step of each part of the run that begins with new weights.
-
-        Of HuBERT there are two: its first iteration takes a third of the steps, so that both
-        together hear as much audio as any other family.
-        """
-        steps = self.train.steps
-        if FAMILIES[self.family].iterations > 1 and steps > 1:
-            return ((0, max(steps // 3, 1)), (max(steps // 3, 1), steps))
-        return ((0, steps),)
+    def teacher(self) -> str | None:
+        """The file of weights that this run learns from, if its family has such a thing."""
+        return self.task.teacher if FAMILIES[self.family].has_teacher else None
 
     @property
     def snapshots(self) -> tuple[int, ...]:

@@ -118,43 +118,40 @@ def validate(
     )
 
 
-def warning(history: pd.DataFrame, steps: int, first: int = 0) -> str:
+def warning(history: pd.DataFrame, steps: int) -> str:
     """What looks wrong after the last row of a run's validations; empty if nothing does.
 
     Args:
         history: rows of :class:`Validation`.
         steps: of the whole run; the first twentieth is left in peace.
-        first: step after which the present task began, if a run has several; what was before is
-            not compared, and a twentieth from here on is left in peace.
     """
-    if history["step"].iloc[-1] - first < steps / 20:
+    if history["step"].iloc[-1] < steps / 20:
         return ""
-    return next((said for _, said in findings(history, first)), "")
+    return next((said for _, said in findings(history)), "")
 
 
-def verdict(history: pd.DataFrame, first: int = 0) -> str:
+def verdict(history: pd.DataFrame) -> str:
     """What became of a run, by its validations: a word or two for a table.
 
     ``"healthy"``, ``"collapsed"`` (the task or the embedding has become trivial), ``"not
     learning"`` (no better than knowing nothing) or ``"unstable"`` (it was clearly better before).
 
     Args:
-        history, first: as in :func:`warning`.
+        history: as in :func:`warning`.
     """
-    return next((kind for kind, _ in findings(history, first)), "healthy")
+    return next((kind for kind, _ in findings(history)), "healthy")
 
 
-def findings(history: pd.DataFrame, first: int = 0) -> list[tuple[str, str]]:
+def findings(history: pd.DataFrame) -> list[tuple[str, str]]:
     """What is not normal in the last row, worst first: verdict and sentence.
 
     Args:
         history: with a row of step 0, the untrained encoder, if its directions are to be
             compared with.
-        first: what is not after this step is not compared, step 0 apart.
     """
     untrained = history.loc[history["step"] == 0, "rankme_centred"]
     fewest = max(3.0, COLLAPSED * untrained.iloc[0]) if len(untrained) else 3.0
-    history = history[history["step"] > first]
+    history = history[history["step"] > 0]
     last, best = history.iloc[-1], history["explained"].max()
     explained, rank = last["explained"], last["rankme_centred"]
     # A task that is not learned because the embedding fell together on the way has collapsed.

@@ -29,6 +29,7 @@ from dasheng_lib.results import read_results
 from dasheng_lib.scaling.bootstrap import quality
 from dasheng_lib.sweep.engine import chosen, work, work_in_parallel, work_on_cluster
 from dasheng_lib.sweep.grid import read_grid
+from dasheng_lib.sweep.iterations import Part, begins, of_one_run, part_of, parts
 from dasheng_lib.sweep.judge import (
     VIEW_SECONDS,
     VIEWS,
@@ -41,6 +42,7 @@ from dasheng_lib.sweep.table import SweepTable
 from dasheng_lib.sweep.trial import spent_by
 from dasheng_lib.tasks import suite
 from dasheng_lib.train.build import new_model
+from dasheng_lib.train.health import verdict
 from dasheng_lib.train.recipes import family_defaults
 
 SWEEPS = Path(__file__).parents[2] / "data_manifests" / "sweeps"
@@ -139,6 +141,72 @@ arms:
     spent = [[spent_by(trial, step)["flops"] for step in (0, 3, 6)] for trial in grid.trials[1:]]
     assert spent[0][2] > 2 * spent[0][1] > spent[0][0] == 0
     assert spent[1][2] == pytest.approx(2 * spent[1][1]) and spent[1][1] > 0
+
+
+def test_a_point_of_hubert_is_two_runs_that_hear_as_much_as_one(tmp_path):
+    grid = grid_of(
+        tmp_path, "base: {family: hubert, steps: 700, seed: 3}\njudged_at: [0.1, 0.5, 1]"
+    )
+    config = grid.trials[0].config
+    assert begins("hubert", 700) == (0, 233) and begins("hubert", 1) == begins("ssast", 6) == (0,)
+    first, second = parts(config, tmp_path)
+    assert (first.folder, second.folder) == (tmp_path / "first", tmp_path)
+    assert (first.config.train.steps, second.config.train.steps) == (233, 467)
+    assert (first.config.keep, second.config.keep) == ((70,), (117, 467))
+    assert first.config.teacher is None
+    assert second.config.teacher == str(first.folder / "final.safetensors")
+    assert {first.config.train.seed, second.config.train.seed} == {3}
+    places = {step: part_of(step, (first, second)).begin for step in (0, 1, 233, 234, 700)}
+    assert places == {0: 0, 1: 0, 233: 0, 234: 233, 700: 233}
+    named = replace(config, task=replace(config.task, teacher="a.safetensors"))
+    assert parts(named, tmp_path) == (Part(named, tmp_path, 0),)
+    single = replace(config, train=replace(config.train, steps=1), keep=())
+    assert parts(single, tmp_path) == (Part(single, tmp_path, 0),)
+
+
+def test_a_second_run_is_not_compared_with_the_first():
+    """But with its untrained encoder; HuBERT's first iteration says nothing of the second."""
+    columns = ["step", "loss", "explained", "rankme_centred"]
+    rows = [(0, 9.0, -0.1, 30.0), (50, 3.0, 0.5, 30.0), (90, 4.0, 0.2, 30.0)]
+    history = pd.DataFrame(rows, columns=columns)
+    assert verdict(of_one_run(history, (0,))) == "unstable"
+    assert list(of_one_run(history, (0, 60))["step"]) == [0, 90]
+    assert verdict(of_one_run(history, (0, 60))) == "healthy"
+    assert list(of_one_run(history[:2], (0, 60))["step"]) == [0, 50]
+
+
+def test_a_sweep_trains_and_judges_both_runs_of_hubert(tmp_path, monkeypatch):
+    """Killed in either run it goes on: the rows are those of one that nothing stopped."""
+    from dasheng_lib.train import run as runs
+
+    grid = grid_of(
+        tmp_path,
+        """
+base: {family: hubert, preset: 12x1x2, corpus: synthetic, steps: 6, batch: 4, clip_seconds: 0.5}
+judged_at: [0.16, 0.5, 1]
+protocol: {corpora: [synthetic], tasks: [syn_vowel], seconds: 0.5, few: 2}
+""",
+    )
+    pretrain, lives = runs.pretrain, [1, 1, 3]  # steps until it dies, life after life
+
+    def dying(*arguments):
+        for record in pretrain(*arguments):
+            yield record
+            if lives and record.step >= lives[0]:
+                lives.pop(0)
+                raise KeyboardInterrupt
+
+    monkeypatch.setattr(runs, "pretrain", dying)
+    while lives:
+        with pytest.raises(KeyboardInterrupt):
+            work(grid, tmp_path / "cut", progress=False)
+    for name in ("cut", "whole"):
+        work(grid, tmp_path / name, progress=False)
+    rows, expected = (pd.read_csv(tmp_path / name / "sweep.csv") for name in ("cut", "whole"))
+    assert list(rows["step"]) == [0, 1, 3, 6] and rows["flops"].is_monotonic_increasing
+    assert_alike(rows, expected)
+    assert (tmp_path / "cut" / "runs" / "base" / "first" / "final.safetensors").exists()
+    assert not list((tmp_path / "cut" / "runs").rglob("step-*"))
 
 
 @pytest.mark.parametrize(
