@@ -118,13 +118,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from dasheng_lib.common.distributed import join, leave
+    from dasheng_lib.common.distributed import start_processes, stop_processes
     from dasheng_lib.train.run import Execution, pretrain_into
 
     config = config_from_args(args, args.seed)
     if args.checkpoint_every < 1:
         raise UserError(f"--checkpoint-every is at least 1, not {args.checkpoint_every}.")
-    world = join()
+    world = start_processes()
     try:
         execution = Execution(
             strategy=args.strategy,
@@ -135,7 +135,7 @@ def run(args: argparse.Namespace) -> int:
         data, held = _audio(args, config)
         finished = pretrain_into(args.out, data, held, config, world, execution)
     finally:
-        leave()
+        stop_processes()
     if world.first:
         log = finished.log
         print(f"loss {log['loss'].iloc[0]:.3f} -> {log['loss'].tail(50).mean():.3f}")

@@ -20,15 +20,15 @@ class Output(Protocol):
 
     Attributes:
         loss: what is minimised, scalar.
-        pretext: the part of the loss that the pretext task is, without what only keeps training
+        task_loss: the loss of the pretext task alone, without terms that only keep training
             steady; scalar.
-        nothing: ``pretext`` for a model that knows nothing.
+        baseline_loss: ``task_loss`` of a model that has learned nothing.
         tally: counts that add up over batches and processes, for ``Objective.health``.
     """
 
     loss: Tensor
-    pretext: Tensor
-    nothing: Tensor
+    task_loss: Tensor
+    baseline_loss: Tensor
     tally: dict[str, Tensor]
 
 
@@ -49,16 +49,16 @@ class Objective(Protocol):
     blocks: list[nn.Module]
 
     def calibrate(self, waves: Iterable[Tensor]) -> None:
-        """Set from a few batches [B, N] what must be known of the audio before the first step."""
+        """Set what depends on the audio, before the first step, from a few batches [B, N]."""
         ...
 
-    def draw(self, B: int, N: int, generator: Generator, progress: float) -> Tensor:
-        """All the chance of one step, ``[B, ...]``: a row a clip, wherever that is computed.
+    def draw_noise(self, B: int, N: int, generator: Generator, progress: float) -> Tensor:
+        """All random numbers of one step, ``[B, ...]``: a row a clip, in whichever process it is.
 
         Args:
             B, N: clips and samples in each.
             generator: on the CPU.
-            progress: share of the training that lies behind this step, in [0, 1].
+            progress: share of the training that is done before this step, in [0, 1].
         """
         ...
 
@@ -82,8 +82,8 @@ class Objective(Protocol):
         """Numbers that a loss does not show, from tallies that were added up.
 
         Names mean the same in every family, see :mod:`dasheng_lib.train.health`.
-        ``explained`` is among them where the loss of knowing nothing is no mean over batches; it
-        then stands for what ``pretext`` and ``nothing`` give.
+        Where the baseline's loss is no mean over batches, ``explained`` is among them and takes
+        the place of what ``task_loss`` and ``baseline_loss`` would give.
         """
         ...
 

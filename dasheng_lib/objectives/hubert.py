@@ -17,7 +17,7 @@ from threadpoolctl import threadpool_limits
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from dasheng_lib.common.distributed import agree, gather_rows
+from dasheng_lib.common.distributed import broadcast, gather_rows
 from dasheng_lib.common.errors import UserError
 from dasheng_lib.common.settings import setting
 from dasheng_lib.masking import span_mask, span_places
@@ -70,8 +70,8 @@ class HubertOutput:
     """
 
     loss: Tensor
-    pretext: Tensor
-    nothing: Tensor
+    task_loss: Tensor
+    baseline_loss: Tensor
     tally: dict[str, Tensor]
     mask_BT: Tensor
     label_BT: Tensor
@@ -124,16 +124,18 @@ class Hubert(nn.Module):
             UserError: they have fewer frames than there are clusters.
         """
         rows_NW = torch.cat([gather_rows(self.teacher(wave_BN).flatten(0, 1)) for wave_BN in waves])
-        found = agree(kmeans(rows_NW.float().cpu().numpy(), self.config.clusters))
+        found = broadcast(kmeans(rows_NW.float().cpu().numpy(), self.config.clusters))
         self.centroids.copy_(torch.from_numpy(found))
 
-    def draw(self, B: int, N: int, generator: torch.Generator, progress: float = 1.0) -> Tensor:
+    def draw_noise(
+        self, B: int, N: int, generator: torch.Generator, progress: float = 1.0
+    ) -> Tensor:
         """The noise of the mask, see :func:`dasheng_lib.masking.span_mask`."""
         places = span_places(frame_count(N), self.config.span)
         return torch.rand(B, places + 1, generator=generator)
 
     def forward(self, wave_BN: Tensor, noise: Tensor) -> HubertOutput:
-        """One step; ``noise`` is what ``draw`` gave.
+        """One step; ``noise`` is what ``draw_noise`` gave.
 
         Raises:
             ValueError: the clips are no longer than one span.
@@ -150,22 +152,22 @@ class Hubert(nn.Module):
 
         surprise_BT = F.cross_entropy(score_BTV.transpose(1, 2), label_BT, reduction="none")
         weight_BT = hidden_weights(mask_BT)
-        pretext = (weight_BT * surprise_BT).sum()
+        task_loss = (weight_BT * surprise_BT).sum()
         answer_BT = score_BTV.argmax(2)
         share_V = weight_BT.new_zeros(V).index_add(0, label_BT.flatten(), weight_BT.flatten())
         B = len(mask_BT)
         return HubertOutput(
-            loss=pretext + PENALTY * features_BTC.float().square().mean(),
-            pretext=pretext,
+            loss=task_loss + PENALTY * features_BTC.float().square().mean(),
+            task_loss=task_loss,
             # Of always saying how often each cluster occurs in this batch. Over more audio than a
             # batch that is more, so ``health`` has ``explained`` of all that was examined.
-            nothing=torch.special.entr(share_V).sum(),
+            baseline_loss=torch.special.entr(share_V).sum(),
             tally={
                 "labels": counts(label_BT, mask_BT, V),
                 "answers": counts(answer_BT, mask_BT, V),
                 "right": (answer_BT == label_BT)[mask_BT].sum(),
                 "weights": share_V * B,  # of all clips; ``labels`` counts frames
-                "surprise": pretext.detach() * B,
+                "surprise": task_loss.detach() * B,
             },
             mask_BT=mask_BT,
             label_BT=label_BT,
@@ -184,7 +186,7 @@ class Hubert(nn.Module):
         return near_V.argmax(-1)
 
     def after_step(self, progress: float) -> None:
-        """Nothing."""
+        """Nothing is to be done."""
 
     def health(self, tally: dict[str, Tensor]) -> dict[str, float]:
         """Accuracy at hidden frames, that of the commonest cluster among them, clusters in use.

@@ -123,12 +123,12 @@ class MAEOutput:
     tally: dict[str, Tensor] = field(default_factory=dict)
 
     @property
-    def pretext(self) -> Tensor:
+    def task_loss(self) -> Tensor:
         """The loss."""
         return self.loss
 
     @property
-    def nothing(self) -> Tensor:
+    def baseline_loss(self) -> Tensor:
         """The loss if every prediction were 0."""
         return masked_mse(torch.zeros_like(self.target_BTP), self.target_BTP, self.mask_BT)
 
@@ -162,16 +162,18 @@ class MaskedAutoencoder(nn.Module):
         """Set the input norm from a few batches."""
         self.encoder.calibrate(waves)
 
-    def draw(self, B: int, N: int, generator: torch.Generator, progress: float = 1.0) -> Tensor:
+    def draw_noise(
+        self, B: int, N: int, generator: torch.Generator, progress: float = 1.0
+    ) -> Tensor:
         """The ``noise`` of one step, a row a clip, see :func:`dasheng_lib.masking.group_mask`."""
         T = token_count(N)
         return torch.rand(B, T // min(self.config.group, T), generator=generator)
 
     def after_step(self, progress: float) -> None:
-        """Nothing."""
+        """Nothing is to be done."""
 
     def health(self, tally: dict[str, Tensor]) -> dict[str, float]:
-        """Nothing that ``pretext`` and ``nothing`` do not say."""
+        """No further numbers."""
         return {}
 
     def forward(

@@ -54,8 +54,8 @@ class SSASTOutput:
     """
 
     loss: Tensor
-    pretext: Tensor
-    nothing: Tensor
+    task_loss: Tensor
+    baseline_loss: Tensor
     tally: dict[str, Tensor]
     mask_2BT: Tensor
     score_BMM: Tensor
@@ -102,13 +102,15 @@ class SSAST(nn.Module):
         spread = norm.running_var.mean() + norm.running_mean.var(correction=0)
         self.deviation.copy_(spread.sqrt())
 
-    def draw(self, B: int, N: int, generator: torch.Generator, progress: float = 1.0) -> Tensor:
+    def draw_noise(
+        self, B: int, N: int, generator: torch.Generator, progress: float = 1.0
+    ) -> Tensor:
         """The noise of both masks, ``[B, 2, groups]``."""
         T = token_count(N)
         return torch.rand(B, 2, T // min(self.config.group, T), generator=generator)
 
     def forward(self, wave_BN: Tensor, noise: Tensor) -> SSASTOutput:
-        """One step; ``noise`` is what ``draw`` gave.
+        """One step; ``noise`` is what ``draw_noise`` gave.
 
         Raises:
             ValueError: the clips are so short that fewer than two tokens are hidden, or too long.
@@ -148,8 +150,8 @@ class SSAST(nn.Module):
         }
         return SSASTOutput(
             loss=loss,
-            pretext=loss,
-            nothing=loss.new_tensor(M).log() + weight * blank,
+            task_loss=loss,
+            baseline_loss=loss.new_tensor(M).log() + weight * blank,
             tally=tally,
             mask_2BT=mask_2BT,
             score_BMM=score_BMM,
@@ -166,7 +168,7 @@ class SSAST(nn.Module):
         return z_BTD[mask_BT].view(len(x_BTD), -1, z_BTD.shape[2])
 
     def after_step(self, progress: float) -> None:
-        """Nothing."""
+        """Nothing is to be done."""
 
     def health(self, tally: dict[str, Tensor]) -> dict[str, float]:
         """Share ``told`` apart, and its ``chance``; share of the variance ``painted``."""

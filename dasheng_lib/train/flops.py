@@ -81,7 +81,7 @@ def counted_training_flops(model: Objective, samples: int) -> int:
     training = model.training
     model.eval()  # so that no norm learns from noise
     with FlopCounterMode(display=False) as counter:
-        model(wave_BN, noise=model.draw(1, samples, generator, 1.0)).loss.backward()
+        model(wave_BN, noise=model.draw_noise(1, samples, generator, 1.0)).loss.backward()
     model.zero_grad(set_to_none=True)
     model.train(training)
     return counter.get_total_flops()

@@ -36,7 +36,7 @@ _BASE = RunConfig(
 # 8 processes, and 3e-4 with a weight decay of 0.01 for every size. Of 0.6B there are three sizes:
 # Table 3 prints 1024 x 32 x 16, which is not 0.6B but 404 million and has no recipe here; the code
 # (train/models.py) builds 1536 x 24 x 24; the checkpoint is 1280 x 32 x 16, our "0.6B", which
-# stands in for the paper's.
+# stands in for the paper's. A family's first recipe is what its runs begin from.
 RECIPES = {
     "quick": RunConfig(),
     # Optimizers as published; learning rates by how well the task is solved after 200 steps of
@@ -68,4 +68,4 @@ def family_defaults(family: str) -> RunConfig:
     """
     if family not in FAMILIES:
         raise ValueError(f"family is {', '.join(FAMILIES)}, not {family!r}")
-    return RECIPES["quick" if family == "dasheng" else family]
+    return next(recipe for recipe in RECIPES.values() if recipe.family == family)

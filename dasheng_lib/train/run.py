@@ -1,4 +1,4 @@
-"""A pretraining run: started, resumed, found again, read."""
+"""A pretraining run: begun in a folder, or continued from what lies there."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from dasheng_lib.common.cache import artefact
 from dasheng_lib.common.distributed import (
     Strategy,
     World,
-    agree,
-    first_does,
+    broadcast,
+    full_state,
     gather_objects,
+    on_first_rank,
+    parallelise,
     restore_state,
-    spread,
-    whole_state,
 )
 from dasheng_lib.common.errors import UserError
 from dasheng_lib.corpora.corpus import Corpus
@@ -61,7 +61,7 @@ class Execution:
     """How a run is computed; none of it changes what is computed, up to rounding.
 
     Attributes:
-        strategy: see :func:`dasheng_lib.common.distributed.spread`.
+        strategy: see :func:`dasheng_lib.common.distributed.parallelise`.
         recompute: compute blocks again in the backward pass, to save memory.
         compile: let torch compile the blocks.
         replay: launch the kernels of a step at once, see :mod:`dasheng_lib.train.replay`; it is for
@@ -170,7 +170,7 @@ def crops_of(corpus: Corpus, config: RunConfig, make: Callable[..., Crops] = Cro
 def pretrain_into(
     folder: Path | str,
     data: Batches,
-    held: Batches | None,
+    validation_data: Batches | None,
     config: RunConfig,
     world: World | None = None,
     execution: Execution | None = None,
@@ -178,7 +178,8 @@ def pretrain_into(
     """Train in ``folder``, from its last checkpoint if it has one.
 
     Args:
-        data, held: what to train and what to validate on, in batches of ``config.batch``.
+        data: what to train on, in batches of ``config.batch``.
+        validation_data: what to validate on, in such batches; None does not validate.
 
     Raises:
         UserError: the folder holds a run of another configuration, cannot be written, or has no
@@ -187,18 +188,19 @@ def pretrain_into(
     files, world, execution = RunFolder(folder), world or World(), execution or Execution()
     rows = world.rows(config.batch)
     with ExitStack() as stack:
-        teacher = first_does(world, partial(read_teacher, config))
+        teacher = on_first_rank(world, partial(read_teacher, config))
         inputs = {"corpus": data.name, "corpus_digest": data.digest}
         inputs |= {"teacher_digest": teacher.digest} if teacher else {}
+        # One process holds the folder until the end of the block.
         claim = files.claimed(config, inputs)
-        first_does(world, lambda: stack.enter_context(claim))
+        on_first_rank(world, lambda: stack.enter_context(claim))
         if files.finished():
             return Run(files.path)
         state = files.load() if world.first else None
-        start, before = agree((state["step"], state["seconds"]) if state else (0, 0.0))
+        start, before = broadcast((state["step"], state["seconds"]) if state else (0, 0.0))
 
         model = new_model(config).to(world.device)
-        first_does(world, partial(files.need_room, model, config))
+        on_first_rank(world, partial(files.need_room, model, config))
         if start == 0:
             if teacher:
                 model.learn_from(teacher.weights)
@@ -208,10 +210,12 @@ def pretrain_into(
         parallel = _set_up(model, world, execution)
         optimizer = make_optimizer(model, config.train)
         if start > 0:
+            # Only the first process has read them; the others get theirs from it.
             weights, moments = (state["weights"], state["optimizer"]) if state else ({}, {})
             restore_state(model, optimizer, weights, moments, world)
 
-        validation = _Validation(files, config, world, _exam(held, config, rows), start, before)
+        batches = _validation_batches(validation_data, config, rows)
+        validation = _Validation(files, config, world, batches, start, before)
         if start == 0:
             validation.after(0, 0.0, model, parallel)
         quiet = not (execution.progress and world.first)
@@ -236,7 +240,7 @@ def pretrain_into(
             validation.after(record.step, record.seconds, model, parallel)
             keeps = record.step in config.snapshots
             if keeps or record.step % execution.checkpoint_every == 0:
-                weights, moments = whole_state(model, optimizer)
+                weights, moments = full_state(model, optimizer)
                 bad = gather_objects(getattr(data, "skipped", {}))
                 if not world.first:
                     continue
@@ -250,10 +254,10 @@ def pretrain_into(
 
 
 class _Validation:
-    """What follows the steps that are validated: a row in the folder, and a warning if need be.
+    """Validations of a run: each writes a row in its folder, and a warning if there is cause.
 
     Args:
-        exam: this process's rows of the batches; without any nothing follows.
+        batches: this process's rows of the audio; without any there are no validations.
         start, seconds: step and time at which this process begins.
     """
 
@@ -262,17 +266,17 @@ class _Validation:
         files: RunFolder,
         config: RunConfig,
         world: World,
-        exam: list[np.ndarray],
+        batches: list[np.ndarray],
         start: int,
         seconds: float,
     ) -> None:
-        self.files, self.config, self.world, self.exam = files, config, world, exam
+        self.files, self.config, self.world, self.batches = files, config, world, batches
         self.last = (start, seconds)
 
     def after(self, step: int, seconds: float, model: Objective, parallel: nn.Module) -> None:
-        """Validate if one follows this step of the run, reached after so many seconds."""
+        """Validate if the run is to be validated after this step, reached in so many seconds."""
         config = self.config
-        if not self.exam or not config.validates_at(step):
+        if not self.batches or not config.validates_at(step):
             return
         hours = config.batch * config.clip_seconds / 3600  # of audio in a step
         speed = hours * (step - self.last[0]) / (seconds - self.last[1]) * 3600 if step else 0.0
@@ -282,7 +286,7 @@ class _Validation:
             found = validate(
                 parallel,
                 model,
-                self.exam,
+                self.batches,
                 self.world,
                 step=step,
                 hours=hours * step,
@@ -305,12 +309,12 @@ def _set_up(model: Objective, world: World, execution: Execution) -> nn.Module:
     if execution.compile:
         for block in model.blocks:
             block.compile()
-    return spread(model, model.blocks, world, execution.strategy)
+    return parallelise(model, model.blocks, world, execution.strategy)
 
 
-def _exam(held: Batches | None, config: RunConfig, rows: slice) -> list[np.ndarray]:
+def _validation_batches(data: Batches | None, config: RunConfig, rows: slice) -> list[np.ndarray]:
     """This process's rows of the crops that every validation uses."""
-    if held is None:
+    if data is None:
         return []
-    batches = len(held) if isinstance(held, Exam) else -(-VALIDATION_CROPS // config.batch)
-    return [held.batch(step, rows) for step in range(batches)]
+    batches = len(data) if isinstance(data, Exam) else -(-VALIDATION_CROPS // config.batch)
+    return [data.batch(step, rows) for step in range(batches)]

@@ -390,7 +390,7 @@ def test_health_is_a_column_each_and_the_same_whoever_adds_it_up(whole, syntheti
     assert whole[family].verdict in ("healthy", "not learning", "collapsed")
     model = calibrated(family, synthetic).eval()
     wave = torch.from_numpy(Crops(synthetic, 1.0, 8).batch(0))
-    noise = model.draw(8, 16_000, torch.Generator().manual_seed(0), 1.0)
+    noise = model.draw_noise(8, 16_000, torch.Generator().manual_seed(0), 1.0)
     one = model.health(model(wave, noise).tally)
     parts = [model(w, n).tally for w, n in zip(wave.split(2), noise.split(2), strict=True)]
     sums = {name: sum(part[name] for part in parts) for name in parts[0]}

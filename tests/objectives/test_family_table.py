@@ -37,8 +37,8 @@ class LevelConfig:
 @dataclass(frozen=True)
 class LevelOutput:
     loss: torch.Tensor
-    pretext: torch.Tensor
-    nothing: torch.Tensor
+    task_loss: torch.Tensor
+    baseline_loss: torch.Tensor
     tally: dict
 
 
@@ -56,7 +56,7 @@ class Level(nn.Module):
     def calibrate(self, waves):
         pass
 
-    def draw(self, B, N, generator, progress=1.0):
+    def draw_noise(self, B, N, generator, progress=1.0):
         return torch.zeros(B, 1)
 
     def forward(self, wave_BN, noise):

@@ -207,7 +207,7 @@ def test_hubert_loss_by_hand(synthetic, wave):
         ]
         each.append(np.mean(frames))
     penalty = float(model.encoder.features(wave).square().mean())
-    assert float(out.pretext) == pytest.approx(np.mean(each), rel=1e-4)
+    assert float(out.task_loss) == pytest.approx(np.mean(each), rel=1e-4)
     assert float(out.loss) == pytest.approx(np.mean(each) + 10 * penalty, rel=1e-4)
     assert out.score_BTV.abs().max() <= 10.0001  # cosine / 0.1
     shares = np.mean(
@@ -217,7 +217,7 @@ def test_hubert_loss_by_hand(synthetic, wave):
         ],
         axis=0,
     )
-    assert float(out.nothing) == pytest.approx(entropy(shares), rel=1e-4)
+    assert float(out.baseline_loss) == pytest.approx(entropy(shares), rel=1e-4)
 
 
 def test_hubert_labels_are_the_nearest_centroids(synthetic, wave):
@@ -311,7 +311,7 @@ def test_wav2vec2_loss_is_the_library_s(wave):
                 standardised(row), mask_time_indices=out.mask_BT, sampled_negative_indices=other
             )
         hidden = int(out.mask_BT.sum())
-        assert float(out.pretext) == pytest.approx(
+        assert float(out.task_loss) == pytest.approx(
             float(theirs.contrastive_loss) / hidden, rel=1e-4
         )
         assert float(out.diversity) == pytest.approx(
@@ -320,7 +320,7 @@ def test_wav2vec2_loss_is_the_library_s(wave):
         used = model.health(out.tally)["perplexity"]
         assert used == pytest.approx(float(theirs.codevector_perplexity), rel=1e-4)
         penalty = float(model.encoder.features(row).square().mean())
-        ours = float(out.pretext) + 0.1 * float(out.diversity) + 10 * penalty
+        ours = float(out.task_loss) + 0.1 * float(out.diversity) + 10 * penalty
         assert float(out.loss) == pytest.approx(ours, rel=1e-5)
 
 

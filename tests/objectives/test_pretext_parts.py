@@ -82,7 +82,7 @@ def test_ssast_scores_and_errors_are_those_of_raw_patches(model_of, wave):
     loss = np.mean(surprise) + 10 * np.mean(errors)
     assert float(out.loss) == pytest.approx(loss, rel=1e-4)
     assert len(surprise) == 9 * B and (out.mask_2BT[0] != out.mask_2BT[1]).any()
-    assert float(out.nothing) == pytest.approx(np.log(9) + 10 * np.mean(blanks), rel=1e-4)
+    assert float(out.baseline_loss) == pytest.approx(np.log(9) + 10 * np.mean(blanks), rel=1e-4)
 
 
 def test_ssast_hides_what_it_asks_for(model_of, wave):

@@ -173,6 +173,19 @@ def test_a_stopped_run_resumes_to_the_same_bits(synthetic, tmp_path, monkeypatch
     assert resumed.steps == whole.steps
 
 
+def test_a_run_that_dies_before_its_last_file_still_ends(synthetic, tmp_path, monkeypatch):
+    def dies(*_, **__):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(runs.RunFolder, "finish", dies)
+        with pytest.raises(KeyboardInterrupt):
+            train(tmp_path, synthetic, TINY)
+    run = train(tmp_path, synthetic, TINY)
+    assert list(run.log["step"]) == list(range(1, 7))
+    assert same(weights(run), run.autoencoder(6).state_dict())
+
+
 def test_a_folder_of_another_run_is_refused(synthetic, tmp_path):
     train(tmp_path, synthetic, TINY)
     other = RunConfig(batch=5, clip_seconds=0.5, train=TrainConfig(steps=6))
