@@ -21,10 +21,11 @@ from dasheng_lib.common.cache import atomic_file
 from dasheng_lib.common.provenance import provenance, version
 from dasheng_lib.corpora.corpus import Corpus
 from dasheng_lib.corpora.crops import Crops
-from dasheng_lib.objectives import FAMILIES
+from dasheng_lib.objectives.family import FAMILIES
 from dasheng_lib.train import pretrain
 from dasheng_lib.train.build import new_model
-from dasheng_lib.train.config import RunConfig, family_defaults
+from dasheng_lib.train.config import RunConfig
+from dasheng_lib.train.recipes import family_defaults
 from dasheng_lib.train.run import crops_of
 
 OPTIONAL = ("dasheng", "einops", "transformers", "bitsandbytes", "soundfile")
@@ -64,7 +65,7 @@ def _one_step(family: str, device: str) -> str:
     rng = np.random.default_rng(0)
     wave = (0.1 * rng.standard_normal((4, 16_000))).astype(np.float32)
     try:
-        model = new_model(config, len(config.stages) - 1).to(device)
+        model = new_model(config).to(device)
         next(pretrain(model, lambda step: wave, config.train))
     except Exception as error:
         return f"{type(error).__name__}: {error}"

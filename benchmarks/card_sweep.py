@@ -34,8 +34,14 @@ from dasheng_lib.sweep.engine import leave_last, start_worker
 from dasheng_lib.sweep.grid import Grid, read_grid
 from dasheng_lib.sweep.judge import Judge
 from dasheng_lib.sweep.table import SweepTable
-from dasheng_lib.sweep.trial import audio_of, device, judged, rows_of, trained_run
-from dasheng_lib.train.folder import Run
+from dasheng_lib.sweep.trial import (
+    audio_of,
+    device,
+    judged,
+    kept_steps,
+    rows_of,
+    trained_run,
+)
 from dasheng_lib.train.run import Execution, crops_of
 
 Load = Callable[[str], Corpus]
@@ -93,7 +99,8 @@ def work_on_card(
     """
     until = time.monotonic() + seconds
     grid, table = job.read()
-    left = [trial.run for trial in grid.trials if trial.run not in table.done()]
+    trials = {trial.run: trial for trial in grid.trials}
+    left = [run for run in trials if run not in table.done()]
     if not left or seconds <= 0:
         return left
     context = multiprocessing.get_context("spawn")
@@ -137,7 +144,7 @@ def work_on_card(
             training -= run not in ended
             judging -= run in ended
             if what == "trained":
-                ended[run], missing[run] = facts, set(Run(job.place / run).steps)
+                ended[run], missing[run] = facts, set(kept_steps(trials[run], job.place / run))
                 unjudged.extend((run, step, None) for step in missing[run])
             elif what == "judged":
                 missing[run].discard(facts)
@@ -208,7 +215,7 @@ def _judge(job: Job, todo: Queue, said: Queue) -> None:
         folder = job.place / run
         try:
             if step is not None:
-                judged(Run(folder), step, judge)
+                judged(trials[run], folder, step, judge)
                 said.put(("judged", run, step))
                 continue
             corpus = audio_of(trials[run], judge.held, job.load)

@@ -19,6 +19,7 @@ from dasheng_lib.book.parameters import (
 )
 from dasheng_lib.encoders import AudioEncoder, load_encoder
 from dasheng_lib.model import PRESETS
+from dasheng_lib.objectives.mae import MAEConfig
 from dasheng_lib.train.config import RunConfig
 from dasheng_lib.train.folder import Run
 from dasheng_lib.train.schedule import TrainConfig
@@ -49,8 +50,7 @@ def check_run_parameters(namespace: MutableMapping[str, Any], **checks: Check) -
     asked = {name: namespace[name] for name in RUN}
     return RunConfig(
         preset=asked["preset"],
-        mask_ratio=float(asked["mask_ratio"]),
-        group=asked["group"],
+        task=MAEConfig(mask_ratio=float(asked["mask_ratio"]), group=asked["group"]),
         batch=asked["batch"],
         clip_seconds=float(asked["clip_seconds"]),
         train=TrainConfig(steps=asked["steps"], lr=float(asked["lr"]), seed=asked["seed"]),

@@ -26,7 +26,8 @@ from dasheng_lib.checkpoint.published import (
 from dasheng_lib.common.cache import atomic_file
 from dasheng_lib.common.errors import UserError
 from dasheng_lib.model.encoder import Encoder
-from dasheng_lib.objectives import FAMILIES, Family, Objective, build_encoder, build_objective
+from dasheng_lib.objectives import Objective
+from dasheng_lib.objectives.family import FAMILIES
 from dasheng_lib.objectives.mae import MaskedAutoencoder
 
 
@@ -49,13 +50,12 @@ def save_weights(
     encoder = model if isinstance(model, Encoder) else model.encoder
     metadata = {"encoder": json.dumps(asdict(encoder.config)), **facts}
     if encoder is not model:
-        metadata["family"] = model.family
-        metadata[_task(model.family)] = json.dumps(asdict(model.config))
+        metadata |= {"family": model.family, "task": json.dumps(asdict(model.config))}
     with atomic_file(path) as temporary:
         safetensors.torch.save_file(weights, temporary, metadata=metadata)
 
 
-def load_encoder_weights(path: Path | str, family: Family = "dasheng") -> nn.Module:
+def load_encoder_weights(path: Path | str, family: str = "dasheng") -> nn.Module:
     """The encoder in a file that :func:`save_weights` wrote, in evaluation mode.
 
     Raises:
@@ -75,10 +75,12 @@ def load_objective(path: Path | str) -> Objective:
         UserError: the file is absent, damaged or none of ours, or there is an encoder alone in it.
     """
     encoder, metadata, weights = _read_ours(Path(path))
-    task = _task(metadata["family"])
-    if task not in metadata:
+    if "task" not in metadata:
         raise UserError(f"{path} holds an encoder without its decoder: name a pretraining run's.")
-    model = build_objective(metadata["family"], encoder, json.loads(metadata[task]))
+    family, task = FAMILIES[metadata["family"]], json.loads(metadata["task"])
+    if task.pop("iteration", 1) == 2:  # HuBERT's second, from before it named its teacher
+        task["teacher"] = "the first iteration of the same run"
+    model = family.objective(encoder, family.config(**task))
     _fit(model, weights, path)
     return model.eval()
 
@@ -95,13 +97,12 @@ def load_autoencoder(path: Path | str) -> MaskedAutoencoder:
     return model
 
 
-def _task(family: str) -> str:
-    """Where a file's metadata say what the pretext task is; the first family has its own word."""
-    return "mae" if family == "dasheng" else "task"
-
-
 def _read_ours(path: Path) -> tuple[nn.Module, dict[str, str], dict[str, Tensor]]:
-    """The encoder still without its weights, the metadata with ``family``, and all weights."""
+    """The encoder still without its weights, the metadata, and all weights.
+
+    Of files from before there were families, whose word for ``task`` was ``mae``, the metadata are
+    completed.
+    """
     if not path.is_file():
         raise UserError(f"There is no checkpoint at {path}: name a .safetensors file.")
     try:
@@ -109,9 +110,12 @@ def _read_ours(path: Path) -> tuple[nn.Module, dict[str, str], dict[str, Tensor]
             metadata = dict(file.metadata() or {})
         weights = safetensors.torch.load_file(path)
         metadata.setdefault("family", "dasheng")
+        if "mae" in metadata:
+            metadata["task"] = metadata.pop("mae")
         if metadata["family"] not in FAMILIES:
             raise ValueError(f"a family {metadata['family']!r} is not known")
-        encoder = build_encoder(metadata["family"], json.loads(metadata["encoder"]))
+        network = FAMILIES[metadata["family"]].network
+        encoder = network.module(network.config(**json.loads(metadata["encoder"])))
     except (safetensors.SafetensorError, KeyError, TypeError, ValueError) as error:
         raise UserError(
             f"{path} is no encoder that this library wrote, or it is damaged ({error}): "

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from dasheng_lib.commands.pretrain import add_run_arguments, run_config
+from dasheng_lib.commands.pretrain import add_run_arguments, config_from_args
 from dasheng_lib.commands.record import add_record, keep, parameters
 from dasheng_lib.corpora import OPENSETS
 from dasheng_lib.evaluation.probes import PROBES
@@ -112,7 +112,7 @@ def run_pocket(args: argparse.Namespace) -> int:
     pretraining = {}  # seconds, which a run from the cache does not cost again
     if args.pretrain:
         for seed in args.seeds:
-            finished = pretrained(corpus, run_config(args, seed))
+            finished = pretrained(corpus, config_from_args(args, seed))
             pretraining[seed] = round(finished.log["seconds"].iloc[-1])
             encoders += [(seed, finished.encoder(0)), (seed, finished.encoder())]
     # Of a pretrained encoder the seed is that of its pretraining, and its probe takes the same.

@@ -5,15 +5,16 @@ from __future__ import annotations
 import argparse
 import shlex
 import sys
-from dataclasses import asdict, fields, replace
 from pathlib import Path
+from typing import Any, get_args, get_origin, get_type_hints
 
 from dasheng_lib.common.distributed import STRATEGIES
 from dasheng_lib.common.errors import UserError
-from dasheng_lib.model.encoder import PRESETS
-from dasheng_lib.objectives import FAMILIES
+from dasheng_lib.common.settings import settings
+from dasheng_lib.objectives.family import FAMILIES
 from dasheng_lib.results.recorded import recordable, write_results
-from dasheng_lib.train.config import RECIPES, RunConfig, family_defaults
+from dasheng_lib.train.config import RunConfig
+from dasheng_lib.train.recipes import RECIPES, family_defaults
 from dasheng_lib.train.schedule import TrainConfig
 
 EPILOG = """\
@@ -30,7 +31,9 @@ paper's and its code's differ:
 
 examples:
   dasheng pretrain --preset nano --corpus pocket --steps 1200 --out runs/first
-  dasheng pretrain --family hubert --steps 1200 --hold-out 0.03 --out runs/hubert
+  dasheng pretrain --family hubert --steps 400 --hold-out 0.03 --out runs/hubert-1
+  dasheng pretrain --family hubert --steps 800 --hold-out 0.03 --out runs/hubert-2 \\
+      --teacher runs/hubert-1/final.safetensors
   dasheng pretrain --steps 20000 --hold-out 0.03 --epoch 1000 --out runs/longer
   torchrun --nproc-per-node 8 -m dasheng_lib.train --recipe paper:base \\
       --shards audio/train --held-shards audio/valid --out runs/base
@@ -38,39 +41,52 @@ examples:
 
 
 def add_run_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options that determine a run; others that train share them."""
+    """The options that determine a run, made of the fields of its configurations.
+
+    Others that train share them.
+    """
     usual = RunConfig()
-
-    def option(name: str, kind: type, value: object, what: str) -> None:
-        parser.add_argument(name, type=kind, help=f"{what} ({value})")
-
     parser.add_argument(
         "--recipe", help=f"where the defaults come from (--family): {', '.join(RECIPES)}"
     )
-    option("--family", str, usual.family, f"pretext task: {', '.join(FAMILIES)}")
-    option("--preset", str, usual.preset, f"size: {', '.join(PRESETS)}, or as in 96x4x3")
-    option("--steps", int, usual.train.steps, "optimizer steps")
-    option("--batch", int, usual.batch, "crops in a step, of all processes together")
-    option("--clip-seconds", float, usual.clip_seconds, "length of a crop")
-    option("--streams", int, usual.streams, "places in shards that are read at once")
-    option("--short", str, usual.short, "crops of short clips: fill with more clips, or pad")
-    option("--even", str, usual.even, "what counts alike: seconds, clips or domains")
-    option("--speed", float, usual.speed, "clips are played up to this times faster or slower")
-    option("--mix", float, usual.mix, "largest share of another crop that is mixed in")
-    option("--mask-ratio", float, usual.mask_ratio, "share of the tokens that is hidden")
-    option("--positions", str, usual.positions, "of the decoder at first: zeros, or sincos")
-    option("--group", int, usual.group, "neighbouring tokens hidden together")
-    option("--lr", float, usual.train.lr, "peak learning rate")
-    option("--warmup", float, usual.train.warmup, "share of the steps to reach it")
-    option("--weight-decay", float, usual.train.weight_decay, "of AdamW")
-    option("--optimizer", str, usual.train.optimizer, "adamw, or adamw8bit (bitsandbytes)")
-    option("--accumulate", int, usual.train.accumulate, "parts that a batch is taken in")
-    option("--precision", str, usual.train.precision, "float32, or bfloat16 for the blocks")
-    option("--hold-out", float, usual.hold_out, "share of the audio to validate on")
-    option("--epoch", int, usual.epoch, "steps between validations, 0: at the end only")
+    parser.add_argument("--family", help=f"pretext task: {', '.join(FAMILIES)} ({usual.family})")
+    for config in (usual, usual.train):
+        for name, field in settings(config).items():
+            default = getattr(config, name)
+            _option(
+                parser, config, name, field.metadata["about"] + f" ({default})" * (default != ())
+            )
+    for name, families in _task_settings().items():
+        defaults = {family: getattr(family_defaults(family).task, name) for family in families}
+        of = ", ".join(f if v is None else f"{f} {v}" for f, v in defaults.items())
+        config = FAMILIES[families[0]].config
+        _option(parser, config, name, f"{settings(config)[name].metadata['about']} ({of})")
+
+
+def _task_settings() -> dict[str, list[str]]:
+    """The families that have each setting of a pretext task."""
+    found: dict[str, list[str]] = {}
+    for name, family in FAMILIES.items():
+        for field in settings(family.config):
+            found.setdefault(field, []).append(name)
+    return found
+
+
+def _option(parser: argparse.ArgumentParser, config: Any, name: str, about: str) -> None:
+    """An option for a field: of its type, or of its type but for None."""
+    kind = get_type_hints(config if isinstance(config, type) else type(config))[name]
+    several = get_origin(kind) is tuple
+    inner = [part for part in get_args(kind) if part in (int, float, str)]
     parser.add_argument(
-        "--keep", type=int, nargs="+", help="steps to keep besides the last (its halvings)"
+        _dashed(name),
+        type=kind if isinstance(kind, type) and not several else (inner or [str])[0],
+        nargs="+" if several else None,
+        help=about,
     )
+
+
+def _dashed(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -102,19 +118,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from dasheng_lib.common.distributed import join, leave
+    from dasheng_lib.common.distributed import start_processes, stop_processes
     from dasheng_lib.train.run import Execution, pretrain_into
 
-    config = run_config(args, args.seed)
+    config = config_from_args(args, args.seed)
     if args.checkpoint_every < 1:
         raise UserError(f"--checkpoint-every is at least 1, not {args.checkpoint_every}.")
-    world = join()
+    world = start_processes()
     try:
-        execution = Execution(args.strategy, args.recompute, args.compile, args.checkpoint_every)
+        execution = Execution(
+            strategy=args.strategy,
+            recompute=args.recompute,
+            compile=args.compile,
+            checkpoint_every=args.checkpoint_every,
+        )
         data, held = _audio(args, config)
         finished = pretrain_into(args.out, data, held, config, world, execution)
     finally:
-        leave()
+        stop_processes()
     if world.first:
         log = finished.log
         print(f"loss {log['loss'].iloc[0]:.3f} -> {log['loss'].tail(50).mean():.3f}")
@@ -125,7 +146,7 @@ def run(args: argparse.Namespace) -> int:
                 finished.curve(),
                 command=_command(),
                 corpora={data.name: data.digest},
-                parameters=asdict(config),
+                parameters=config.record(),
                 seconds=round(log["seconds"].iloc[-1]),
                 processes=world.size,
                 device=world.device.type,
@@ -134,30 +155,35 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def run_config(args: argparse.Namespace, seed: int) -> RunConfig:
+def config_from_args(args: argparse.Namespace, seed: int) -> RunConfig:
     """The configuration that the options of :func:`add_run_arguments` describe.
 
     Raises:
-        UserError: there is no such recipe, or a value is impossible.
+        UserError: there is no such recipe, the family has no such option, or a value is impossible.
     """
     if args.recipe not in (None, *RECIPES):
         raise UserError(f"There is no recipe {args.recipe!r}: choose {', '.join(RECIPES)}.")
+    every_run = {**settings(RunConfig), **settings(TrainConfig)}
+    of_tasks = _task_settings()
     said = {
         name: tuple(value) if isinstance(value, list) else value
-        for name, value in vars(args).items()
-        if value is not None
+        for name in (*every_run, *of_tasks)
+        if (value := getattr(args, name)) is not None
     }
     try:
         recipe = RECIPES[args.recipe] if args.recipe else family_defaults(args.family or "dasheng")
-        train = replace(recipe.train, **_of(TrainConfig, said), seed=seed)
-        return replace(recipe, **_of(RunConfig, said), train=train)
+        family = recipe.family
+        if args.family not in (None, family):
+            raise UserError(f"The recipe {args.recipe} is of {family}, not of {args.family}.")
+        for name in said:
+            if name in of_tasks and family not in of_tasks[name]:
+                own = ", ".join(
+                    _dashed(n) for n, families in of_tasks.items() if family in families
+                )
+                raise UserError(f"{family} has no {_dashed(name)}: its own options are {own}.")
+        return recipe.changed({**said, "seed": seed})
     except ValueError as error:
         raise UserError(f"{error}.") from error
-
-
-def _of(kind: type, said: dict[str, object]) -> dict[str, object]:
-    names = {field.name for field in fields(kind)} - {"seed", "train"}
-    return {name: value for name, value in said.items() if name in names}
 
 
 def _audio(args: argparse.Namespace, config: RunConfig):

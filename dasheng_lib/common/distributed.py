@@ -1,12 +1,13 @@
-"""Several processes as one: who I am, which rows are mine, how the model is spread.
+"""Training in several processes: this one's rank, its rows, the model in all of them.
 
-Everything here is torch's own (torchrun, DDP, FSDP2); alone, every function does nothing.
+Everything here is torch's own (torchrun, DDP, FSDP2); in a single process they do nothing.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -18,10 +19,7 @@ from torch.distributed.checkpoint.state_dict import (
     get_state_dict,
     set_state_dict,
 )
-from torch.distributed.fsdp import (
-    fully_shard,
-    register_fsdp_forward_method,
-)
+from torch.distributed.fsdp import FSDPModule, fully_shard
 from torch.nn.parallel import DistributedDataParallel
 
 from dasheng_lib.common.errors import UserError
@@ -58,7 +56,7 @@ class World:
         return slice(self.rank * share, (self.rank + 1) * share)
 
 
-def join() -> World:
+def start_processes() -> World:
     """The world that ``torchrun`` (or SLURM through it) set up; alone without it.
 
     One process per GPU, or on the CPU through gloo where there is none.
@@ -75,13 +73,13 @@ def join() -> World:
     return World(dist.get_rank(), dist.get_world_size(), device)
 
 
-def leave() -> None:
-    """Close what :func:`join` opened."""
+def stop_processes() -> None:
+    """Close what :func:`start_processes` opened."""
     if dist.is_initialized():
         dist.destroy_process_group()
 
 
-def spread(
+def parallelise(
     model: nn.Module, blocks: list[nn.Module], world: World, strategy: Strategy
 ) -> nn.Module:
     """The module to call in training: ``model`` itself, or ``model`` in every process.
@@ -101,13 +99,25 @@ def spread(
         return DistributedDataParallel(model, ids, broadcast_buffers=False)
     for block in blocks:
         fully_shard(block)
-    fully_shard(model)
-    register_fsdp_forward_method(model, "summaries")
-    return model
+    return fully_shard(model)
 
 
-def whole_state(model: nn.Module, optimizer: torch.optim.Optimizer) -> tuple[dict, dict]:
-    """Weights and optimizer state, whole and on the CPU, by name: the same however it is spread.
+@contextmanager
+def gathered(model: nn.Module) -> Iterator[None]:
+    """Within, parts of a sharded model can be called by themselves; its blocks gather themselves.
+
+    ``model`` has been called before. Every process does the same.
+    """
+    sharded = isinstance(model, FSDPModule)
+    if sharded:
+        model.unshard()
+    yield
+    if sharded:
+        model.reshard()
+
+
+def full_state(model: nn.Module, optimizer: torch.optim.Optimizer) -> tuple[dict, dict]:
+    """Weights and optimizer state, whole and on the CPU, by name, in whichever strategy.
 
     Every process calls it; only the first gets the tensors.
     """
@@ -119,7 +129,7 @@ def whole_state(model: nn.Module, optimizer: torch.optim.Optimizer) -> tuple[dic
 def restore_state(
     model: nn.Module, optimizer: torch.optim.Optimizer, weights: dict, state: dict, world: World
 ) -> None:
-    """Put back what :func:`whole_state` gave, in however many processes there are now.
+    """Put back what :func:`full_state` gave, in however many processes there are now.
 
     Every process calls it; the first brings the tensors, the others empty dictionaries.
     """
@@ -163,20 +173,21 @@ def gather_objects(value: Any) -> list[Any]:
     return values
 
 
-def first_does(world: World, work: Callable[[], None]) -> None:
-    """Do ``work`` in the first process only; its UserError is raised in every process."""
-    said = None
+def on_first_rank(world: World, work: Callable[[], Any]) -> Any:
+    """The result of ``work``, done by the first process only; its UserError is raised in all."""
+    result = said = None
     if world.first:
         try:
-            work()
+            result = work()
         except UserError as error:
             said = str(error)
-    said = agree(said)
+    result, said = broadcast((result, said))
     if said is not None:
         raise UserError(said)
+    return result
 
 
-def agree(value: Any) -> Any:
+def broadcast(value: Any) -> Any:
     """The first process's value, in every process."""
     if not dist.is_initialized():
         return value

@@ -7,10 +7,10 @@ from dasheng_lib.common.errors import UserError
 from dasheng_lib.encoders.dasheng import DashengEncoder
 from dasheng_lib.encoders.hear.module import load_hear_module
 from dasheng_lib.encoders.logmel import LogMelStatistics
+from dasheng_lib.encoders.of_network import features_from_file
 from dasheng_lib.encoders.protocol import AudioEncoder
-from dasheng_lib.encoders.waveform import WaveformFeatures
 from dasheng_lib.encoders.wheels import WHEELS, load_wheel
-from dasheng_lib.objectives import FAMILIES, WAVEFORM_FAMILIES
+from dasheng_lib.objectives.family import FAMILIES
 
 # What comes with the library, by name; each has a model card beside it.
 WEIGHTS = {path.stem: path for path in places.WEIGHTS.glob("*.safetensors")}
@@ -42,12 +42,8 @@ def load_encoder(name: str, precision: str = "float32") -> AudioEncoder:
         return LogMelStatistics()
     if kind == "random" and rest:
         return DashengEncoder.untrained(rest, precision=precision)
-    if kind == "dasheng" and rest:
-        return DashengEncoder.from_file(WEIGHTS.get(rest, rest), precision, name)
-    if kind == "ssast" and rest:
-        return DashengEncoder.from_file(rest, precision, name, family="ssast")
-    if kind in WAVEFORM_FAMILIES and rest:
-        return WaveformFeatures.from_file(rest, kind)
+    if kind in FAMILIES and rest:
+        return features_from_file(WEIGHTS.get(rest, rest), kind, name, precision)
     if kind == "published" and rest:
         return DashengEncoder.from_published(rest, precision=precision)
     if kind == "wheel" and rest:

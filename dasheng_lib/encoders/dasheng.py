@@ -10,12 +10,11 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from dasheng_lib.checkpoint.weights import load_encoder_weights, load_published
+from dasheng_lib.checkpoint.weights import load_published
 from dasheng_lib.common.errors import UserError
 from dasheng_lib.features import MIN_SAMPLES, SAMPLE_RATE
 from dasheng_lib.model.encoder import Encoder, encoder_config
 from dasheng_lib.model.frozen import PRECISIONS, freeze
-from dasheng_lib.objectives import Family
 
 
 class DashengEncoder:
@@ -61,22 +60,6 @@ class DashengEncoder:
             UserError: no such size.
         """
         return cls(untrained_network(size, seed), f"untrained {size}", precision, in_place=True)
-
-    @classmethod
-    def from_file(
-        cls,
-        path: Path | str,
-        precision: str = "float32",
-        name: str = "",
-        family: Family = "dasheng",
-    ) -> DashengEncoder:
-        """A file that ``dasheng pretrain`` wrote; its name is ``dasheng:PATH`` if not given.
-
-        Args:
-            family: ``"ssast"`` trains the same network.
-        """
-        name = name or f"{family}:{path}"
-        return cls(load_encoder_weights(path, family), name, precision, in_place=True)
 
     @classmethod
     def from_published(cls, path: Path | str, precision: str = "float32") -> DashengEncoder:

@@ -5,17 +5,11 @@ Shapes: B clips, N samples, T frames (20 ms), D width.
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import torch
 from torch import Tensor
 
-from dasheng_lib.checkpoint.weights import load_encoder_weights
-from dasheng_lib.encoders.dasheng import DashengEncoder
 from dasheng_lib.encoders.fingerprint import state_digest
-from dasheng_lib.encoders.protocol import AudioEncoder
 from dasheng_lib.model.waveform import FIELD, WaveformEncoder, frame_count
-from dasheng_lib.objectives import WAVEFORM_FAMILIES, Family, Objective
 
 
 class WaveformFeatures:
@@ -42,11 +36,6 @@ class WaveformFeatures:
         self.device = encoder.mask_token.device
         self.fingerprint = state_digest(encoder) + f"-{encoder.config.heads}"
 
-    @classmethod
-    def from_file(cls, path: Path | str, family: Family) -> WaveformFeatures:
-        """A file that ``dasheng pretrain --family hubert`` or ``wav2vec2`` wrote."""
-        return cls(load_encoder_weights(path, family), f"{family}:{path}")
-
     @torch.inference_mode()
     def frames(self, wave_BN: Tensor, lengths: Tensor | None = None) -> Tensor:
         """Vectors, ``[B, T, dim]``; those behind a clip's end are 0."""
@@ -69,10 +58,3 @@ class WaveformFeatures:
             return frames_BTD.mean(1)
         count_B = torch.tensor([frame_count(samples) for samples in lengths.tolist()])
         return frames_BTD.sum(1) / count_B.to(self.device)[:, None]
-
-
-def features_of(model: Objective, name: str) -> AudioEncoder:
-    """The encoder of any family as frozen features; a waveform network is given up for them."""
-    if model.family in WAVEFORM_FAMILIES:
-        return WaveformFeatures(model.encoder, name)
-    return DashengEncoder(model.encoder, name)

@@ -15,7 +15,6 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.utils.checkpoint import checkpoint
 
 from dasheng_lib.features import HOP, MELS, SAMPLE_RATE, Floor, LogMel, check_wave, frame_count
 from dasheng_lib.model.attention import Attention, attend, attend_in_runs, attend_to
@@ -109,7 +108,6 @@ class Encoder(nn.Module):
 
     sample_rate = SAMPLE_RATE
     hop_ms = 40.0
-    recompute = False  # see :func:`through`
 
     def __init__(self, config: EncoderConfig | None = None) -> None:
         super().__init__()
@@ -202,7 +200,7 @@ class Encoder(nn.Module):
 
     def encode(self, x_BTD: Tensor, attention: Attention = attend) -> Tensor:
         """Tokens through the blocks and the last layer norm."""
-        return self.norm(through(self.blocks, x_BTD, attention, self.recompute))
+        return self.norm(through(self.blocks, x_BTD, attention))
 
     def _packed(self, patch_BTP: Tensor, lengths: Tensor | None) -> Tensor:
         """Chunks of all clips in one row without padding; 0 behind the end of a clip."""
@@ -273,17 +271,10 @@ class Block(nn.Module):
         return x_BTD + self.fc2(self.act(self.fc1(self.norm2(x_BTD))))
 
 
-def through(
-    blocks: nn.ModuleList, x_BTD: Tensor, attention: Attention = attend, recompute: bool = False
-) -> Tensor:
-    """One block after another. With ``recompute`` the backward pass computes each again instead
-    of keeping what is inside: a third more work for a fraction of the memory.
-    """
+def through(blocks: nn.ModuleList, x_BTD: Tensor, attention: Attention = attend) -> Tensor:
+    """One block after another."""
     for block in blocks:
-        if recompute and torch.is_grad_enabled():
-            x_BTD = checkpoint(block, x_BTD, attention, use_reentrant=False)
-        else:
-            x_BTD = block(x_BTD, attention)
+        x_BTD = block(x_BTD, attention)
     return x_BTD
 
 

@@ -17,7 +17,6 @@ import torch
 from scipy.fft import next_fast_len
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.utils.checkpoint import checkpoint
 
 from dasheng_lib.common.errors import UserError
 from dasheng_lib.features import SAMPLE_RATE
@@ -78,7 +77,6 @@ class WaveformEncoder(nn.Module):
 
     sample_rate = SAMPLE_RATE
     hop_ms = 20.0
-    recompute = False  # see :func:`dasheng_lib.model.encoder.through`
 
     def __init__(self, config: WaveformConfig | None = None) -> None:
         super().__init__()
@@ -125,10 +123,7 @@ class WaveformEncoder(nn.Module):
         place_BTD = F.gelu(same_convolution(x_BTD, conv.weight, conv.bias))
         x_BTD = encoder.layer_norm(x_BTD + place_BTD)
         for layer in encoder.layers:
-            if self.recompute and torch.is_grad_enabled():
-                x_BTD = checkpoint(layer, x_BTD, use_reentrant=False)
-            else:
-                x_BTD = layer(x_BTD)
+            x_BTD = layer(x_BTD)
         return x_BTD
 
 

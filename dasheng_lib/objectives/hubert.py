@@ -1,7 +1,7 @@
 """HuBERT: say which cluster the sound of a hidden frame belongs to.
 
-Clusters come from k-means, first of MFCC, then of what the network itself has made of the audio;
-the second time a new network learns from the first.
+Clusters come from k-means: in the first iteration of MFCC, in the second, which is a run of its
+own with a new network, of what the network of the first makes of the audio.
 
 Shapes: B clips, N samples, T frames (20 ms), V clusters, W width of what is clustered, D width.
 """
@@ -13,13 +13,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from sklearn.cluster import MiniBatchKMeans
 from threadpoolctl import threadpool_limits
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from dasheng_lib.common.distributed import agree, gather_rows
+from dasheng_lib.common.distributed import broadcast, gather_rows
 from dasheng_lib.common.errors import UserError
+from dasheng_lib.common.settings import setting
 from dasheng_lib.masking import span_mask, span_places
 from dasheng_lib.model.waveform import WaveformEncoder, frame_count
 from dasheng_lib.objectives.mfcc import MFCC
@@ -38,22 +38,25 @@ class HubertConfig:
     Attributes:
         mask_ratio, span: see :func:`dasheng_lib.masking.span_mask`. Of 99 frames (2 s) these hide
             57 %.
-        clusters: their number V, in both iterations (of 960 h of speech: 100, then 500).
-        iteration: 1 learns from MFCC, 2 from the network of iteration 1.
-        layer: the block of that network whose output is clustered; by default the middle one.
+        clusters: their number V (published, of 960 h of speech: 100, then 500).
+        teacher: file of a run of the first iteration, of the same size, whose network is learned
+            from; None learns from MFCC.
+        layer: the block of the teacher whose output is clustered; by default the middle one.
     """
 
-    mask_ratio: float = 0.8
-    span: int = 10
-    clusters: int = 100
-    iteration: int = 1
-    layer: int | None = None
+    mask_ratio: float = setting(0.8, "share of the tokens that is hidden")
+    span: int = setting(10, "length of a hidden span, in frames of 20 ms")
+    clusters: int = setting(100, "kinds of sound that are told apart")
+    teacher: str | None = setting(
+        None, "final.safetensors of a first run to learn from; without it, from MFCC"
+    )
+    layer: int | None = setting(None, "block of the teacher whose output is clustered")
 
     def __post_init__(self) -> None:
         if not 0.0 < self.mask_ratio < 1.0:
             raise ValueError(f"mask ratio is above 0 and below 1, not {self.mask_ratio}")
-        if self.iteration not in (1, 2) or min(self.span, self.clusters) < 1:
-            raise ValueError("iteration is 1 or 2, and span and clusters are at least 1")
+        if min(self.span, self.clusters) < 1 or (self.layer is not None and self.layer < 1):
+            raise ValueError("span, clusters and layer are at least 1")
 
 
 @dataclass(frozen=True)
@@ -67,8 +70,8 @@ class HubertOutput:
     """
 
     loss: Tensor
-    pretext: Tensor
-    nothing: Tensor
+    task_loss: Tensor
+    baseline_loss: Tensor
     tally: dict[str, Tensor]
     mask_BT: Tensor
     label_BT: Tensor
@@ -94,7 +97,7 @@ class Hubert(nn.Module):
         self.config = config = config or HubertConfig()
         self.encoder = encoder
         self.teacher: nn.Module = MFCC()
-        if config.iteration == 2:
+        if config.teacher:
             layer = config.layer or max(1, encoder.config.depth // 2)
             self.teacher = WaveformEncoder(replace(encoder.config, depth=layer))
         self.teacher.requires_grad_(False)
@@ -108,12 +111,8 @@ class Hubert(nn.Module):
         """All transformer blocks that are trained."""
         return list(self.encoder.net.encoder.layers)
 
-    def recompute(self, recompute: bool) -> None:
-        """Whether the backward pass computes blocks again, to save memory."""
-        self.encoder.recompute = recompute
-
     def learn_from(self, weights: Mapping[str, Tensor]) -> None:
-        """Take the state dict of iteration 1 as the teacher of iteration 2."""
+        """Take the state dict of the first iteration as the teacher of the second."""
         names = self.teacher.state_dict().keys()
         self.teacher.load_state_dict({name: weights[f"encoder.{name}"] for name in names})
 
@@ -125,16 +124,18 @@ class Hubert(nn.Module):
             UserError: they have fewer frames than there are clusters.
         """
         rows_NW = torch.cat([gather_rows(self.teacher(wave_BN).flatten(0, 1)) for wave_BN in waves])
-        found = agree(kmeans(rows_NW.float().cpu().numpy(), self.config.clusters))
+        found = broadcast(kmeans(rows_NW.float().cpu().numpy(), self.config.clusters))
         self.centroids.copy_(torch.from_numpy(found))
 
-    def draw(self, B: int, N: int, generator: torch.Generator, progress: float = 1.0) -> Tensor:
+    def draw_noise(
+        self, B: int, N: int, generator: torch.Generator, progress: float = 1.0
+    ) -> Tensor:
         """The noise of the mask, see :func:`dasheng_lib.masking.span_mask`."""
         places = span_places(frame_count(N), self.config.span)
         return torch.rand(B, places + 1, generator=generator)
 
     def forward(self, wave_BN: Tensor, noise: Tensor) -> HubertOutput:
-        """One step; ``noise`` is what ``draw`` gave.
+        """One step; ``noise`` is what ``draw_noise`` gave.
 
         Raises:
             ValueError: the clips are no longer than one span.
@@ -151,22 +152,22 @@ class Hubert(nn.Module):
 
         surprise_BT = F.cross_entropy(score_BTV.transpose(1, 2), label_BT, reduction="none")
         weight_BT = hidden_weights(mask_BT)
-        pretext = (weight_BT * surprise_BT).sum()
+        task_loss = (weight_BT * surprise_BT).sum()
         answer_BT = score_BTV.argmax(2)
         share_V = weight_BT.new_zeros(V).index_add(0, label_BT.flatten(), weight_BT.flatten())
         B = len(mask_BT)
         return HubertOutput(
-            loss=pretext + PENALTY * features_BTC.float().square().mean(),
-            pretext=pretext,
+            loss=task_loss + PENALTY * features_BTC.float().square().mean(),
+            task_loss=task_loss,
             # Of always saying how often each cluster occurs in this batch. Over more audio than a
             # batch that is more, so ``health`` has ``explained`` of all that was examined.
-            nothing=torch.special.entr(share_V).sum(),
+            baseline_loss=torch.special.entr(share_V).sum(),
             tally={
                 "labels": counts(label_BT, mask_BT, V),
                 "answers": counts(answer_BT, mask_BT, V),
                 "right": (answer_BT == label_BT)[mask_BT].sum(),
                 "weights": share_V * B,  # of all clips; ``labels`` counts frames
-                "surprise": pretext.detach() * B,
+                "surprise": task_loss.detach() * B,
             },
             mask_BT=mask_BT,
             label_BT=label_BT,
@@ -184,9 +185,8 @@ class Hubert(nn.Module):
             near_V = rows_W @ self.centroids.T - self.centroids.square().sum(1) / 2
         return near_V.argmax(-1)
 
-    def summaries(self, wave_BN: Tensor) -> Tensor:
-        """The encoder's mean vector of each clip with nothing hidden, ``[B, D]``."""
-        return self.encoder(wave_BN).mean(1)
+    def after_step(self, progress: float) -> None:
+        """Nothing is to be done."""
 
     def health(self, tally: dict[str, Tensor]) -> dict[str, float]:
         """Accuracy at hidden frames, that of the commonest cluster among them, clusters in use.
@@ -223,6 +223,8 @@ def kmeans(rows_NW: np.ndarray, clusters: int) -> np.ndarray:
     Raises:
         UserError: there are fewer rows than clusters.
     """
+    from sklearn.cluster import MiniBatchKMeans  # takes a second, which no other family needs
+
     if len(rows_NW) < clusters:
         raise UserError(
             f"{len(rows_NW)} frames are too few for {clusters} clusters: use longer crops or a "

@@ -7,18 +7,20 @@ d decoder width.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
+from dasheng_lib.common.settings import setting
 from dasheng_lib.masking import group_mask
 from dasheng_lib.model.encoder import (
     LAYER_NORM_EPS,
     PATCH,
     Block,
     Encoder,
+    EncoderConfig,
     encoder_config,
     patches,
     through,
@@ -28,10 +30,11 @@ from dasheng_lib.model.encoder import (
 
 @dataclass(frozen=True)
 class MAEConfig:
-    """Decoder size and masking; the defaults are those of Dasheng Base and 0.6B.
+    """Decoder size and masking; the masking by default is the paper's.
 
     Attributes:
-        decoder_dim, decoder_depth, decoder_heads: its width, blocks and attention heads.
+        decoder_dim, decoder_depth, decoder_heads: its width, blocks and attention heads; by default
+            those that go with the encoder, see :func:`with_decoder`.
         mask_ratio, group: see :func:`dasheng_lib.masking.group_mask`.
         positions: what the decoder's learned positions start from. ``"zeros"`` is upstream's;
             then all hidden tokens look alike at first, and a small model predicts one mean shape
@@ -39,20 +42,25 @@ class MAEConfig:
             sines and cosines of the masked autoencoder for images.
     """
 
-    decoder_dim: int = 512
-    decoder_depth: int = 8
-    decoder_heads: int = 16
-    mask_ratio: float = 0.75
-    group: int = 2
-    positions: Literal["zeros", "sincos"] = "zeros"
+    decoder_dim: int | None = setting(None, "width of the decoder")
+    decoder_depth: int | None = setting(None, "its blocks")
+    decoder_heads: int | None = setting(None, "its attention heads")
+    mask_ratio: float = setting(0.75, "share of the tokens that is hidden")
+    group: int = setting(2, "neighbouring tokens hidden together")
+    positions: Literal["zeros", "sincos"] = setting(
+        "zeros", "of the decoder at first: zeros, or sincos"
+    )
 
     def __post_init__(self) -> None:
         if self.positions not in ("zeros", "sincos"):
             raise ValueError(f"positions is 'zeros' or 'sincos', not {self.positions!r}")
-        if self.decoder_dim % self.decoder_heads:
+        if self.decoder_dim and self.decoder_heads and self.decoder_dim % self.decoder_heads:
             raise ValueError(f"{self.decoder_dim} does not divide into {self.decoder_heads} heads")
-        if not 0.0 < self.mask_ratio < 1.0:
-            raise ValueError(f"mask ratio is above 0 and below 1, not {self.mask_ratio}")
+        if not 0.0 < self.mask_ratio < 1.0 or self.group < 1:
+            raise ValueError(
+                "mask ratio is above 0 and below 1 and group at least 1, "
+                f"not {self.mask_ratio} and {self.group}"
+            )
 
 
 # One decoder for each encoder size (Table 3 and the authors' code: Dec-25M and Dec-56M; ours for
@@ -61,24 +69,33 @@ DECODERS = {
     "nano": MAEConfig(128, 2, 4),
     "tiny": MAEConfig(128, 2, 4),
     "small": MAEConfig(256, 4, 8),
-    "base": MAEConfig(),
-    "0.6B": MAEConfig(),
-    "1536x24x24": MAEConfig(),  # what the authors' training code calls 0.6B
+    "base": MAEConfig(512, 8, 16),
+    "0.6B": MAEConfig(512, 8, 16),
+    "1536x24x24": MAEConfig(512, 8, 16),  # what the authors' training code calls 0.6B
     "1.2B": MAEConfig(768, 8, 24),
 }
 
 
 def decoder_config(size: str) -> MAEConfig:
-    """The decoder that goes with an encoder size.
+    """The decoder that goes with an encoder size, see :func:`with_decoder`."""
+    return with_decoder(MAEConfig(), encoder_config(size))
+
+
+def with_decoder(config: MAEConfig, encoder: EncoderConfig) -> MAEConfig:
+    """``config``, with the decoder that goes with an encoder where it does not name its own.
 
     Sizes without a name have that of nano, or one as wide as the encoder if that is narrower: a
     decoder that is wider than its encoder could do the encoder's work.
     """
-    usual, width = DECODERS.get(size, DECODERS["nano"]), encoder_config(size).dim
-    if width >= usual.decoder_dim:
-        return usual
-    heads = max(h for h in range(1, usual.decoder_heads + 1) if width % h == 0)
-    return replace(usual, decoder_dim=width, decoder_heads=heads)
+    shape = (encoder.dim, encoder.depth, encoder.heads)
+    sizes = {name: encoder_config(name) for name in DECODERS}
+    known = [name for name, size in sizes.items() if (size.dim, size.depth, size.heads) == shape]
+    usual = DECODERS[known[0] if known else "nano"]
+    if encoder.dim < usual.decoder_dim:
+        heads = max(h for h in range(1, usual.decoder_heads + 1) if encoder.dim % h == 0)
+        usual = replace(usual, decoder_dim=encoder.dim, decoder_heads=heads)
+    said = {name: value for name, value in asdict(config).items() if value is not None}
+    return replace(usual, **said)
 
 
 @dataclass(frozen=True)
@@ -106,12 +123,12 @@ class MAEOutput:
     tally: dict[str, Tensor] = field(default_factory=dict)
 
     @property
-    def pretext(self) -> Tensor:
+    def task_loss(self) -> Tensor:
         """The loss."""
         return self.loss
 
     @property
-    def nothing(self) -> Tensor:
+    def baseline_loss(self) -> Tensor:
         """The loss if every prediction were 0."""
         return masked_mse(torch.zeros_like(self.target_BTP), self.target_BTP, self.mask_BT)
 
@@ -123,7 +140,7 @@ class MaskedAutoencoder(nn.Module):
 
     def __init__(self, encoder: Encoder, config: MAEConfig | None = None) -> None:
         super().__init__()
-        self.config = config = config or MAEConfig()
+        self.config = config = with_decoder(config or MAEConfig(), encoder.config)
         self.encoder = encoder
         self.decoder = Decoder(encoder.config.dim, encoder.config.positions, config)
 
@@ -141,26 +158,23 @@ class MaskedAutoencoder(nn.Module):
         """All transformer blocks."""
         return [*self.encoder.blocks, *self.decoder.blocks]
 
-    def recompute(self, recompute: bool) -> None:
-        """Whether the backward pass computes blocks again, to save memory."""
-        self.encoder.recompute = self.decoder.recompute = recompute
-
     def calibrate(self, waves: Iterable[Tensor]) -> None:
         """Set the input norm from a few batches."""
         self.encoder.calibrate(waves)
 
-    def draw(self, B: int, N: int, generator: torch.Generator, progress: float = 1.0) -> Tensor:
+    def draw_noise(
+        self, B: int, N: int, generator: torch.Generator, progress: float = 1.0
+    ) -> Tensor:
         """The ``noise`` of one step, a row a clip, see :func:`dasheng_lib.masking.group_mask`."""
         T = token_count(N)
         return torch.rand(B, T // min(self.config.group, T), generator=generator)
 
-    def health(self, tally: dict[str, Tensor]) -> dict[str, float]:
-        """Nothing that ``pretext`` and ``nothing`` do not say."""
-        return {}
+    def after_step(self, progress: float) -> None:
+        """Nothing is to be done."""
 
-    def summaries(self, wave_BN: Tensor) -> Tensor:
-        """The encoder's mean token of each clip with nothing hidden, ``[B, D]``."""
-        return self.encoder(wave_BN).mean(1)
+    def health(self, tally: dict[str, Tensor]) -> dict[str, float]:
+        """No further numbers."""
+        return {}
 
     def forward(
         self,
@@ -209,8 +223,6 @@ class MaskedAutoencoder(nn.Module):
 class Decoder(nn.Module):
     """Kept tokens back at their places, a learned token everywhere else, then a few blocks."""
 
-    recompute = False  # see :func:`dasheng_lib.model.encoder.through`
-
     def __init__(self, encoder_dim: int, positions: int, config: MAEConfig) -> None:
         super().__init__()
         dim = config.decoder_dim
@@ -231,7 +243,7 @@ class Decoder(nn.Module):
         B, K, d = z_BKd.shape
         filled_BTd = self.mask_token.to(z_BKd.dtype).expand(B, T, d)
         x_BTd = filled_BTd.scatter(1, keep_BK[..., None].expand(B, K, d), z_BKd) + self.time[:T]
-        x_BTd = through(self.blocks, x_BTd, recompute=self.recompute)
+        x_BTd = through(self.blocks, x_BTd)
         return self.out(self.norm(x_BTd))
 
 

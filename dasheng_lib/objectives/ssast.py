@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from dasheng_lib.common.settings import setting
 from dasheng_lib.masking import group_mask
 from dasheng_lib.model.encoder import PATCH, Encoder, patches, token_count
 
@@ -30,9 +31,9 @@ class SSASTConfig:
         generative: weight of the squared error beside the InfoNCE.
     """
 
-    mask_ratio: float = 0.75
-    group: int = 1
-    generative: float = 10.0
+    mask_ratio: float = setting(0.75, "share of the tokens that is hidden")
+    group: int = setting(1, "neighbouring tokens hidden together")
+    generative: float = setting(10.0, "weight of painting beside telling apart")
 
     def __post_init__(self) -> None:
         if not 0.0 < self.mask_ratio < 1.0 or self.group < 1:
@@ -53,8 +54,8 @@ class SSASTOutput:
     """
 
     loss: Tensor
-    pretext: Tensor
-    nothing: Tensor
+    task_loss: Tensor
+    baseline_loss: Tensor
     tally: dict[str, Tensor]
     mask_2BT: Tensor
     score_BMM: Tensor
@@ -90,10 +91,6 @@ class SSAST(nn.Module):
         """All transformer blocks."""
         return list(self.encoder.blocks)
 
-    def recompute(self, recompute: bool) -> None:
-        """Whether the backward pass computes blocks again, to save memory."""
-        self.encoder.recompute = recompute
-
     @torch.no_grad()
     def calibrate(self, waves: Iterable[Tensor]) -> None:
         """Set the input norm, and mean and deviation of the targets, from a few batches."""
@@ -105,13 +102,15 @@ class SSAST(nn.Module):
         spread = norm.running_var.mean() + norm.running_mean.var(correction=0)
         self.deviation.copy_(spread.sqrt())
 
-    def draw(self, B: int, N: int, generator: torch.Generator, progress: float = 1.0) -> Tensor:
+    def draw_noise(
+        self, B: int, N: int, generator: torch.Generator, progress: float = 1.0
+    ) -> Tensor:
         """The noise of both masks, ``[B, 2, groups]``."""
         T = token_count(N)
         return torch.rand(B, 2, T // min(self.config.group, T), generator=generator)
 
     def forward(self, wave_BN: Tensor, noise: Tensor) -> SSASTOutput:
-        """One step; ``noise`` is what ``draw`` gave.
+        """One step; ``noise`` is what ``draw_noise`` gave.
 
         Raises:
             ValueError: the clips are so short that fewer than two tokens are hidden, or too long.
@@ -151,8 +150,8 @@ class SSAST(nn.Module):
         }
         return SSASTOutput(
             loss=loss,
-            pretext=loss,
-            nothing=loss.new_tensor(M).log() + weight * blank,
+            task_loss=loss,
+            baseline_loss=loss.new_tensor(M).log() + weight * blank,
             tally=tally,
             mask_2BT=mask_2BT,
             score_BMM=score_BMM,
@@ -168,9 +167,8 @@ class SSAST(nn.Module):
         z_BTD = self.encoder.encode(x_BTD + self.encoder.time[:T] + self.encoder.frequency)
         return z_BTD[mask_BT].view(len(x_BTD), -1, z_BTD.shape[2])
 
-    def summaries(self, wave_BN: Tensor) -> Tensor:
-        """The encoder's mean token of each clip with nothing hidden, ``[B, D]``."""
-        return self.encoder(wave_BN).mean(1)
+    def after_step(self, progress: float) -> None:
+        """Nothing is to be done."""
 
     def health(self, tally: dict[str, Tensor]) -> dict[str, float]:
         """Share ``told`` apart, and its ``chance``; share of the variance ``painted``."""

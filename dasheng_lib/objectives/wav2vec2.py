@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dasheng_lib.common.distributed import mean_over, sum_over
+from dasheng_lib.common.settings import setting
 from dasheng_lib.masking import span_mask, span_places
 from dasheng_lib.model.waveform import WaveformEncoder, frame_count
 from dasheng_lib.objectives.parts import counts, damp_gradient, hidden_weights, perplexity
@@ -37,12 +38,12 @@ class Wav2Vec2Config:
         dim: width of codes and targets (published: 256).
     """
 
-    mask_ratio: float = 0.65
-    span: int = 10
-    negatives: int = 25
-    groups: int = 2
-    codes: int = 64
-    dim: int = 64
+    mask_ratio: float = setting(0.65, "share of the tokens that is hidden")
+    span: int = setting(10, "length of a hidden span, in frames of 20 ms")
+    negatives: int = setting(25, "hidden frames that the true one is told from")
+    groups: int = setting(2, "codebooks")
+    codes: int = setting(64, "codes in each codebook")
+    dim: int = setting(64, "width of codes and targets")
 
     def __post_init__(self) -> None:
         if not 0.0 < self.mask_ratio < 1.0:
@@ -55,7 +56,7 @@ class Wav2Vec2Config:
 
 @dataclass(frozen=True)
 class Wav2Vec2Output:
-    """See :class:`dasheng_lib.objectives.Output`; ``pretext`` is the contrastive loss.
+    """See :class:`dasheng_lib.objectives.Output`; ``task_loss`` is the contrastive loss.
 
     Attributes:
         diversity: (G V - perplexity) / (G V) of the codes at hidden frames, 0 if all are in use.
@@ -66,8 +67,8 @@ class Wav2Vec2Output:
     """
 
     loss: Tensor
-    pretext: Tensor
-    nothing: Tensor
+    task_loss: Tensor
+    baseline_loss: Tensor
     tally: dict[str, Tensor]
     diversity: Tensor
     mask_BT: Tensor
@@ -103,14 +104,12 @@ class Wav2Vec2(nn.Module):
         """All transformer blocks."""
         return list(self.encoder.net.encoder.layers)
 
-    def recompute(self, recompute: bool) -> None:
-        """Whether the backward pass computes blocks again, to save memory."""
-        self.encoder.recompute = recompute
-
     def calibrate(self, waves: Iterable[Tensor]) -> None:
-        """Nothing need be known of the audio."""
+        """There is nothing to set."""
 
-    def draw(self, B: int, N: int, generator: torch.Generator, progress: float = 1.0) -> Tensor:
+    def draw_noise(
+        self, B: int, N: int, generator: torch.Generator, progress: float = 1.0
+    ) -> Tensor:
         """Progress, and the noise of mask, negatives and codes, side by side."""
         noise_BR = torch.rand(B, sum(self._widths(N)), generator=generator)
         return torch.cat([torch.full((B, 1), progress), noise_BR], 1)
@@ -120,7 +119,9 @@ class Wav2Vec2(nn.Module):
         return span_places(T, c.span) + 1, T * c.negatives, T * c.groups * c.codes
 
     def forward(self, wave_BN: Tensor, noise: Tensor) -> Wav2Vec2Output:
-        """One step; ``noise`` is what ``draw`` gave. In evaluation codes are not drawn but chosen.
+        """One step; ``noise`` is what ``draw_noise`` gave.
+
+        In training codes are drawn; in evaluation the likeliest is taken.
 
         Raises:
             ValueError: the clips are no longer than one span.
@@ -142,7 +143,7 @@ class Wav2Vec2(nn.Module):
 
         score_BTK = contrast(guess_BTd, self.target(quantised_BTd), code_BTG, other_BTK)
         weight_BT = hidden_weights(mask_BT)
-        pretext = (weight_BT * (score_BTK.logsumexp(2) - score_BTK[:, :, 0])).sum()
+        task_loss = (weight_BT * (score_BTK.logsumexp(2) - score_BTK[:, :, 0])).sum()
         diversity = diversity_loss(torch.einsum("bt,btgv->gv", weight_BT, share_BTGV))
         penalty = features_BTC.float().square().mean()
 
@@ -157,9 +158,9 @@ class Wav2Vec2(nn.Module):
                 "hidden": mask_BT.sum(),
             }
         return Wav2Vec2Output(
-            loss=pretext + DIVERSITY * diversity + PENALTY * penalty,
-            pretext=pretext,
-            nothing=(weight_BT * differ_BTK.sum(2).log()).sum(),
+            loss=task_loss + DIVERSITY * diversity + PENALTY * penalty,
+            task_loss=task_loss,
+            baseline_loss=(weight_BT * differ_BTK.sum(2).log()).sum(),
             tally=tally,
             diversity=diversity,
             mask_BT=mask_BT,
@@ -167,9 +168,8 @@ class Wav2Vec2(nn.Module):
             score_BTK=score_BTK,
         )
 
-    def summaries(self, wave_BN: Tensor) -> Tensor:
-        """The encoder's mean vector of each clip with nothing hidden, ``[B, D]``."""
-        return self.encoder(wave_BN).mean(1)
+    def after_step(self, progress: float) -> None:
+        """Nothing is to be done."""
 
     def health(self, tally: dict[str, Tensor]) -> dict[str, float]:
         """Accuracy, that of the commonest code, and codes in use (from G to G V)."""

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from dasheng_lib.encoders.waveform import features_of
+from dasheng_lib.encoders.of_network import features_of
 from dasheng_lib.evaluation.embed import BATCH_SECONDS
 from dasheng_lib.sweep.grid import Trial
 from dasheng_lib.train.build import new_model

@@ -162,5 +162,5 @@ def _one(path: Path, folder: Path, run: str, tidy: bool) -> float:
 
 def leave_last(place: Path) -> None:
     """Leave of a finished run its last weights alone."""
-    for path in (*place.glob("step-*.safetensors"), *place.glob("judged-*.npy")):
+    for path in (*place.rglob("step-*.safetensors"), *place.rglob("judged-*.npy")):
         path.unlink()

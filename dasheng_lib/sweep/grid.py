@@ -11,24 +11,18 @@ from typing import Any
 import yaml
 
 from dasheng_lib.common.errors import UserError
+from dasheng_lib.objectives.family import FAMILIES
 from dasheng_lib.sweep.judge import Protocol
-from dasheng_lib.train.config import RunConfig, family_defaults
-from dasheng_lib.train.schedule import TrainConfig
+from dasheng_lib.train.config import RunConfig
+from dasheng_lib.train.recipes import family_defaults
 
-SPECIAL = ("corpus", "data")
-# What belongs to a pretext task, so that another family brings its own.
-OF_THE_TASK = [
-    "mask_ratio",
-    "group",
-    "positions",
-    "lr",
-    "betas",
-    "weight_decay",
-    "warmup",
-    "schedule",
-]
-_RUN = {field.name for field in fields(RunConfig)} - {"train", "keep", "hold_out", "epoch"}
-_TRAIN = {field.name for field in fields(TrainConfig)}
+OF_THE_AUDIO = ("corpus", "data")
+# Another family brings its own of these: the settings of a task, and the optimizer's.
+OF_THE_FAMILY = {
+    *(field.name for family in FAMILIES.values() for field in fields(family.config)),
+    *("lr", "betas", "weight_decay", "warmup", "schedule"),
+}
+OF_THE_GRID = ("keep", "hold_out", "epoch")  # said by ``judged_at`` and the protocol
 
 
 @dataclass(frozen=True)
@@ -69,12 +63,13 @@ class Grid:
 def read_grid(path: Path | str) -> Grid:
     """Read a grid.
 
-    ``base`` maps settings of a run to values: fields of
-    :class:`dasheng_lib.train.config.RunConfig` and :class:`dasheng_lib.train.schedule.TrainConfig`,
-    ``corpus``, and ``data`` (a share of it). ``arms`` maps a name to settings with a list of
-    values each, of which every combination is a run, or to a list of such mappings. A run of
-    another ``family`` than the base's takes masking and optimizer from
-    :func:`dasheng_lib.train.config.family_defaults`, unless its arm says them.
+    ``base`` maps settings of a run to values: ``family``, fields of
+    :class:`dasheng_lib.train.config.RunConfig`, of the family's task and of
+    :class:`dasheng_lib.train.schedule.TrainConfig`, ``corpus``, and ``data`` (a share of it).
+    ``arms`` maps a name to settings with a list of values each, of which every combination is a
+    run, or to a list of such mappings. A run of another ``family`` than the base's takes the
+    settings of the task and of the optimizer from
+    :func:`dasheng_lib.train.recipes.family_defaults`, unless its arm says them.
     ``judged_at`` lists shares of a run's steps; ``protocol`` maps fields of
     :class:`dasheng_lib.sweep.judge.Protocol`.
 
@@ -115,7 +110,7 @@ def _trials(
         changes = {name: value for name, value in changes.items() if base.get(name) != value}
         settings = {**base, **changes}
         if "family" in changes:
-            settings = {k: v for k, v in settings.items() if k in changes or k not in OF_THE_TASK}
+            settings = {k: v for k, v in settings.items() if k in changes or k not in OF_THE_FAMILY}
         trial = _trial(arm, settings, changes, shares, protocol)
         # By what a run is, not by its name: a default that is spelt out is no other run.
         known = found.get(_what(trial))
@@ -150,26 +145,20 @@ def _trial(
     shares: tuple[float, ...],
     protocol: Protocol,
 ) -> Trial:
-    if unknown := set(settings) - _RUN - _TRAIN - set(SPECIAL):
-        raise ValueError(
-            f"there is no setting {', '.join(sorted(unknown))}: choose among "
-            f"{', '.join(sorted(_RUN | _TRAIN | set(SPECIAL)))}"
-        )
-    usual = family_defaults(settings.get("family", "dasheng"))
-    train = replace(usual.train, **{k: _frozen(v) for k, v in settings.items() if k in _TRAIN})
-    config = replace(
-        usual,
-        **{k: v for k, v in settings.items() if k in _RUN},
-        hold_out=protocol.hold_out,
-        keep=tuple(sorted({max(1, round(share * train.steps)) for share in shares if share})),
-        train=train,
+    if taken := set(settings) & set(OF_THE_GRID):
+        raise ValueError(f"{', '.join(sorted(taken))} follows from judged_at and the protocol")
+    others = {"family", *OF_THE_AUDIO}
+    config = family_defaults(settings.get("family", "dasheng")).changed(
+        {name: _frozen(value) for name, value in settings.items() if name not in others}
     )
+    judged = {max(1, round(share * config.train.steps)) for share in shares if share}
+    config = replace(config, hold_out=protocol.hold_out, keep=tuple(sorted(judged)))
     data = float(settings.get("data", 1.0))
     if not 0 < data <= 1:
         raise ValueError(f"data is a share of the corpus, above 0 and at most 1, not {data}")
-    others = {key: value for key, value in changes.items() if key != "seed"}
+    but_seed = {key: value for key, value in changes.items() if key != "seed"}
     corpus = settings.get("corpus", "pocket")
-    return Trial(_name(changes), _name(others), arm, config, corpus, data)
+    return Trial(_name(changes), _name(but_seed), arm, config, corpus, data)
 
 
 def _name(changes: Mapping[str, Any]) -> str:

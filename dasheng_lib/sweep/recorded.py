@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -25,12 +25,12 @@ from dasheng_lib.scaling.fit import Estimate
 from dasheng_lib.scaling.floor import retrain_floor
 from dasheng_lib.scaling.rows import last_checkpoints
 from dasheng_lib.sweep.baselines import AVERAGES
+from dasheng_lib.sweep.iterations import begins, of_one_run
 from dasheng_lib.sweep.rates import FLOORS
 from dasheng_lib.tasks import SUITES
 from dasheng_lib.train.build import new_model
-from dasheng_lib.train.config import family_defaults
 from dasheng_lib.train.health import verdict
-from dasheng_lib.train.schedule import TrainConfig
+from dasheng_lib.train.recipes import family_defaults
 
 TITLES = {
     "quality": "linear probe",
@@ -82,16 +82,17 @@ def states(table: pd.DataFrame) -> pd.Series:
     """What :func:`.health.verdict` says of each checkpoint, by its run until then."""
     found = {}
     for _, rows in table.assign(loss=table["own_loss"]).groupby("run", sort=False):
-        stages = stages_of(rows["family"].iloc[0], int(rows["steps"].iloc[0]))
+        steps, family = rows["steps"].iloc[0], rows["family"].iloc[0]
+        own = begins(family, int(steps))
         for number, (place, step) in enumerate(rows["step"].items(), 1):
-            first = max(begin for begin, _ in stages if begin < max(step, 1))
-            found[place] = verdict(rows.iloc[:number], first) if step else "untrained"
+            history = of_one_run(rows.iloc[:number], own)
+            found[place] = verdict(history) if step else "untrained"
     return pd.Series(found)
 
 
-def stages_of(family: str, steps: int) -> tuple[tuple[int, int], ...]:
-    """First and last step of each network that a run trains; the last one is judged."""
-    return replace(family_defaults(family), train=TrainConfig(steps=steps)).stages
+def judged_steps(family: str, steps: int) -> int:
+    """Steps of the network that is judged, of a point of so many steps."""
+    return steps - begins(family, steps)[-1]
 
 
 def hop_ms(family: str) -> float:

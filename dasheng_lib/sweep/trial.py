@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections.abc import Callable
-from dataclasses import asdict
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -20,12 +20,13 @@ from dasheng_lib.corpora import load_corpus
 from dasheng_lib.corpora.corpus import Corpus
 from dasheng_lib.corpora.split import portion, without
 from dasheng_lib.corpora.trim import prepare
-from dasheng_lib.model.encoder import encoder_config
+from dasheng_lib.features import SAMPLE_RATE
 from dasheng_lib.sweep.grid import Trial
+from dasheng_lib.sweep.iterations import of_one_run, part_of, parts
 from dasheng_lib.sweep.judge import Judge
 from dasheng_lib.train.build import new_model
 from dasheng_lib.train.config import RunConfig
-from dasheng_lib.train.flops import counted_training_flops, training_flops
+from dasheng_lib.train.flops import step_flops
 from dasheng_lib.train.health import verdict
 from dasheng_lib.train.run import Batches, Execution, Run, crops_of, pretrain_into
 
@@ -60,12 +61,11 @@ def rows_of(
     trial: Trial, folder: Path, corpus: Corpus, judge: Judge, end: str, trained: float
 ) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """As :func:`run_trial`, of a run that has ended; ``corpus`` is what it was trained on."""
-    run, config = Run(folder), trial.config
     rows, seconds = [], 0.0
-    for step in run.steps:
-        row = judged(run, step, judge)
+    for step in kept_steps(trial, folder):
+        row = judged(trial, folder, step, judge)
         seconds += row.pop("judge_seconds")
-        rows.append({**settings(trial, run, corpus), "step": step, **spent_by(trial, step), **row})
+        rows.append({**settings(trial, corpus), "step": step, **spent_by(trial, step), **row})
         rows[-1]["state"] = state(rows, trial)
     facts = {
         "run": trial.run,
@@ -76,7 +76,7 @@ def rows_of(
         "device": device().type,
         "corpus": corpus.name,
         "corpus_digest": corpus.digest,
-        "config": json.dumps(asdict(config), sort_keys=True),
+        "config": json.dumps(trial.config.record(), sort_keys=True),
         "provenance": json.dumps(provenance(), sort_keys=True),
     }
     return rows, facts
@@ -89,28 +89,40 @@ def trained_run(
 
     A run whose loss stops being a number is a result too; it has the steps kept until then.
     """
-    end = "finished"
-    try:
-        pretrain_into(folder, crops, None, trial.config, World(device=device()), execution)
-    except FloatingPointError:
-        end = "diverged"
-    logged = (folder / "log.csv").exists()
-    return end, float(Run(folder).log["seconds"].iloc[-1]) if logged else 0.0
+    seconds = 0.0
+    for part in parts(trial.config, folder):
+        end, world = "finished", World(device=device())
+        try:
+            pretrain_into(part.folder, crops, None, part.config, world, execution)
+        except FloatingPointError:
+            end = "diverged"
+        if (part.folder / "log.csv").exists():
+            seconds += float(Run(part.folder).log["seconds"].iloc[-1])
+        if end == "diverged":
+            break
+    return end, seconds
 
 
-def settings(trial: Trial, run: Run, corpus: Corpus) -> dict[str, Any]:
+def kept_steps(trial: Trial, folder: Path) -> list[int]:
+    """The steps of a trial whose weights are there to be judged: of a diverged run, the first."""
+    runs = parts(trial.config, folder)
+    kept = {part: Run(part.folder).steps for part in runs}
+    of = {step: part_of(step, runs) for step in trial.steps}
+    return [step for step, part in of.items() if step - part.begin in kept[part]]
+
+
+def settings(trial: Trial, corpus: Corpus) -> dict[str, Any]:
     """The columns that say what a run is."""
     config = trial.config
-    size = encoder_config(config.preset)
-    encoder = run.model(0).encoder
+    encoder = new_model(config).encoder
     return {
         "run": trial.run,
         "family": config.family,
         "preset": config.preset,
         "params": sum(p.numel() for p in encoder.parameters()),
         "width": encoder.dim,
-        "depth": size.depth,
-        "mask_ratio": config.mask_ratio,
+        "depth": encoder.config.depth,
+        "mask_ratio": getattr(config.task, "mask_ratio", math.nan),
         "data_hours": round(corpus.hours(), 4),
         "clip_seconds": config.clip_seconds,
         "batch": config.batch,
@@ -121,43 +133,41 @@ def settings(trial: Trial, run: Run, corpus: Corpus) -> dict[str, Any]:
 
 
 def spent_by(trial: Trial, step: int) -> dict[str, float]:
-    """Hours of audio heard and operations spent by a step, over all stages of the run."""
-    config = trial.config
-    clips = [config.batch * max(min(step, last) - first, 0) for first, last in config.stages]
+    """Hours of audio heard and operations spent by a step, those of a teacher's run included."""
+    config, flops = trial.config, 0
+    for part in parts(config):
+        steps = min(max(step - part.begin, 0), part.config.train.steps)
+        flops += config.batch * steps * _flops(part.config) if steps else 0
     return {
         "hours_seen": config.batch * config.clip_seconds * step / 3600,
-        "flops": float(sum(n * _flops(config, stage) for stage, n in enumerate(clips) if n)),
+        "flops": float(flops),
     }
 
 
 @cache
-def _flops(config: RunConfig, stage: int) -> int:
+def _flops(config: RunConfig) -> int:
     """Operations to train on one clip."""
-    samples = round(config.clip_seconds * 16_000)
-    if config.family == "dasheng":
-        return training_flops(encoder_config(config.preset), config.mae, samples)
-    return counted_training_flops(new_model(config, stage), samples)
+    return step_flops(new_model(config), round(config.clip_seconds * SAMPLE_RATE))
 
 
 def state(rows: list[dict[str, Any]], trial: Trial) -> str:
-    """Is the run well at its last row: see :func:`dasheng_lib.train.health.verdict`.
-
-    What was before its present task began, as in HuBERT's first iteration, is not compared.
-    """
-    now = rows[-1]["step"]
-    first = max(begin for begin, _ in trial.config.stages if begin < max(now, 1))
-    history = pd.DataFrame(rows)
-    return "untrained" if now == 0 else verdict(history.assign(loss=history["own_loss"]), first)
+    """Is the run well at its last row: see :func:`dasheng_lib.train.health.verdict`."""
+    if rows[-1]["step"] == 0:
+        return "untrained"
+    history = pd.DataFrame(rows).assign(loss=[row["own_loss"] for row in rows])
+    return verdict(of_one_run(history, tuple(part.begin for part in parts(trial.config))))
 
 
-def judged(run: Run, step: int, judge: Judge) -> dict[str, float]:
-    """What the judge says about a kept step of a run: from the run's folder, or asked now."""
-    path = run.folder / f"judged-{step}.json"
+def judged(trial: Trial, folder: Path, step: int, judge: Judge) -> dict[str, float]:
+    """What the judge says about a kept step of a trial: from the run's folder, or asked now."""
+    part = part_of(step, parts(trial.config, folder))
+    run, own = Run(part.folder), step - part.begin
+    path = run.folder / f"judged-{own}.json"
     if not path.exists():
         began = time.perf_counter()
-        keep, ends = path.with_suffix(".npy"), step in (0, run.steps[-1])
-        encoder, model = run.encoder(step, device()), run.model(step, device())
-        found = judge(encoder, model, run.config["clip_seconds"], keep, layers=ends)
+        keep, ends = path.with_suffix(".npy"), step in (0, kept_steps(trial, folder)[-1])
+        encoder, model = run.encoder(own, device()), run.model(own, device())
+        found = judge(encoder, model, trial.config.clip_seconds, keep, layers=ends)
         found["judge_seconds"] = time.perf_counter() - began
         with atomic_file(path) as temporary:
             temporary.write_text(json.dumps(found, indent=1))

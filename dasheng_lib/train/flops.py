@@ -15,7 +15,7 @@ from dasheng_lib.features import MELS, WINDOW, frame_count
 from dasheng_lib.masking import kept_tokens
 from dasheng_lib.model.encoder import PATCH, EncoderConfig, token_count
 from dasheng_lib.objectives import Objective
-from dasheng_lib.objectives.mae import MAEConfig
+from dasheng_lib.objectives.mae import MAEConfig, MaskedAutoencoder
 
 
 def mel_flops(samples: int) -> int:
@@ -63,6 +63,13 @@ def training_flops(encoder: EncoderConfig, mae: MAEConfig, samples: int) -> int:
     return mel_flops(samples) + 3 * forward
 
 
+def step_flops(model: Objective, samples: int) -> int:
+    """One clip's share of a pretraining step: by formula where there is one, else counted."""
+    if isinstance(model, MaskedAutoencoder):
+        return training_flops(model.encoder.config, model.config, samples)
+    return counted_training_flops(model, samples)
+
+
 def counted_training_flops(model: Objective, samples: int) -> int:
     """As :func:`training_flops`, of any family: counted by torch while one clip of noise runs.
 
@@ -74,7 +81,7 @@ def counted_training_flops(model: Objective, samples: int) -> int:
     training = model.training
     model.eval()  # so that no norm learns from noise
     with FlopCounterMode(display=False) as counter:
-        model(wave_BN, noise=model.draw(1, samples, generator, 1.0)).loss.backward()
+        model(wave_BN, noise=model.draw_noise(1, samples, generator, 1.0)).loss.backward()
     model.zero_grad(set_to_none=True)
     model.train(training)
     return counter.get_total_flops()

@@ -11,7 +11,7 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +23,8 @@ from torch import Tensor
 from dasheng_lib.checkpoint.weights import load_autoencoder, load_objective, save_weights
 from dasheng_lib.common.cache import atomic_file, digest, need_space
 from dasheng_lib.common.errors import UserError
+from dasheng_lib.encoders.of_network import features_of
 from dasheng_lib.encoders.protocol import AudioEncoder
-from dasheng_lib.encoders.waveform import features_of
 from dasheng_lib.objectives import Objective
 from dasheng_lib.objectives.mae import MaskedAutoencoder
 from dasheng_lib.train import health
@@ -107,8 +107,11 @@ class RunFolder:
         self._waiting: list[Record] = []
 
     @contextmanager
-    def claimed(self, config: RunConfig, audio: str, audio_digest: str) -> Iterator[None]:
-        """Hold the folder for a run of this configuration on this audio.
+    def claimed(self, config: RunConfig, inputs: dict[str, str]) -> Iterator[None]:
+        """Hold the folder for a run of this configuration on these inputs.
+
+        Args:
+            inputs: names and hashes of the audio, and of a teacher if there is one.
 
         Raises:
             UserError: it holds another run, another process is at it, or it cannot be written.
@@ -129,21 +132,30 @@ class RunFolder:
         try:
             for left in self.path.glob(".*.part"):  # of a process that was killed
                 left.unlink()
-            self._same_run({**asdict(config), "corpus": audio, "corpus_digest": audio_digest})
+            self._same_run(config, inputs)
             yield
         finally:
             lock.release()
 
-    def _same_run(self, run: dict[str, Any]) -> None:
-        run = json.loads(json.dumps(run))
+    def _same_run(self, config: RunConfig, inputs: dict[str, str]) -> None:
+        run = json.loads(json.dumps({**config.record(), **inputs}))
         path = self.path / "config.json"
         if not path.exists():
             with atomic_file(path) as temporary:
                 temporary.write_text(json.dumps(run, indent=1))
             return
         found = json.loads(path.read_text())
+        for settings in (found, run):
+            settings.pop("teacher", None)  # its hash says more than its place
         if digest(found) != digest(run):
-            changed = [name for name in {**run, **found} if found.get(name) != run.get(name)]
+            names = [name for name in {**run, **found} if found.get(name) != run.get(name)]
+            changed = dict.fromkeys(name.removesuffix("_digest") for name in names)
+            unknown = set(found) - set(run) - {field.name for field in fields(config.task)}
+            if unknown and found.get("family") == config.family:
+                raise UserError(
+                    f"{self.path} holds a run of an earlier version, in which {config.family} had "
+                    f"other settings ({', '.join(sorted(unknown))}): choose an empty folder."
+                )
             raise UserError(
                 f"{self.path} holds a run with another {' and '.join(changed)}: "
                 "choose an empty folder, or the settings in its config.json to go on with it."
@@ -172,11 +184,11 @@ class RunFolder:
         """Take a step's record; it is written with the next :meth:`keep`."""
         self._waiting.append(record)
 
-    def validated(self, found: health.Validation, steps: int, first: int = 0) -> str:
+    def validated(self, found: health.Validation, steps: int) -> str:
         """Write a validation, and return the warning that it gives cause for, or ""."""
         path = self.path / "validation.csv"
         _append(path, [found.row()])
-        return health.warning(pd.read_csv(path), steps, first)
+        return health.warning(pd.read_csv(path), steps)
 
     def snapshot(self, model: Objective, weights: dict[str, Tensor], step: int) -> None:
         """Keep encoder and task of a step."""

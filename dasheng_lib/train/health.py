@@ -1,12 +1,12 @@
-"""Is a pretraining run well: a loss that can be compared, and what the loss does not show.
+"""Validation of a pretraining run, and the signs that something is wrong with it.
 
-Besides loss and rank, a family reports what it has of these. Normal is what a run reports that has
-left its first twentieth behind; anything else is said by :func:`warning` and :func:`verdict`.
+Besides loss and rank, a family reports those of these columns that it has. Values that are not
+normal after the first twentieth of a run are named by :func:`warning` and :func:`verdict`.
 
 =============== ==================================================== =====================
 column          what                                                 normal
 =============== ==================================================== =====================
-explained       1 - pretext loss / pretext loss of knowing nothing   0.02 to 0.97, rising
+explained       1 - loss of the task / loss of the baseline          0.02 to 0.97, rising
 rankme_centred  directions that clips differ in                      a sixth of those of the
                                                                      untrained encoder, 3 or more
 accuracy        share of hidden places that are answered right       above ``majority``
@@ -29,8 +29,8 @@ import pandas as pd
 import torch
 from torch import nn
 
-from dasheng_lib.common.distributed import World, gather_rows, mean_over, sum_over
-from dasheng_lib.objectives import Objective
+from dasheng_lib.common.distributed import World, gather_rows, gathered, mean_over, sum_over
+from dasheng_lib.objectives import Objective, clip_vectors
 from dasheng_lib.rank.effective import RankMe
 from dasheng_lib.train.loop import mask_noise
 
@@ -45,7 +45,7 @@ class Validation:
     Attributes:
         step: optimizer steps taken.
         loss: mean over hidden tokens, as in training.
-        explained: 1 - the pretext task's loss over that of knowing nothing, at most 1. Of a
+        explained: 1 - the pretext task's loss over the baseline's, at most 1. Of a
             masked autoencoder it is the share of the target's variance that is explained.
         rankme, rankme_centred: of the encoder's mean tokens with nothing hidden. With few crops
             they read low; compare them within a run.
@@ -88,7 +88,7 @@ def validate(
     """
     model.eval()
     ranks = RankMe(model.encoder.dim)
-    loss = pretext = nothing = torch.zeros((), device=world.device)
+    loss = task_loss = baseline = torch.zeros((), device=world.device)
     tally: dict[str, torch.Tensor] = {}
     for number, wave in enumerate(batches):
         B, N = wave.shape
@@ -97,17 +97,19 @@ def validate(
         wave_BN = torch.from_numpy(wave).to(world.device)
         out = parallel(wave_BN, noise=noise)
         loss = loss + out.loss / len(batches)
-        pretext = pretext + out.pretext / len(batches)
-        nothing = nothing + out.nothing / len(batches)
+        task_loss = task_loss + out.task_loss / len(batches)
+        baseline = baseline + out.baseline_loss / len(batches)
         for name, count in out.tally.items():
             tally[name] = tally.get(name, 0) + count.double()
-        ranks.update(gather_rows(model.summaries(wave_BN).float()).cpu())
+        with gathered(model):
+            vectors_BD = clip_vectors(model.encoder, wave_BN)
+        ranks.update(gather_rows(vectors_BD.float()).cpu())
     model.train()
-    loss, pretext, nothing = (mean_over(value).item() for value in (loss, pretext, nothing))
+    loss, task_loss, baseline = (mean_over(value).item() for value in (loss, task_loss, baseline))
     health = model.health({name: sum_over(count).cpu() for name, count in tally.items()})
     return Validation(
         loss=loss,
-        explained=health.pop("explained", 1 - pretext / nothing if nothing else 0.0),
+        explained=health.pop("explained", 1 - task_loss / baseline if baseline else 0.0),
         rankme=ranks.compute(),
         rankme_centred=ranks.compute(centred=True),
         crops=ranks.count,
@@ -116,43 +118,40 @@ def validate(
     )
 
 
-def warning(history: pd.DataFrame, steps: int, first: int = 0) -> str:
+def warning(history: pd.DataFrame, steps: int) -> str:
     """What looks wrong after the last row of a run's validations; empty if nothing does.
 
     Args:
         history: rows of :class:`Validation`.
-        steps: of the whole run; the first twentieth is left in peace.
-        first: step after which the present task began, if a run has several; what was before is
-            not compared, and a twentieth from here on is left in peace.
+        steps: of the whole run; in the first twentieth there are no warnings.
     """
-    if history["step"].iloc[-1] - first < steps / 20:
+    if history["step"].iloc[-1] < steps / 20:
         return ""
-    return next((said for _, said in findings(history, first)), "")
+    return next((said for _, said in findings(history)), "")
 
 
-def verdict(history: pd.DataFrame, first: int = 0) -> str:
+def verdict(history: pd.DataFrame) -> str:
     """What became of a run, by its validations: a word or two for a table.
 
     ``"healthy"``, ``"collapsed"`` (the task or the embedding has become trivial), ``"not
     learning"`` (no better than knowing nothing) or ``"unstable"`` (it was clearly better before).
 
     Args:
-        history, first: as in :func:`warning`.
+        history: as in :func:`warning`.
     """
-    return next((kind for kind, _ in findings(history, first)), "healthy")
+    return next((kind for kind, _ in findings(history)), "healthy")
 
 
-def findings(history: pd.DataFrame, first: int = 0) -> list[tuple[str, str]]:
+def findings(history: pd.DataFrame) -> list[tuple[str, str]]:
     """What is not normal in the last row, worst first: verdict and sentence.
 
     Args:
         history: with a row of step 0, the untrained encoder, if its directions are to be
             compared with.
-        first: what is not after this step is not compared, step 0 apart.
     """
     untrained = history.loc[history["step"] == 0, "rankme_centred"]
     fewest = max(3.0, COLLAPSED * untrained.iloc[0]) if len(untrained) else 3.0
-    history = history[history["step"] > first]
+    history = history[history["step"] > 0]
     last, best = history.iloc[-1], history["explained"].max()
     explained, rank = last["explained"], last["rankme_centred"]
     # A task that is not learned because the embedding fell together on the way has collapsed.

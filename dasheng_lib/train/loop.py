@@ -63,14 +63,14 @@ def mask_generator(seed: int, step: int, device: torch.device) -> torch.Generato
 def mask_noise(
     model: Objective, B: int, N: int, seed: int, step: int, progress: float = 1.0
 ) -> Tensor:
-    """All the chance of one step, for the whole batch: ``model.draw`` from seed and step.
+    """All random numbers of one step, for the whole batch, from seed and step.
 
     Drawn in every process alike, so that a row's mask does not depend on who computes it.
 
     Args:
-        progress: share of the training that lies behind this step.
+        progress: share of the training that is done before this step.
     """
-    return model.draw(B, N, mask_generator(seed, step, torch.device("cpu")), progress)
+    return model.draw_noise(B, N, mask_generator(seed, step, torch.device("cpu")), progress)
 
 
 def pretrain(
@@ -94,7 +94,7 @@ def pretrain(
         start: steps already taken.
         world: this process among all; by default it is alone.
         parallel: what to call in place of ``model``, see
-            :func:`dasheng_lib.common.distributed.spread`.
+            :func:`dasheng_lib.common.distributed.parallelise`.
         replay: on a card, launch the kernels of a step at once, see :mod:`.replay`.
 
     Raises:
@@ -129,6 +129,7 @@ def pretrain(
                 f"loss {value} and gradient norm {norm} at step {step + 1}: lower lr ({lr:g})"
             )
         optimizer.step()
+        model.after_step((step + 1) / config.steps)
         yield Record(step + 1, value, lr, norm, time.perf_counter() - began)
 
 
@@ -141,7 +142,7 @@ def gradients(
     loss = torch.zeros((), device=device)
     parts = list(zip(*(x.chunk(config.accumulate) for x in (wave_BN, noise)), strict=True))
     for part, (wave_bN, noise_b) in enumerate(parts, 1):
-        with sums_later(parallel, part < len(parts)):
+        with no_sync_if(part < len(parts), parallel):
             with torch.autocast(device.type, torch.bfloat16, half):
                 share = parallel(wave_bN, noise=noise_b).loss / len(parts)
             share.backward()
@@ -163,10 +164,10 @@ def fetched_ahead(
             yield step, wave_BN
 
 
-def sums_later(parallel: nn.Module, later: bool):
-    """Leave the gradients of this part where they are; the last part's are summed with them."""
+def no_sync_if(more: bool, parallel: nn.Module):
+    """Within, gradients are not summed over processes if more parts of the batch are to come."""
     if hasattr(parallel, "no_sync"):  # DDP
-        return parallel.no_sync() if later else nullcontext()
+        return parallel.no_sync() if more else nullcontext()
     if hasattr(parallel, "set_requires_gradient_sync"):  # FSDP2
-        parallel.set_requires_gradient_sync(not later)
+        parallel.set_requires_gradient_sync(not more)
     return nullcontext()

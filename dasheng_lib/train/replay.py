@@ -13,8 +13,6 @@ from threading import Lock
 import torch
 from torch import Tensor
 
-# The other families pick frames with a mask, and the host must know how many before it goes on.
-REPLAYABLE = ("dasheng",)
 WARM = 3  # calls that set up what libraries set up once, which cannot be recorded
 _recording = Lock()  # one recording at a time in a process; threads may train side by side
 

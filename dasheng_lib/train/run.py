@@ -1,43 +1,44 @@
-"""A pretraining run: started, resumed, found again, read."""
+"""A pretraining run: begun in a folder, or continued from what lies there."""
 
 from __future__ import annotations
 
-import math
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
+from dasheng_lib.checkpoint.weights import load_objective
 from dasheng_lib.common.cache import artefact
 from dasheng_lib.common.distributed import (
     Strategy,
     World,
-    agree,
-    first_does,
+    broadcast,
+    full_state,
     gather_objects,
+    on_first_rank,
+    parallelise,
     restore_state,
-    spread,
-    whole_state,
 )
 from dasheng_lib.common.errors import UserError
 from dasheng_lib.corpora.corpus import Corpus
 from dasheng_lib.corpora.crops import Crops, Exam
 from dasheng_lib.corpora.split import hold_out
-from dasheng_lib.objectives import Objective
+from dasheng_lib.encoders.fingerprint import state_digest
+from dasheng_lib.objectives import Objective, recompute
+from dasheng_lib.objectives.family import FAMILIES
 from dasheng_lib.train.build import new_model
 from dasheng_lib.train.config import RunConfig
 from dasheng_lib.train.folder import Run, RunFolder
 from dasheng_lib.train.health import validate
-from dasheng_lib.train.loop import Record, make_optimizer, pretrain
-from dasheng_lib.train.replay import REPLAYABLE
+from dasheng_lib.train.loop import make_optimizer, pretrain
 
 VERSION = 3  # raise it when the same configuration would give another run
 CALIBRATION_BATCHES = 8
@@ -60,7 +61,7 @@ class Execution:
     """How a run is computed; none of it changes what is computed, up to rounding.
 
     Attributes:
-        strategy: see :func:`dasheng_lib.common.distributed.spread`.
+        strategy: see :func:`dasheng_lib.common.distributed.parallelise`.
         recompute: compute blocks again in the backward pass, to save memory.
         compile: let torch compile the blocks.
         replay: launch the kernels of a step at once, see :mod:`dasheng_lib.train.replay`; it is for
@@ -84,12 +85,14 @@ def pretrained(corpus: Corpus, config: RunConfig, progress: bool = True) -> Run:
     """
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     recipe = {
-        "config": asdict(config),
+        "config": config.record(),
         "corpus": corpus.digest,
         "version": VERSION,
         "torch": torch.__version__.split("+")[0],
         "device": device.type,
     }
+    if teacher := read_teacher(config):
+        recipe["teacher_digest"] = teacher.digest
     return Run(
         artefact(
             "pretrain",
@@ -104,6 +107,32 @@ def pretrained(corpus: Corpus, config: RunConfig, progress: bool = True) -> Run:
             resumable=True,
         )
     )
+
+
+@dataclass(frozen=True)
+class Teacher:
+    """What a run learns from: weights of a model of its family, and a hash of its encoder."""
+
+    weights: dict[str, Tensor]
+    digest: str
+
+
+def read_teacher(config: RunConfig) -> Teacher | None:
+    """The teacher that a configuration names; None if it names none.
+
+    Raises:
+        UserError: the file is absent or damaged, or holds another family or size.
+    """
+    if not config.teacher:
+        return None
+    model = load_objective(config.teacher)
+    size = FAMILIES[config.family].network.size(config.preset)
+    if model.family != config.family or model.encoder.config != size:
+        raise UserError(
+            f"The teacher {config.teacher} is not {config.family} of size {config.preset}: name "
+            "the final.safetensors of a run of the same family and size."
+        )
+    return Teacher(model.state_dict(), state_digest(model.encoder))
 
 
 def batches_of(corpus: Corpus, config: RunConfig) -> tuple[Crops, Exam | None]:
@@ -141,7 +170,7 @@ def crops_of(corpus: Corpus, config: RunConfig, make: Callable[..., Crops] = Cro
 def pretrain_into(
     folder: Path | str,
     data: Batches,
-    held: Batches | None,
+    validation_data: Batches | None,
     config: RunConfig,
     world: World | None = None,
     execution: Execution | None = None,
@@ -149,118 +178,123 @@ def pretrain_into(
     """Train in ``folder``, from its last checkpoint if it has one.
 
     Args:
-        data, held: what to train and what to validate on, in batches of ``config.batch``.
+        data: what to train on, in batches of ``config.batch``.
+        validation_data: what to validate on, in such batches; None does not validate.
 
     Raises:
         UserError: the folder holds a run of another configuration, cannot be written, or has no
-            room for what the run will write.
+            room for what the run will write; or the teacher cannot be read.
     """
     files, world, execution = RunFolder(folder), world or World(), execution or Execution()
     rows = world.rows(config.batch)
     with ExitStack() as stack:
-        claim = files.claimed(config, data.name, data.digest)
-        first_does(world, lambda: stack.enter_context(claim))
+        teacher = on_first_rank(world, partial(read_teacher, config))
+        inputs = {"corpus": data.name, "corpus_digest": data.digest}
+        inputs |= {"teacher_digest": teacher.digest} if teacher else {}
+        # One process holds the folder until the end of the block.
+        claim = files.claimed(config, inputs)
+        on_first_rank(world, lambda: stack.enter_context(claim))
         if files.finished():
             return Run(files.path)
         state = files.load() if world.first else None
-        start, before = agree((state["step"], state["seconds"]) if state else (0, 0.0))
-        exam = _exam(held, config, rows)
-        hours, since = config.batch * config.clip_seconds / 3600, (start, before)
-        half = config.train.precision == "bfloat16"
-        quiet = not (execution.progress and world.first)
-        bar = tqdm(None, "pretrain", config.train.steps, None, initial=start, disable=quiet)
-        stack.enter_context(bar)
-        for record, stage in _steps(files, data, config, world, execution, start, state):
-            model, step = stage.model, record.step
-            record = replace(record, seconds=record.seconds + before)
-            if step:
-                bar.set_postfix(loss=f"{record.loss:.3f}", refresh=False)
-                bar.update()
-                if world.first:
-                    files.log(record)
-            if exam and config.validates_at(step):
-                taken = record.seconds - since[1]
-                speed = hours * (step - since[0]) / taken * 3600 if step else 0.0
-                since = (step, record.seconds)
-                facts = {"step": step, "hours": hours * step, "speed": speed}
-                with torch.autocast(world.device.type, torch.bfloat16, half):
-                    found = validate(stage.parallel, model, exam, world, **facts)
-                said = world.first and files.validated(found, config.train.steps, stage.first)
-                if said:
-                    tqdm.write(f"step {step}: {said}", file=sys.stderr)
-            if step and (step in config.snapshots or step % execution.checkpoint_every == 0):
-                weights, moments = whole_state(model, stage.optimizer)
-                bad = gather_objects(getattr(data, "skipped", {}))
-                if world.first:
-                    if step in config.snapshots:
-                        files.snapshot(model, weights, step)
-                    files.skipped({k: v for part in bad for k, v in part.items()})
-                    files.keep(weights, moments, step, record.seconds)
-                    if step == config.train.steps:
-                        facts = {"steps": str(step), "corpus": data.digest}
-                        files.finish(model, weights, **facts)
-    return Run(files.path)
+        start, before = broadcast((state["step"], state["seconds"]) if state else (0, 0.0))
 
-
-@dataclass(frozen=True)
-class _Stage:
-    """What is trained after step ``first`` of the run."""
-
-    model: Objective
-    parallel: nn.Module
-    optimizer: torch.optim.Optimizer
-    first: int
-
-
-def _steps(
-    files: RunFolder,
-    data: Batches,
-    config: RunConfig,
-    world: World,
-    execution: Execution,
-    start: int,
-    state: dict[str, Any] | None,
-) -> Iterator[tuple[Record, _Stage]]:
-    """The steps of all stages behind ``start``, numbered through; seconds are of this process.
-
-    A run that begins is first handed out as it is before its first step, with a record of step 0.
-
-    Args:
-        state: what the first process has kept of step ``start``.
-    """
-    rows, seconds = world.rows(config.batch), 0.0
-    kept = state or {"weights": {}, "optimizer": {}}
-    for number, (first, last) in enumerate(config.stages):
-        if start >= last:
-            continue
-        model = new_model(config, number).to(world.device)
-        first_does(world, partial(files.need_room, model, config))
-        if start == first:
-            if number:
-                model.learn_from(agree(kept["weights"]))
+        model = new_model(config).to(world.device)
+        on_first_rank(world, partial(files.need_room, model, config))
+        if start == 0:
+            if teacher:
+                model.learn_from(teacher.weights)
             model.calibrate(_first_batches(data, world.device, rows))
-            if world.first and start == 0:
+            if world.first:
                 files.snapshot(model, model.state_dict(), 0)
         parallel = _set_up(model, world, execution)
         optimizer = make_optimizer(model, config.train)
-        if start > first:
-            restore_state(model, optimizer, kept["weights"], kept["optimizer"], world)
-        stage, before = _Stage(model, parallel, optimizer, first), seconds
-        if start == first == 0:
-            yield Record(0, math.nan, 0.0, math.nan, 0.0), stage
+        if start > 0:
+            # Only the first process has read them; the others get theirs from it.
+            weights, moments = (state["weights"], state["optimizer"]) if state else ({}, {})
+            restore_state(model, optimizer, weights, moments, world)
+
+        batches = _validation_batches(validation_data, config, rows)
+        validation = _Validation(files, config, world, batches, start, before)
+        if start == 0:
+            validation.after(0, 0.0, model, parallel)
+        quiet = not (execution.progress and world.first)
+        bar = stack.enter_context(
+            tqdm(None, "pretrain", config.train.steps, None, initial=start, disable=quiet)
+        )
         for record in pretrain(
             model,
-            lambda step, first=first: data.batch(first + step, rows),
-            replace(config.train, steps=last - first),
+            lambda step: data.batch(step, rows),
+            config.train,
             optimizer,
-            start - first,
+            start,
             world,
             parallel,
-            execution.replay and world.size == 1 and model.family in REPLAYABLE,
+            execution.replay and world.size == 1 and FAMILIES[config.family].replayable,
         ):
-            seconds = before + record.seconds
-            yield replace(record, step=first + record.step, seconds=seconds), stage
-        start, kept = last, {"weights": whole_state(model, optimizer)[0]}
+            record = replace(record, seconds=before + record.seconds)
+            bar.set_postfix(loss=f"{record.loss:.3f}", refresh=False)
+            bar.update()
+            if world.first:
+                files.log(record)
+            validation.after(record.step, record.seconds, model, parallel)
+            keeps = record.step in config.snapshots
+            if keeps or record.step % execution.checkpoint_every == 0:
+                weights, moments = full_state(model, optimizer)
+                bad = gather_objects(getattr(data, "skipped", {}))
+                if not world.first:
+                    continue
+                if keeps:
+                    files.snapshot(model, weights, record.step)
+                files.skipped({k: v for part in bad for k, v in part.items()})
+                files.keep(weights, moments, record.step, record.seconds)
+        if world.first:
+            files.finish(model, weights, steps=str(config.train.steps), corpus=data.digest)
+    return Run(files.path)
+
+
+class _Validation:
+    """Validations of a run: each writes a row in its folder, and a warning if there is cause.
+
+    Args:
+        batches: this process's rows of the audio; without any there are no validations.
+        start, seconds: step and time at which this process begins.
+    """
+
+    def __init__(
+        self,
+        files: RunFolder,
+        config: RunConfig,
+        world: World,
+        batches: list[np.ndarray],
+        start: int,
+        seconds: float,
+    ) -> None:
+        self.files, self.config, self.world, self.batches = files, config, world, batches
+        self.last = (start, seconds)
+
+    def after(self, step: int, seconds: float, model: Objective, parallel: nn.Module) -> None:
+        """Validate if the run is to be validated after this step, reached in so many seconds."""
+        config = self.config
+        if not self.batches or not config.validates_at(step):
+            return
+        hours = config.batch * config.clip_seconds / 3600  # of audio in a step
+        speed = hours * (step - self.last[0]) / (seconds - self.last[1]) * 3600 if step else 0.0
+        self.last = (step, seconds)
+        half = config.train.precision == "bfloat16"
+        with torch.autocast(self.world.device.type, torch.bfloat16, half):
+            found = validate(
+                parallel,
+                model,
+                self.batches,
+                self.world,
+                step=step,
+                hours=hours * step,
+                speed=speed,
+            )
+        said = self.world.first and self.files.validated(found, config.train.steps)
+        if said:
+            tqdm.write(f"step {step}: {said}", file=sys.stderr)
 
 
 def _first_batches(data: Batches, device: torch.device, rows: slice) -> Iterator[Tensor]:
@@ -270,16 +304,17 @@ def _first_batches(data: Batches, device: torch.device, rows: slice) -> Iterator
 
 
 def _set_up(model: Objective, world: World, execution: Execution) -> nn.Module:
-    model.recompute(execution.recompute)
+    if execution.recompute:
+        recompute(model.blocks)
     if execution.compile:
         for block in model.blocks:
             block.compile()
-    return spread(model, model.blocks, world, execution.strategy)
+    return parallelise(model, model.blocks, world, execution.strategy)
 
 
-def _exam(held: Batches | None, config: RunConfig, rows: slice) -> list[np.ndarray]:
+def _validation_batches(data: Batches | None, config: RunConfig, rows: slice) -> list[np.ndarray]:
     """This process's rows of the crops that every validation uses."""
-    if held is None:
+    if data is None:
         return []
-    batches = len(held) if isinstance(held, Exam) else -(-VALIDATION_CROPS // config.batch)
-    return [held.batch(step, rows) for step in range(batches)]
+    batches = len(data) if isinstance(data, Exam) else -(-VALIDATION_CROPS // config.batch)
+    return [data.batch(step, rows) for step in range(batches)]

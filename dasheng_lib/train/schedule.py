@@ -6,6 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
+from dasheng_lib.common.settings import setting
+
 
 @dataclass(frozen=True)
 class TrainConfig:
@@ -27,18 +29,22 @@ class TrainConfig:
             the weights stay float32).
     """
 
-    steps: int = 1200
-    lr: float = 1e-3
-    warmup: float = 0.05
+    steps: int = setting(1200, "optimizer steps")
+    lr: float = setting(1e-3, "peak learning rate")
+    warmup: float = setting(0.05, "share of the steps to reach it")
     final: float = 0.1
     schedule: Literal["cosine", "upstream"] = "cosine"
-    weight_decay: float = 0.01
+    weight_decay: float = setting(0.01, "of AdamW")
     betas: tuple[float, float] = (0.9, 0.999)
-    optimizer: Literal["adamw", "adamw8bit"] = "adamw"
+    optimizer: Literal["adamw", "adamw8bit"] = setting(
+        "adamw", "adamw, or adamw8bit (bitsandbytes)"
+    )
     clip_norm: float = 1.0
-    accumulate: int = 1
+    accumulate: int = setting(1, "parts that a batch is taken in")
     seed: int = 0
-    precision: Literal["float32", "bfloat16"] = "float32"
+    precision: Literal["float32", "bfloat16"] = setting(
+        "float32", "float32, or bfloat16 for the blocks"
+    )
 
     def __post_init__(self) -> None:
         if self.steps < 1 or self.accumulate < 1:

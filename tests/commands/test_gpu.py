@@ -13,7 +13,7 @@ import torch
 from card_crops import CardCrops
 
 from dasheng_lib.checkpoint.published import from_upstream
-from dasheng_lib.common.distributed import World, restore_state, spread, whole_state
+from dasheng_lib.common.distributed import World, full_state, parallelise, restore_state
 from dasheng_lib.corpora.synthetic.corpus import synthetic_corpus
 from dasheng_lib.encoders import DashengEncoder
 from dasheng_lib.evaluation.embed import compute_embeddings
@@ -207,15 +207,15 @@ def test_fsdp_of_one_process_is_the_plain_run(corpus, tmp_path):
         model = new_model(SMALL).to(DEVICE)
         crops = crops_of(corpus, SMALL, lambda *a: CardCrops(*a, device=DEVICE))
         model.calibrate(crops.batch(step) for step in range(2))
-        # A world of two as far as `spread` looks, which leaves one process alone.
-        sharded = spread(model, model.blocks, World(size=2, device=DEVICE), "fsdp")
+        # A world of two as far as `parallelise` looks, which leaves one process alone.
+        sharded = parallelise(model, model.blocks, World(size=2, device=DEVICE), "fsdp")
         optimizer = make_optimizer(model, SMALL.train)
         world = World(device=DEVICE)
         records = []
         for record in pretrain(model, crops.batch, SMALL.train, optimizer, 0, world, sharded):
             records.append(record.loss)
             if record.step == 6:  # there and back through whole tensors
-                restore_state(model, optimizer, *whole_state(model, optimizer), world)
+                restore_state(model, optimizer, *full_state(model, optimizer), world)
         assert records == pytest.approx([r.loss for r in expected], rel=1e-4)
     finally:
         torch.distributed.destroy_process_group()

@@ -91,4 +91,4 @@ def test_a_failure_of_the_first_process_is_one_sentence():
         raise UserError("The folder is taken.")
 
     with pytest.raises(UserError, match="taken"):
-        distributed.first_does(World(), fail)
+        distributed.on_first_rank(World(), fail)

@@ -5,31 +5,38 @@ import json
 import subprocess
 import sys
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pandas as pd
 import pytest
+import safetensors
+import safetensors.torch
 import torch
 from scipy.stats import entropy
 from smoke_book import ROOT
 
 from dasheng_lib.checkpoint import load_autoencoder, load_objective, save_weights
-from dasheng_lib.commands.pretrain import add_run_arguments, run_config
+from dasheng_lib.commands.pretrain import add_run_arguments, config_from_args
 from dasheng_lib.common.distributed import World
 from dasheng_lib.common.errors import UserError
 from dasheng_lib.corpora.crops import Crops
 from dasheng_lib.encoders import load_encoder
-from dasheng_lib.encoders.waveform import WaveformFeatures, features_of
+from dasheng_lib.encoders.fingerprint import state_digest
+from dasheng_lib.encoders.of_network import features_of
+from dasheng_lib.encoders.waveform import WaveformFeatures
 from dasheng_lib.masking import span_mask
-from dasheng_lib.objectives import FAMILIES
+from dasheng_lib.objectives.family import FAMILIES
+from dasheng_lib.objectives.hubert import HubertConfig
 from dasheng_lib.train import TrainConfig, mask_noise, pretrain
 from dasheng_lib.train import run as runs
 from dasheng_lib.train.build import new_model
-from dasheng_lib.train.config import RunConfig, family_defaults
+from dasheng_lib.train.config import RunConfig
 from dasheng_lib.train.health import MASK_SEED, Validation, validate, verdict, warning
+from dasheng_lib.train.recipes import family_defaults
 from dasheng_lib.train.run import Execution, batches_of, pretrain_into
 
-OTHERS = FAMILIES[1:]
+OTHERS = list(FAMILIES)[1:]
 
 
 def tiny(family, **changes):
@@ -53,19 +60,26 @@ def few_crops():
 
 @pytest.fixture(scope="module")
 def whole(synthetic, tmp_path_factory):
-    """A run of each family that nothing has stopped."""
-    return {
-        family: trained(tmp_path_factory.mktemp(family), synthetic, tiny(family, hold_out=0.1))
-        for family in OTHERS
+    """A run of each family that nothing has stopped; ``second`` is HuBERT's second iteration."""
+    place = tmp_path_factory.mktemp("whole")
+    found = {
+        family: trained(place / family, synthetic, tiny(family, hold_out=0.1)) for family in OTHERS
     }
+    config = taught(found["hubert"], hold_out=0.1)
+    return {**found, "second": trained(place / "second", synthetic, config)}
 
 
-# HuBERT's second iteration begins behind step 2.
-@pytest.mark.parametrize(
-    "family, stop", [("ssast", 3), ("hubert", 1), ("hubert", 2), ("hubert", 5), ("wav2vec2", 3)]
-)
-def test_a_stopped_run_resumes_to_the_same_bits(whole, synthetic, tmp_path, family, stop):
-    config = tiny(family, hold_out=0.1)
+def taught(first, **changes):
+    """HuBERT's second iteration, which learns from a run of the first."""
+    task = HubertConfig(teacher=str(first.folder / "final.safetensors"))
+    return tiny("hubert", task=task, **changes)
+
+
+@pytest.mark.parametrize("name", [*OTHERS, "second"])
+@pytest.mark.parametrize("stop", [1, 3])
+def test_a_stopped_run_resumes_to_the_same_bits(whole, synthetic, tmp_path, name, stop):
+    make = partial(taught, whole["hubert"]) if name == "second" else partial(tiny, name)
+    config = make(hold_out=0.1)
     reached = []
 
     def dying(*arguments):
@@ -82,53 +96,60 @@ def test_a_stopped_run_resumes_to_the_same_bits(whole, synthetic, tmp_path, fami
     assert not (tmp_path / "final.safetensors").exists()
     resumed = trained(tmp_path, synthetic, config)
     for step in (None, *resumed.steps):
-        ours, theirs = (run.model(step).state_dict() for run in (whole[family], resumed))
+        ours, theirs = (run.model(step).state_dict() for run in (whole[name], resumed))
         assert ours.keys() == theirs.keys()
         assert all(torch.equal(ours[name], theirs[name]) for name in ours), step
     columns = ["step", "loss", "lr", "grad_norm"]
-    assert whole[family].log[columns].equals(resumed.log[columns])
+    assert whole[name].log[columns].equals(resumed.log[columns])
     judged = [c for c in resumed.validation if c != "speed"]
-    assert whole[family].validation[judged].equals(resumed.validation[judged])
+    assert whole[name].validation[judged].equals(resumed.validation[judged])
 
 
-def test_both_iterations_of_hubert_hear_as_much_as_others(whole, synthetic):
-    config = tiny("hubert")
-    assert config.stages == ((0, 2), (2, 6)) and tiny("ssast").stages == ((0, 6),)
-    assert family_defaults("hubert").stages == ((0, 400), (400, 1200))
-    assert tiny("hubert", train=TrainConfig(steps=1)).stages == ((0, 1),)
-    assert list(whole["hubert"].log["step"]) == list(range(1, 7))
-    # The rate warms up twice.
-    assert whole["hubert"].log["lr"].iloc[2] == config.train.lr
-    iterations = [whole["hubert"].model(step).config.iteration for step in (1, 3, 6)]
-    assert iterations == [1, 2, 2]
-    seen = []
-
-    class Watched(Crops):
-        def batch(self, step, rows=None):
-            seen.append(step)
-            return super().batch(step, rows)
-
-    data = Watched(synthetic, 0.5, 4)
-    list(runs._steps(_Nowhere(), data, config, World(), Execution(), 0, None))
-    to_calibrate = list(range(runs.CALIBRATION_BATCHES))
-    assert seen == [*to_calibrate, 0, 1, *to_calibrate, 2, 3, 4, 5]
-
-
-class _Nowhere:
-    """A folder that keeps nothing."""
-
-    def need_room(self, *_):
-        pass
-
-    snapshot = need_room
-
-
-def test_the_second_iteration_learns_from_the_last_weights_of_the_first(synthetic, tmp_path):
-    run = trained(tmp_path, synthetic, tiny("hubert", keep=(2, 3)))
-    first = run.model(2).encoder.state_dict()
-    for step in (3, 6):
-        teacher = run.model(step).teacher.state_dict()
+def test_the_second_iteration_learns_from_the_last_weights_of_the_first(whole):
+    first = whole["hubert"].model().encoder.state_dict()
+    for step in (0, 3, 6):
+        teacher = whole["second"].model(step).teacher.state_dict()
         assert all(torch.equal(value, first[name]) for name, value in teacher.items())
+    kept = whole["second"].config
+    assert kept["teacher_digest"] == state_digest(whole["hubert"].model().encoder)
+    assert kept["teacher"] == str(whole["hubert"].folder / "final.safetensors")
+
+
+def test_a_teacher_that_is_missing_or_another_is_refused(whole, synthetic, tmp_path):
+    first = whole["hubert"].folder
+    config = taught(whole["hubert"])
+
+    def asked(teacher, folder=tmp_path / "run", **changes):
+        task = replace(config.task, teacher=str(teacher))
+        return trained(folder, synthetic, replace(config, task=task, **changes))
+
+    with pytest.raises(UserError, match=r"no checkpoint at .*nowhere"):
+        asked(tmp_path / "nowhere.safetensors")
+    for wrong, changes in ((whole["ssast"].folder, {}), (first, {"preset": "12x1x2"})):
+        with pytest.raises(UserError, match="of a run of the same family and size"):
+            asked(wrong / "final.safetensors", **changes)
+    moved = tmp_path / "moved.safetensors"
+    moved.write_bytes((first / "final.safetensors").read_bytes())
+    whole_run = asked(moved)
+    other = tmp_path / "elsewhere.safetensors"
+    moved.rename(other)
+    assert asked(other).folder == whole_run.folder  # the same weights at another place
+    with pytest.raises(UserError, match="another teacher: choose an empty folder"):
+        asked(first / "step-0.safetensors")
+
+
+def test_files_of_the_version_whose_run_had_both_iterations_are_read(whole, tmp_path):
+    """They say ``iteration`` and name no teacher."""
+    path, old = whole["second"].folder / "final.safetensors", tmp_path / "old.safetensors"
+    with safetensors.safe_open(path, "pt") as file:
+        metadata = dict(file.metadata())
+    task = {"mask_ratio": 0.8, "span": 10, "clusters": 100, "iteration": 2, "layer": None}
+    weights = safetensors.torch.load_file(path)
+    safetensors.torch.save_file(weights, old, {**metadata, "task": json.dumps(task)})
+    read = load_objective(old)
+    assert read.config.teacher and torch.equal(
+        read.teacher.mask_token, whole["hubert"].model().encoder.mask_token
+    )
 
 
 # Frozen encoders
@@ -360,13 +381,6 @@ def test_a_contrastive_task_may_begin_slowly():
     assert verdict(pd.DataFrame([{**slow, "accuracy": 0.105}])) == "not learning"
 
 
-def test_a_new_task_is_not_compared_with_the_one_before_it():
-    history = pd.DataFrame([{**HEALTHY, "step": 50}, {**HEALTHY, "explained": 0.15}])
-    assert warning(history, steps=200) and not warning(history, steps=200, first=60)
-    sick = pd.DataFrame([{**HEALTHY, "accuracy": 0.0}])
-    assert warning(sick, steps=200, first=60) and not warning(sick, steps=200, first=95)
-
-
 @pytest.mark.parametrize("family", OTHERS)
 def test_health_is_a_column_each_and_the_same_whoever_adds_it_up(whole, synthetic, family):
     table = whole[family].validation
@@ -376,7 +390,7 @@ def test_health_is_a_column_each_and_the_same_whoever_adds_it_up(whole, syntheti
     assert whole[family].verdict in ("healthy", "not learning", "collapsed")
     model = calibrated(family, synthetic).eval()
     wave = torch.from_numpy(Crops(synthetic, 1.0, 8).batch(0))
-    noise = model.draw(8, 16_000, torch.Generator().manual_seed(0), 1.0)
+    noise = model.draw_noise(8, 16_000, torch.Generator().manual_seed(0), 1.0)
     one = model.health(model(wave, noise).tally)
     parts = [model(w, n).tally for w, n in zip(wave.split(2), noise.split(2), strict=True)]
     sums = {name: sum(part[name] for part in parts) for name in parts[0]}
@@ -395,7 +409,7 @@ def test_a_family_brings_its_own_settings_and_options_change_them(tmp_path):
     add_run_arguments(parser)
 
     def asked(*words):
-        return run_config(parser.parse_args(words), seed=0)
+        return config_from_args(parser.parse_args(words), seed=0)
 
     assert asked() == RunConfig() == family_defaults("dasheng")
     for family in OTHERS:
@@ -404,7 +418,7 @@ def test_a_family_brings_its_own_settings_and_options_change_them(tmp_path):
         assert (usual.preset, usual.batch, usual.clip_seconds) == ("nano", 64, 2.0)
         changed = asked("--family", family, "--lr", "0.01", "--mask-ratio", "0.5")
         train = replace(usual.train, lr=0.01)
-        assert changed == replace(usual, mask_ratio=0.5, train=train)
+        assert changed == replace(usual, task=replace(usual.task, mask_ratio=0.5), train=train)
         assert new_model(replace(changed, preset="24x1x2")).config.mask_ratio == 0.5
     with pytest.raises(UserError, match="dasheng, ssast, hubert, wav2vec2, not 'cpc'"):
         asked("--family", "cpc")
@@ -413,12 +427,12 @@ def test_a_family_brings_its_own_settings_and_options_change_them(tmp_path):
 
 
 def test_seeds_give_other_weights_and_iterations_too():
-    def token(seed, stage=0):
-        config = tiny("hubert", train=TrainConfig(steps=6, seed=seed))
-        return new_model(config, stage).encoder.mask_token
+    def token(seed, teacher=None):
+        task, train = HubertConfig(teacher=teacher), TrainConfig(steps=6, seed=seed)
+        return new_model(tiny("hubert", task=task, train=train)).encoder.mask_token
 
     assert torch.equal(token(0), token(0))
-    different = [token(0), token(1), token(0, 1), token(1, 1)]
+    different = [token(0), token(1), token(0, "a first run"), token(1, "a first run")]
     assert len({tuple(t.tolist()) for t in different}) == 4
 
 

@@ -21,7 +21,7 @@ from dasheng_lib.objectives import hubert, wav2vec2
 from dasheng_lib.objectives.mfcc import MFCC
 from dasheng_lib.train import mask_noise
 from dasheng_lib.train.build import new_model
-from dasheng_lib.train.config import family_defaults
+from dasheng_lib.train.recipes import family_defaults
 
 B, N = 4, 8_000
 
@@ -82,7 +82,7 @@ def test_ssast_scores_and_errors_are_those_of_raw_patches(model_of, wave):
     loss = np.mean(surprise) + 10 * np.mean(errors)
     assert float(out.loss) == pytest.approx(loss, rel=1e-4)
     assert len(surprise) == 9 * B and (out.mask_2BT[0] != out.mask_2BT[1]).any()
-    assert float(out.nothing) == pytest.approx(np.log(9) + 10 * np.mean(blanks), rel=1e-4)
+    assert float(out.baseline_loss) == pytest.approx(np.log(9) + 10 * np.mean(blanks), rel=1e-4)
 
 
 def test_ssast_hides_what_it_asks_for(model_of, wave):

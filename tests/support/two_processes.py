@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from dasheng_lib.common.distributed import join, leave
+from dasheng_lib.common.distributed import start_processes, stop_processes
 from dasheng_lib.corpora.synthetic.corpus import synthetic_corpus
 from dasheng_lib.train import TrainConfig
 from dasheng_lib.train.config import RunConfig
@@ -33,7 +33,7 @@ def run(folder: Path, stop: int | None = None, config: RunConfig = CONFIG, **exe
 
         data.batch = batch
     how = Execution(checkpoint_every=2, progress=False, **execution)
-    return pretrain_into(folder, data, held, config, join(), how)
+    return pretrain_into(folder, data, held, config, start_processes(), how)
 
 
 if __name__ == "__main__":
@@ -47,4 +47,4 @@ if __name__ == "__main__":
     run(out / "cut-ddp", strategy="fsdp")  # half by the one, half by the other
     half = replace(CONFIG, train=replace(CONFIG.train, steps=2, precision="bfloat16"))
     run(out / "half", config=half, strategy="fsdp")
-    leave()
+    stop_processes()

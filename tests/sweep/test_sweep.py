@@ -19,7 +19,7 @@ from dasheng_lib.common.errors import UserError
 from dasheng_lib.corpora.trim import prepare
 from dasheng_lib.encoders.dasheng import DashengEncoder
 from dasheng_lib.encoders.layers import every_layer
-from dasheng_lib.encoders.waveform import features_of
+from dasheng_lib.encoders.of_network import features_of
 from dasheng_lib.evaluation.folds import chance
 from dasheng_lib.evaluation.probes.few_shot import few_labels
 from dasheng_lib.masking import kept_tokens
@@ -29,6 +29,7 @@ from dasheng_lib.results import read_results
 from dasheng_lib.scaling.averages import quality
 from dasheng_lib.sweep.engine import chosen, work, work_in_parallel, work_on_cluster
 from dasheng_lib.sweep.grid import read_grid
+from dasheng_lib.sweep.iterations import Part, begins, of_one_run, part_of, parts
 from dasheng_lib.sweep.judge import (
     VIEW_SECONDS,
     VIEWS,
@@ -41,7 +42,8 @@ from dasheng_lib.sweep.table import SweepTable
 from dasheng_lib.sweep.trial import spent_by
 from dasheng_lib.tasks import suite
 from dasheng_lib.train.build import new_model
-from dasheng_lib.train.config import family_defaults
+from dasheng_lib.train.health import verdict
+from dasheng_lib.train.recipes import family_defaults
 
 SWEEPS = Path(__file__).parents[2] / "data_manifests" / "sweeps"
 DOMAINS = {t.name: t.domain for name in ("pocket", "fsdd", "esc10") for t in suite(name, True)}
@@ -117,7 +119,7 @@ arms:
         "clip_seconds-0.5": "clip",
     }
     by_name = {t.run: t.config for t in grid.trials}
-    assert by_name["seed-1"].train.seed == 1 and by_name["seed-1"].mask_ratio == 0.75
+    assert by_name["seed-1"].train.seed == 1 and by_name["seed-1"].task.mask_ratio == 0.75
     assert by_name["batch-32.clip_seconds-1.0"].batch == 32
 
 
@@ -132,17 +134,79 @@ arms:
     )
     hubert, ssast = (t.config for t in grid.trials[1:])
     usual = family_defaults("hubert")
-    assert (hubert.mask_ratio, hubert.group, hubert.train.lr) == (
-        usual.mask_ratio,
-        usual.group,
-        usual.train.lr,
-    )
-    assert ssast.mask_ratio == 0.6 and ssast.train.betas == (0.95, 0.999)
+    assert (hubert.task, hubert.train.lr) == (usual.task, usual.train.lr)
+    assert ssast.task.mask_ratio == 0.6 and ssast.train.betas == (0.95, 0.999)
     assert {(c.preset, c.train.steps) for c in (hubert, ssast)} == {("24x1x2", 10)}
     # Every family's operations are counted: of HuBERT, the second iteration costs a teacher more.
     spent = [[spent_by(trial, step)["flops"] for step in (0, 3, 6)] for trial in grid.trials[1:]]
     assert spent[0][2] > 2 * spent[0][1] > spent[0][0] == 0
     assert spent[1][2] == pytest.approx(2 * spent[1][1]) and spent[1][1] > 0
+
+
+def test_a_point_of_hubert_is_two_runs_that_hear_as_much_as_one(tmp_path):
+    grid = grid_of(
+        tmp_path, "base: {family: hubert, steps: 700, seed: 3}\njudged_at: [0.1, 0.5, 1]"
+    )
+    config = grid.trials[0].config
+    assert begins("hubert", 700) == (0, 233) and begins("hubert", 1) == begins("ssast", 6) == (0,)
+    first, second = parts(config, tmp_path)
+    assert (first.folder, second.folder) == (tmp_path / "first", tmp_path)
+    assert (first.config.train.steps, second.config.train.steps) == (233, 467)
+    assert (first.config.keep, second.config.keep) == ((70,), (117, 467))
+    assert first.config.teacher is None
+    assert second.config.teacher == str(first.folder / "final.safetensors")
+    assert {first.config.train.seed, second.config.train.seed} == {3}
+    places = {step: part_of(step, (first, second)).begin for step in (0, 1, 233, 234, 700)}
+    assert places == {0: 0, 1: 0, 233: 0, 234: 233, 700: 233}
+    named = replace(config, task=replace(config.task, teacher="a.safetensors"))
+    assert parts(named, tmp_path) == (Part(named, tmp_path, 0),)
+    single = replace(config, train=replace(config.train, steps=1), keep=())
+    assert parts(single, tmp_path) == (Part(single, tmp_path, 0),)
+
+
+def test_a_second_run_is_not_compared_with_the_first():
+    """But with its untrained encoder; HuBERT's first iteration says nothing of the second."""
+    columns = ["step", "loss", "explained", "rankme_centred"]
+    rows = [(0, 9.0, -0.1, 30.0), (50, 3.0, 0.5, 30.0), (90, 4.0, 0.2, 30.0)]
+    history = pd.DataFrame(rows, columns=columns)
+    assert verdict(of_one_run(history, (0,))) == "unstable"
+    assert list(of_one_run(history, (0, 60))["step"]) == [0, 90]
+    assert verdict(of_one_run(history, (0, 60))) == "healthy"
+    assert list(of_one_run(history[:2], (0, 60))["step"]) == [0, 50]
+
+
+def test_a_sweep_trains_and_judges_both_runs_of_hubert(tmp_path, monkeypatch):
+    """Killed in either run it goes on: the rows are those of one that nothing stopped."""
+    from dasheng_lib.train import run as runs
+
+    grid = grid_of(
+        tmp_path,
+        """
+base: {family: hubert, preset: 12x1x2, corpus: synthetic, steps: 6, batch: 4, clip_seconds: 0.5}
+judged_at: [0.16, 0.5, 1]
+protocol: {corpora: [synthetic], tasks: [syn_vowel], seconds: 0.5, few: 2}
+""",
+    )
+    pretrain, lives = runs.pretrain, [1, 1, 3]  # steps until it dies, life after life
+
+    def dying(*arguments):
+        for record in pretrain(*arguments):
+            yield record
+            if lives and record.step >= lives[0]:
+                lives.pop(0)
+                raise KeyboardInterrupt
+
+    monkeypatch.setattr(runs, "pretrain", dying)
+    while lives:
+        with pytest.raises(KeyboardInterrupt):
+            work(grid, tmp_path / "cut", progress=False)
+    for name in ("cut", "whole"):
+        work(grid, tmp_path / name, progress=False)
+    rows, expected = (pd.read_csv(tmp_path / name / "sweep.csv") for name in ("cut", "whole"))
+    assert list(rows["step"]) == [0, 1, 3, 6] and rows["flops"].is_monotonic_increasing
+    assert_alike(rows, expected)
+    assert (tmp_path / "cut" / "runs" / "base" / "first" / "final.safetensors").exists()
+    assert not list((tmp_path / "cut" / "runs").rglob("step-*"))
 
 
 @pytest.mark.parametrize(
@@ -172,7 +236,7 @@ def test_the_recorded_grid_is_as_large_as_it_must_be():
     base = grid.trials[0]
     assert [s * 14 / base.config.train.steps for s in base.steps[2:6]] == [1, 2, 4, 6]
     ratios = {
-        size: {t.config.mask_ratio for t in grid.trials if t.config.preset == size}
+        size: {t.config.task.mask_ratio for t in grid.trials if t.config.preset == size}
         for size in ("192x4x3", "96x4x3")
     }
     assert min(map(len, ratios.values())) >= 7
@@ -184,7 +248,7 @@ def test_the_desk_sweep_is_as_wide_as_it_must_be():
     seeds = Counter(trial.setting for trial in trials)
     assert sum(count >= 3 for count in seeds.values()) >= 5
     for arm in ("mask", "mask-small"):  # ratios that hide as many tokens would be one setting twice
-        ratios = {t.config.mask_ratio for t in trials if arm in t.factor.split("+")}
+        ratios = {t.config.task.mask_ratio for t in trials if arm in t.factor.split("+")}
         tokens = token_count(round(trials[0].config.clip_seconds * 16_000))
         assert len({kept_tokens(tokens, ratio, 2) for ratio in ratios}) == len(ratios) >= 8
     families = Counter((t.config.family, t.config.preset) for t in trials if "family" in t.factor)
@@ -219,7 +283,7 @@ def test_the_recorded_sweep_is_its_grids():
     for (run, step), row in recorded.set_index(["run", "step"]).iterrows():
         trial, train = trials[run], trials[run].config.train
         told = {"lr": train.lr, "steps": train.steps, "seed": train.seed}
-        told |= {"batch": trial.config.batch, "mask_ratio": trial.config.mask_ratio}
+        told |= {"batch": trial.config.batch, "mask_ratio": trial.config.task.mask_ratio}
         assert row[list(told)].to_dict() == told
         spent = spent_by(trial, step)
         if row["width"] < 128:  # whose decoders were wider than their encoders then

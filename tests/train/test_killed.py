@@ -84,9 +84,9 @@ def test_a_folder_that_cannot_be_written_is_known_before_the_first_step(tmp_path
 def test_two_processes_do_not_share_a_folder(tmp_path):
     files = RunFolder(tmp_path)
     with (
-        files.claimed(CONFIG, "a", "b"),
+        files.claimed(CONFIG, {"corpus": "a"}),
         pytest.raises(UserError, match="Another process"),
-        RunFolder(tmp_path).claimed(CONFIG, "a", "b"),
+        RunFolder(tmp_path).claimed(CONFIG, {"corpus": "a"}),
     ):
         pass
 

@@ -2,7 +2,7 @@
 
 import argparse
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
@@ -11,12 +11,13 @@ from smoke_book import ROOT
 
 from dasheng_lib.audio import played
 from dasheng_lib.book.driver.chapters import read_chapter
-from dasheng_lib.commands.pretrain import add_run_arguments, run_config
+from dasheng_lib.commands.pretrain import add_run_arguments, config_from_args
 from dasheng_lib.common.errors import UserError
 from dasheng_lib.corpora.crops import Crops, mixed
 from dasheng_lib.train import TrainConfig, learning_rate, pretrain
 from dasheng_lib.train import run as runs
 from dasheng_lib.train.config import RunConfig
+from dasheng_lib.train.recipes import family_defaults
 from dasheng_lib.train.run import Execution, Run, batches_of, new_model, pretrain_into, pretrained
 
 TINY = RunConfig(batch=4, clip_seconds=0.5, train=TrainConfig(steps=6))
@@ -172,11 +173,44 @@ def test_a_stopped_run_resumes_to_the_same_bits(synthetic, tmp_path, monkeypatch
     assert resumed.steps == whole.steps
 
 
+def test_a_run_that_dies_before_its_last_file_still_ends(synthetic, tmp_path, monkeypatch):
+    def dies(*_, **__):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(runs.RunFolder, "finish", dies)
+        with pytest.raises(KeyboardInterrupt):
+            train(tmp_path, synthetic, TINY)
+    run = train(tmp_path, synthetic, TINY)
+    assert list(run.log["step"]) == list(range(1, 7))
+    assert same(weights(run), run.autoencoder(6).state_dict())
+
+
 def test_a_folder_of_another_run_is_refused(synthetic, tmp_path):
     train(tmp_path, synthetic, TINY)
     other = RunConfig(batch=5, clip_seconds=0.5, train=TrainConfig(steps=6))
     with pytest.raises(UserError, match="another batch"):
         train(tmp_path, synthetic, other)
+
+
+def test_folders_from_before_tasks_had_settings_of_their_own(synthetic, tmp_path):
+    """Dasheng's still fit to the letter; of other families the sentence says what to do."""
+    old = {"family": "dasheng", "preset": "nano", "positions": "zeros", "mask_ratio": 0.5}
+    old |= {"group": 2, "batch": 4, "clip_seconds": 0.5, "short": "fill", "even": "seconds"}
+    old |= {"speed": 1.0, "mix": 0.0, "streams": 8, "hold_out": 0.0, "epoch": 0, "keep": []}
+    old |= {"train": asdict(TINY.train), "corpus": synthetic.name}
+    old["corpus_digest"] = synthetic.digest
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps(old))
+    assert len(train(tmp_path, synthetic, TINY).log) == 6
+    config = replace(family_defaults("ssast"), batch=4, clip_seconds=0.5)
+    path.write_text(json.dumps({**old, "family": "ssast"}))
+    said = r"earlier version, in which ssast had other settings \(positions\): choose an empty"
+    with pytest.raises(UserError, match=said):
+        train(tmp_path, synthetic, config)
+    path.write_text(json.dumps(old))
+    with pytest.raises(UserError, match="another family and "):
+        train(tmp_path, synthetic, config)
 
 
 def test_a_run_is_made_once_and_read_back(synthetic, monkeypatch):
@@ -221,10 +255,12 @@ def test_impossible_settings_are_named(make):
 def test_library_command_and_chapters_ask_for_one_and_the_same_run(chapter):
     parser = argparse.ArgumentParser()
     add_run_arguments(parser)
-    usual = run_config(parser.parse_args([]), seed=0)
+    usual = config_from_args(parser.parse_args([]), seed=0)
     assert usual == RunConfig()
     declared = read_chapter(ROOT / "book" / f"{chapter}.ipynb").parameters
-    for name in ("preset", "mask_ratio", "group", "batch", "clip_seconds"):
+    for name in ("preset", "batch", "clip_seconds"):
         assert declared[name].default == getattr(usual, name), name
+    for name in ("mask_ratio", "group"):
+        assert declared[name].default == getattr(usual.task, name), name
     for name in ("steps", "lr", "seed"):
         assert declared[name].default == getattr(usual.train, name), name

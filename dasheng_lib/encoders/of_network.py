@@ -1,0 +1,39 @@
+"""Networks that we train as frozen features: one row for each kind, whatever trained it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from torch import nn
+
+from dasheng_lib.checkpoint.weights import load_encoder_weights
+from dasheng_lib.encoders.dasheng import DashengEncoder
+from dasheng_lib.encoders.protocol import AudioEncoder
+from dasheng_lib.encoders.waveform import WaveformFeatures
+from dasheng_lib.model.encoder import Encoder
+from dasheng_lib.model.waveform import WaveformEncoder
+from dasheng_lib.objectives import Objective
+
+# The network as features under a name; a Dasheng encoder has further options.
+FEATURES: dict[type[nn.Module], Callable[..., AudioEncoder]] = {
+    Encoder: DashengEncoder,
+    WaveformEncoder: lambda network, name, **_: WaveformFeatures(network, name),
+}
+
+
+def features_of(model: Objective, name: str) -> AudioEncoder:
+    """The encoder of any family as frozen features; a waveform network is given up for them."""
+    return FEATURES[type(model.encoder)](model.encoder, name)
+
+
+def features_from_file(
+    path: Path | str, family: str, name: str, precision: str = "float32"
+) -> AudioEncoder:
+    """The encoder in a file that ``dasheng pretrain`` wrote, as frozen features.
+
+    Raises:
+        UserError: the file is absent, damaged, none of ours, or of another family.
+    """
+    network = load_encoder_weights(path, family)
+    return FEATURES[type(network)](network, name, precision=precision, in_place=True)

@@ -1,0 +1,108 @@
+"""The pretext tasks by name, one row each: whatever differs between families is asked here.
+
+A new family is a module with its objective and its settings, and a row. What lies on a higher floor
+has rows there: how a network becomes features in :mod:`dasheng_lib.encoders.of_network`, which
+settings a run begins from in :mod:`dasheng_lib.train.recipes`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from torch import nn
+
+from dasheng_lib.features import SAMPLE_RATE
+from dasheng_lib.masking import span_places
+from dasheng_lib.model.encoder import TOKEN_SAMPLES, Encoder, EncoderConfig, encoder_config
+from dasheng_lib.model.waveform import (
+    WaveformConfig,
+    WaveformEncoder,
+    frame_count,
+    waveform_config,
+)
+from dasheng_lib.objectives.hubert import Hubert, HubertConfig
+from dasheng_lib.objectives.mae import MAEConfig, MaskedAutoencoder
+from dasheng_lib.objectives.ssast import SSAST, SSASTConfig
+from dasheng_lib.objectives.wav2vec2 import Wav2Vec2, Wav2Vec2Config
+
+
+@dataclass(frozen=True)
+class Network:
+    """A kind of encoder.
+
+    Attributes:
+        reads: ``"log-mel"`` or ``"waveform"``.
+        module, config: ``module(config(...))`` is one with new weights.
+        size: the ``config`` of a size's name; ValueError if there is no such size.
+    """
+
+    reads: str
+    module: type[nn.Module]
+    config: type
+    size: Callable[[str], Any]
+
+
+@dataclass(frozen=True)
+class Family:
+    """What belongs to one pretext task.
+
+    Attributes:
+        network: what it trains.
+        objective, config: ``objective(encoder, config(...))`` is an
+            :class:`dasheng_lib.objectives.Objective`. The config is a frozen dataclass, and no
+            other family's; its fields are options of ``dasheng pretrain`` and settings of sweeps.
+        check: ``check(network_config, config, samples)`` raises ValueError where nothing can be
+            learned from clips of so many samples.
+        whole_batch: whether the loss compares all clips of a batch, so that a batch cannot be taken
+            in parts.
+        replayable: whether a step never waits for the host, so that a card can replay its kernels,
+            see :mod:`dasheng_lib.train.replay`. Those that pick frames by a mask do wait: the host
+            must know how many.
+        has_teacher: whether ``config`` has a field ``teacher``, the weights of a run of the family
+            that a second run learns from.
+    """
+
+    network: Network
+    objective: type
+    config: type
+    check: Callable[[Any, Any, int], None]
+    whole_batch: bool = False
+    replayable: bool = False
+    has_teacher: bool = False
+
+
+def _positions_reach(network: EncoderConfig, config: Any, samples: int) -> None:
+    longest = network.positions * TOKEN_SAMPLES
+    if samples > longest:
+        raise ValueError(
+            f"clip_seconds is at most {longest / SAMPLE_RATE:g}, not {samples / SAMPLE_RATE:g}"
+        )
+
+
+def _spans_fit(network: WaveformConfig, config: Any, samples: int) -> None:
+    span_places(frame_count(samples), config.span)
+
+
+LOG_MEL = Network("log-mel", Encoder, EncoderConfig, encoder_config)
+WAVEFORM = Network("waveform", WaveformEncoder, WaveformConfig, waveform_config)
+
+FAMILIES = {
+    "dasheng": Family(LOG_MEL, MaskedAutoencoder, MAEConfig, _positions_reach, replayable=True),
+    "ssast": Family(LOG_MEL, SSAST, SSASTConfig, _positions_reach),
+    "hubert": Family(WAVEFORM, Hubert, HubertConfig, _spans_fit, has_teacher=True),
+    "wav2vec2": Family(WAVEFORM, Wav2Vec2, Wav2Vec2Config, _spans_fit),
+}
+
+
+def family_of(config: Any) -> str:
+    """The name of the family that a task's settings belong to.
+
+    Raises:
+        ValueError: they belong to none.
+    """
+    for name, family in FAMILIES.items():
+        if type(config) is family.config:
+            return name
+    raise ValueError(f"no family has settings {config!r}: the families are {', '.join(FAMILIES)}")
