@@ -7,12 +7,12 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 
 from dasheng_lib.corpora.corpus import Corpus
-from dasheng_lib.tasks import Task
+from dasheng_lib.tasks import Declared
 
 
 def neighbours(
-    corpus: Corpus, tasks: Iterable[Task], Z_ND: np.ndarray, seed: int = 0, count: int = 3
-) -> Iterator[tuple[Task, int, np.ndarray]]:
+    corpus: Corpus, tasks: Iterable[Declared], Z_ND: np.ndarray, seed: int = 0, count: int = 3
+) -> Iterator[tuple[Declared, int, np.ndarray]]:
     """For a clip of each task, drawn by the seed, its nearest by cosine that are of other groups.
 
     Args:

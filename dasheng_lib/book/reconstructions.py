@@ -34,7 +34,7 @@ def loss_without_learning(out: MAEOutput) -> dict[str, float]:
     """
     line_BTP = interpolated(out.target_BTP * out.scale_BT1 + out.mean_BT1, out.mask_BT)
     line = masked_mse(standardise(line_BTP)[0], out.target_BTP, out.mask_BT)
-    return {"nothing": out.nothing.item(), "neighbours": line.item()}
+    return {"nothing": out.baseline_loss.item(), "neighbours": line.item()}
 
 
 def interpolated(x_BTP: Tensor, mask_BT: Tensor) -> Tensor:

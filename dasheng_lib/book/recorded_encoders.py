@@ -9,7 +9,7 @@ import pandas as pd
 from dasheng_lib.results import read_results
 from dasheng_lib.results.agreement import KNN_DOMAINS, grid
 from dasheng_lib.results.published import read_table
-from dasheng_lib.tasks import Task, suite
+from dasheng_lib.tasks import Declared, suite
 
 # Tasks of Dasheng's Table 5, and what asks the same kind of question here.
 RELATIVES = {
@@ -55,7 +55,7 @@ def table_5_domains() -> pd.DataFrame:
     return pd.DataFrame({name: printed.loc[list(t)].mean() for name, t in KNN_DOMAINS.items()})
 
 
-def on_all(tasks: Iterable[Task], probes: Iterable[str]) -> pd.DataFrame:
+def on_all(tasks: Iterable[Declared], probes: Iterable[str]) -> pd.DataFrame:
     """The rows of encoders and probes that have all of ``tasks``, each of them a headline."""
     names, recorded = [task.name for task in tasks], read_results("encoders")
     if recorded.empty:

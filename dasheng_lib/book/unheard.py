@@ -12,14 +12,14 @@ from dasheng_lib.common.errors import UserError
 from dasheng_lib.corpora import load_corpus, prepare
 from dasheng_lib.corpora.corpus import Corpus
 from dasheng_lib.metrics.intervals import paired_bootstrap, t_interval
-from dasheng_lib.tasks import Task, never_heard
+from dasheng_lib.tasks import Declared, never_heard
 
 if TYPE_CHECKING:
     from dasheng_lib.evaluation.folds import Score
 
 RIVALS = ("log-mel statistics", "untrained")
 PROBES = {"linear": "linear", "knn": "k-NN"}
-Scores = Mapping[tuple[Task, str, str], "Score"]  # by task, probe and encoder
+Scores = Mapping[tuple[Declared, str, str], "Score"]  # by task, probe and encoder
 
 
 def judges_here() -> dict[str, Corpus]:
@@ -31,7 +31,7 @@ def judges_here() -> dict[str, Corpus]:
     return found
 
 
-def accuracies(tasks: Sequence[Task], recorded: pd.DataFrame, now: Scores) -> pd.DataFrame:
+def accuracies(tasks: Sequence[Declared], recorded: pd.DataFrame, now: Scores) -> pd.DataFrame:
     """Accuracy in percent of each encoder and probe on each task.
 
     Args:
@@ -57,7 +57,7 @@ def accuracies(tasks: Sequence[Task], recorded: pd.DataFrame, now: Scores) -> pd
 
 
 def leads(
-    tasks: Sequence[Task], recorded: pd.DataFrame, now: Scores
+    tasks: Sequence[Declared], recorded: pd.DataFrame, now: Scores
 ) -> tuple[pd.DataFrame, dict[tuple[str, str], dict[str, float]]]:
     """By how many points the pretrained encoder leads each rival on each task.
 
@@ -92,7 +92,7 @@ def leads(
     return _table(rows, ["set", "probe", "pretrained less"], columns), found
 
 
-def _by_seed(recorded: pd.DataFrame, task: Task, probe: str, encoder: str) -> pd.Series:
+def _by_seed(recorded: pd.DataFrame, task: Declared, probe: str, encoder: str) -> pd.Series:
     """Percent by seed; log-mel statistics, which have none, have one."""
     asked = {"task": task.name, "probe": probe, "encoder": encoder}
     rows = recorded[recorded[list(asked)].eq(pd.Series(asked)).all(axis=1)]

@@ -28,7 +28,7 @@ from dasheng_lib.corpora.corpus import Corpus
 from dasheng_lib.mae import MaskedAutoencoder
 from dasheng_lib.model import Encoder
 from dasheng_lib.rank import rankme
-from dasheng_lib.tasks import Task
+from dasheng_lib.tasks import Declared
 from dasheng_lib.train.config import RunConfig
 
 RUN_CELL = """
@@ -138,7 +138,7 @@ def test_a_lead_is_that_of_the_same_folds():
 
 
 def test_unheard_sets_are_compared_seed_by_seed():
-    task = Task("fsdd", "fsdd", "digit", "speech", "talker")
+    task = Declared("fsdd", "fsdd", "digit", "speech", "talker")
     values = {"pretrained": (0.5, 0.7), "untrained": (0.4, 0.6), "log-mel statistics": (0.65,)}
     recorded = pd.DataFrame(
         [
@@ -166,7 +166,7 @@ def test_neighbours_are_near_and_of_other_groups():
     clips = pd.DataFrame({"seconds": [1.0] * 4 + [9.0], "group": list("aabbb")})
     tasks = pd.DataFrame({"task": "t", "clip": range(5), "label": list("vwxyz"), "fold": "f"})
     corpus = Corpus("made", "", clips, tasks, np.zeros(0))
-    task = Task("made", "t", "t", "speech", "talker")
+    task = Declared("made", "t", "t", "speech", "talker")
     for seed in range(4):
         ((_, query, near),) = neighbours.neighbours(corpus, [task], Z_ND, seed)
         assert query != 4, "too long to play"

@@ -175,6 +175,7 @@ def test_the_chapter_turns_with_the_numbers(way, answer, said):
     names |= {"UNSEEN_BY_LINEAR": UNSEEN_BY_LINEAR, "cases": cases, "of_kind": of_kind}
     names |= {"SETS": ["heard", "unheard"], "moved_at_all": ["a", "b", "c"]}
     names |= {"of_all": of_all, "recorded": table, "three_columns": lambda shown, *_, **__: shown}
+    names |= {"pd": pd, "np": np}
     names["points"] = "{:+.3f} {:+.3f} {:+.3f}".format
     for cell in ("controls", "kinds", "verdict"):
         told, names = run_cell("14", cell, **names)
