@@ -6,7 +6,7 @@ import argparse
 import shlex
 import sys
 from pathlib import Path
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import get_args, get_origin, get_type_hints
 
 from dasheng_lib.common.distributed import STRATEGIES
 from dasheng_lib.common.errors import UserError
@@ -53,9 +53,8 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
     for config in (usual, usual.train):
         for name, field in settings(config).items():
             default = getattr(config, name)
-            _option(
-                parser, config, name, field.metadata["about"] + f" ({default})" * (default != ())
-            )
+            about = field.metadata["about"] + (f" ({default})" if default != () else "")
+            _option(parser, type(config), name, about)
     for name, families in _task_settings().items():
         defaults = {family: getattr(family_defaults(family).task, name) for family in families}
         of = ", ".join(f if v is None else f"{f} {v}" for f, v in defaults.items())
@@ -72,15 +71,14 @@ def _task_settings() -> dict[str, list[str]]:
     return found
 
 
-def _option(parser: argparse.ArgumentParser, config: Any, name: str, about: str) -> None:
-    """An option for a field: of its type, or of its type but for None."""
-    kind = get_type_hints(config if isinstance(config, type) else type(config))[name]
-    several = get_origin(kind) is tuple
-    inner = [part for part in get_args(kind) if part in (int, float, str)]
+def _option(parser: argparse.ArgumentParser, config: type, name: str, about: str) -> None:
+    """An option for a field of a configuration, of its type: of ``int | None`` that is int."""
+    kind = get_type_hints(config)[name]
+    plain = [part for part in (kind, *get_args(kind)) if part in (int, float, str)]
     parser.add_argument(
         _dashed(name),
-        type=kind if isinstance(kind, type) and not several else (inner or [str])[0],
-        nargs="+" if several else None,
+        type=plain[0] if plain else str,
+        nargs="+" if get_origin(kind) is tuple else None,
         help=about,
     )
 
@@ -97,7 +95,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     audio.add_argument("--corpus", default="pocket", help="which recordings (pocket)")
     audio.add_argument("--shards", nargs="+", help="tar shards instead: files, folders, patterns")
     audio.add_argument("--held-shards", nargs="+", help="shards to validate on")
-    run = parser.add_argument_group("the run (in brackets: what the quick recipe says)")
+    run = parser.add_argument_group(
+        "the run (in brackets: what the quick recipe says, or a family)"
+    )
     add_run_arguments(run)
     run.add_argument("--seed", type=int, default=0, help="of weights, crops and masks (0)")
     parser.add_argument(
