@@ -107,10 +107,11 @@ def _trials(
     found: dict[tuple, Trial] = {}
     settings_of: dict[tuple, str] = {}
     for arm, changes in [("base", {}), *_changes(arms)]:
-        changes = {name: value for name, value in changes.items() if base.get(name) != value}
         settings = {**base, **changes}
-        if "family" in changes:
-            settings = {k: v for k, v in settings.items() if k in changes or k not in OF_THE_FAMILY}
+        own = OF_THE_FAMILY if base.get("family") != settings.get("family") else ()
+        settings = {k: v for k, v in settings.items() if k in changes or k not in own}
+        # Of another family, what equals the base's is said all the same: its default may differ.
+        changes = {k: v for k, v in changes.items() if k in own or base.get(k) != v}
         trial = _trial(arm, settings, changes, shares, protocol)
         # By what a run is, not by its name: a default that is spelt out is no other run.
         known = found.get(_what(trial))

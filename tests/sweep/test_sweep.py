@@ -130,9 +130,11 @@ def test_another_family_brings_its_own_task(tmp_path):
 base: {mask_ratio: 0.3, lr: 0.02, steps: 10, preset: 24x1x2}
 arms:
   family: [{family: hubert}, {family: ssast, mask_ratio: 0.6}]
+  same: {family: wav2vec2, lr: 0.02}
 """,
     )
-    hubert, ssast = (t.config for t in grid.trials[1:])
+    hubert, ssast, wav2vec2 = (t.config for t in grid.trials[1:])
+    assert wav2vec2.train.lr == 0.02, "said, though it is the base's too"
     usual = family_defaults("hubert")
     assert (hubert.task, hubert.train.lr) == (usual.task, usual.train.lr)
     assert ssast.task.mask_ratio == 0.6 and ssast.train.betas == (0.95, 0.999)
@@ -252,7 +254,7 @@ def test_the_desk_sweep_is_as_wide_as_it_must_be():
         tokens = token_count(round(trials[0].config.clip_seconds * 16_000))
         assert len({kept_tokens(tokens, ratio, 2) for ratio in ratios}) == len(ratios) >= 8
     families = Counter((t.config.family, t.config.preset) for t in trials if "family" in t.factor)
-    assert len(families) == 8 and min(families.values()) == 3
+    assert len(families) == 8 and min(families.values()) >= 3
 
 
 def test_the_desk_sweep_trains_every_tuned_size_at_the_rate_of_the_rule():
