@@ -104,9 +104,9 @@ def trained_run(
 
 
 def kept_steps(trial: Trial, folder: Path) -> list[int]:
-    """The steps of a trial whose weights are there to be judged: of a diverged run, the first."""
+    """The steps of a trial that are judged or have weights: of a diverged run, the first."""
     runs = parts(trial.config, folder)
-    kept = {part: Run(part.folder).steps for part in runs}
+    kept = {part: {*Run(part.folder).steps, *_judged_steps(part.folder)} for part in runs}
     of = {step: part_of(step, runs) for step in trial.steps}
     return [step for step, part in of.items() if step - part.begin in kept[part]]
 
@@ -156,6 +156,10 @@ def state(rows: list[dict[str, Any]], trial: Trial) -> str:
         return "untrained"
     history = pd.DataFrame(rows).assign(loss=[row["own_loss"] for row in rows])
     return verdict(of_one_run(history, tuple(part.begin for part in parts(trial.config))))
+
+
+def _judged_steps(folder: Path) -> list[int]:
+    return [int(path.stem.removeprefix("judged-")) for path in folder.glob("judged-*.json")]
 
 
 def judged(trial: Trial, folder: Path, step: int, judge: Judge) -> dict[str, float]:

@@ -1,6 +1,7 @@
 """A sweep ends with the same table, however often it dies and whoever works on it."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -330,6 +331,15 @@ def test_a_finished_sweep_does_nothing_again(whole, path):
     before = {p: p.stat().st_mtime_ns for p in whole.rglob("*.csv")}
     work(read_grid(path), whole, progress=False)
     assert before == {p: p.stat().st_mtime_ns for p in whole.rglob("*.csv")}
+
+
+def test_a_table_that_was_lost_is_written_again_from_what_the_runs_hold(path, whole, tmp_path):
+    copy = tmp_path / "copy"
+    shutil.copytree(whole, copy)  # of which only the last weights are left
+    for name in ("sweep.csv", "runs.csv"):
+        (copy / name).unlink()
+    work(read_grid(path), copy, progress=False)
+    assert table(copy) == table(whole)
 
 
 def test_killed_at_any_file_and_restarted_it_ends_with_the_same_table(path, whole, tmp_path):
