@@ -6,7 +6,7 @@ into every figure of quality, in percent by name.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -14,9 +14,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
-from dasheng_lib.book.plots import ENCODERS, log_axis, references
+from dasheng_lib.book.plots import log_axis, references
 from dasheng_lib.book.sources import NOW, PUBLISHED, RECORDED
 
 EDGE = {"mec": "k", "mew": 0.4}
@@ -30,7 +29,7 @@ FAMILIES = {
     "wav2vec2": ("X", "#CC79A7"),
 }
 DIAMOND = ("D", RECORDED.colour)
-KINDS = {"rescale": "o", "drop leading": "^", "keep leading": "v", "control": "*"}
+FIRST = 1 / 56
 Look = tuple[str, str]  # a marker and a colour
 
 
@@ -89,7 +88,7 @@ def factors(
             ax.set_xscale("log")
             ax.set_xticks(ticks, [f"{tick:.2g}" if tick < 100 else f"{tick:g}" for tick in ticks])
             ax.minorticks_off()
-    _legend(fig, panels[0, 0], ncols=5)
+    legend_below(fig, panels[0, 0], ncols=5)
     return fig
 
 
@@ -191,7 +190,7 @@ def arm_panels(
         ax.axis("off")
     for ax in panels[max(len(slopes) - columns, 0) : len(slopes)]:
         ax.tick_params(labelbottom=True, labelsize=8)
-    _legend(fig, panels[0], place="outside upper center", ncols=3)
+    legend_below(fig, panels[0], place="outside upper center", ncols=3)
     return fig
 
 
@@ -209,7 +208,7 @@ def masking(
             right.annotate(f"{run['mask_ratio']:g}", (run[x], 100 * run[y]), **offset)
     references(right, lines)
     left.set(xlabel="share hidden", ylim=(0, None))
-    _legend(fig, right, ncols=5)
+    legend_below(fig, right, ncols=5)
     return fig
 
 
@@ -231,75 +230,7 @@ def correlations(tables: Mapping[str, tuple[pd.DataFrame, Look]], xlabel: str) -
     ax.set_yticks(range(len(labels)), labels[::-1])
     ax.set(xlabel=xlabel, xlim=(-1.02, 1.02))
     if len(tables) > 1:
-        _legend(fig, ax, ncols=2)
-    plt.show()
-
-
-def looks(tables: Mapping[str, tuple[Sequence[Any], Look]]) -> None:
-    """Correlations of early numbers with the end, over the shares of a run that were looked at.
-
-    Args:
-        tables: by name, each with its look: of :func:`dasheng_lib.scaling.early`.
-    """
-    _, ax = plt.subplots(figsize=(7.5, 3.8))
-    for shift, (name, (rows, (marker, colour))) in enumerate(tables.items()):
-        at = np.array([row.fraction for row in rows]) * 1.06 ** (shift - 1.5)
-        r = np.array([[row.r.value, row.r.low, row.r.high] for row in rows])
-        reach = np.abs(r[:, 1:] - r[:, :1]).T
-        look = {"fmt": f"{marker}-.", "color": colour, "capsize": 2, "label": name, **EDGE}
-        ax.errorbar(at, r[:, 0], reach, **look)
-    ax.axhline(0, color="#999999", lw=1)
-    ax.set(xscale="log", xlabel="share of the run", ylim=(-1, 1))
-    ax.set(ylabel="correlation with final quality")
-    ax.set_xticks([1 / 14, 1 / 7, 2 / 7, 3 / 7], ["1/14", "1/7", "2/7", "3/7"])
-    ax.minorticks_off()
-    ax.legend(frameon=False, fontsize=8, ncols=2)
-    plt.show()
-
-
-def courses(
-    arms: Mapping[str, pd.DataFrame],
-    axes: Mapping[str, tuple[str, str]],
-    measure: str,
-    lines: Mapping[str, float],
-) -> None:
-    """Effective rank as a share of the width, and accuracy, over the runs of some arms.
-
-    Args:
-        axes: column and label of each arm that is drawn.
-    """
-    size = (7.5, 2.4 * len(axes))
-    fig, panels = plt.subplots(len(axes), 2, figsize=size, sharex=True, sharey="col")
-    for (left, right), (arm, (column, label)) in zip(panels, axes.items(), strict=True):
-        runs = arms[arm].sort_values([column, "step"])
-        shades = plt.cm.viridis(np.linspace(0.9, 0.05, runs[column].nunique()))
-        references(right, lines, label=left is panels[0, 0])
-        for shade, (value, settings) in zip(shades, runs.groupby(column), strict=True):
-            for place, (_, run) in enumerate(settings.groupby("run")):
-                name = None if place else f"{value:g}"
-                share = shares(run)
-                left.plot(share, run["rankme_per_dimension"], ".-", color=shade, label=name)
-                right.plot(share, 100 * run[measure], ".-", color=shade)
-        beside = {"loc": "center left", "bbox_to_anchor": (1, 0.5), "title_fontsize": 8}
-        handles = left.get_legend_handles_labels()
-        right.legend(*handles, frameon=False, fontsize=7, title=label, **beside)
-        log_axis(left, "y").set(ylabel="RankMe / width", xscale="log")
-        right.set(ylabel="accuracy (%)")
-    for ax in panels[-1]:
-        _share_axis(ax)
-    handles = [line for line in panels[0, 1].lines if line.get_label() in lines]
-    fig.legend(handles=handles, loc="outside lower center", ncols=3, frameon=False)
-    plt.show()
-
-
-def course_now(table: pd.DataFrame) -> None:
-    """RankMe over small runs that were trained now."""
-    _, ax = plt.subplots()
-    for name, run in table.groupby("run", sort=False):
-        ax.plot(shares(run), run["rankme"], f"{NOW.marker}-", label=name)
-    log_axis(ax, "y").set(ylabel="RankMe, just now")
-    _share_axis(ax)
-    ax.legend(frameon=False, fontsize=7)
+        legend_below(fig, ax, ncols=2)
     plt.show()
 
 
@@ -332,75 +263,11 @@ def families(
         filled = {"ms": 8, "color": colour, "mec": "k", "mew": 0.5, "label": names[name]}
         bottom.plot(end["rankme"], 100 * end[measure], marker, **filled)
         bottom.plot(start["rankme"], 100 * start[measure], marker, ms=6, color="none", mec=colour)
-    _share_axis(top)
+    share_axis(top)
     top.set(ylabel="RankMe")
     log_axis(bottom).set(xlabel="RankMe")
-    _legend(fig, bottom, ncols=3)
+    legend_below(fig, bottom, ncols=3)
     return bottom
-
-
-def interventions(
-    ax: Axes, rows: pd.DataFrame, rank: str, law: Mapping[str, float], encoders: Sequence[str]
-) -> None:
-    """Accuracy against rank after each intervention, for one probe and set of tasks.
-
-    Args:
-        rows: of :func:`dasheng_lib.sweep.interventions.rows_of`, with untrained encoders (they
-            have a ``width``) and the majority class.
-        law: ``a`` and ``b`` of the untrained encoders' law.
-        encoders: whose interventions are drawn.
-    """
-    drawn = rows[rows["width"].notna() & (rows["intervention"] == "as is")]
-    grey = {"color": "#777777"}
-    ax.plot(drawn[rank], 100 * drawn["accuracy"], "+", ms=6, zorder=1, **grey)
-    at = np.geomspace(rows[rank].min(), rows[rank].max(), 50)
-    ax.plot(at, 100 * law["a"] * at ** law["b"], "--", lw=1, **grey)
-    for name in encoders:
-        mine, colour = rows[rows["encoder"] == name], encoder_colour(name)
-        base = mine[mine["intervention"] == "as is"].iloc[0]
-        ax.axhline(100 * base["accuracy"], color=colour, lw=0.9, alpha=0.8, zorder=0)
-        for kind, marker in KINDS.items():
-            done = mine[(mine["kind"] == kind) & (mine["intervention"] != "as is")]
-            x, y = done[rank], 100 * done["accuracy"]
-            ends = 100 * done[["change_low", "change_high"]].sub(done["change"], axis=0)
-            ax.errorbar(x, y, ends.abs().T, fmt="none", color=colour, lw=0.8, alpha=0.5)
-            ax.plot(x, y, marker, color=colour, ms=9 if marker == "*" else 5.5, **EDGE)
-        square = {"mfc": "none", "mec": colour, "ms": 12, "mew": 1.6}
-        ax.plot(base[rank], 100 * base["accuracy"], "s", **square)
-    log_axis(ax)
-
-
-def four_panels(titles: Iterable[str], xlabel: str) -> tuple[Figure, np.ndarray]:
-    """A figure of two by two panels of accuracy."""
-    fig, axes = plt.subplots(2, 2, figsize=(10, 7.6), sharex=True, sharey="row")
-    for ax, title in zip(axes.flat, titles, strict=True):
-        ax.set(title=title)
-    for ax in axes[1]:
-        ax.set(xlabel=xlabel)
-    for ax in axes[:, 0]:
-        ax.set(ylabel="accuracy (%)")
-    return fig, axes
-
-
-def interventions_legend(fig: Figure, encoders: Sequence[str]) -> None:
-    """What :func:`interventions` draws, in words."""
-    handles = [Line2D([], [], color=encoder_colour(n), lw=2, label=n) for n in encoders]
-    dark, grey = {"color": "#333333", "ls": ""}, {"color": "#777777"}
-    for kind, marker in KINDS.items():
-        label = kind.replace("control", "rotate")
-        handles.append(Line2D([], [], marker=marker, label=label, **dark))
-    law = "untrained encoders and their law"
-    handles += [
-        Line2D([], [], marker="s", mfc="none", ms=10, label="as is", **dark),
-        Line2D([], [], marker="+", ls="--", label=law, **grey),
-        Line2D([], [], color="#999999", ls=":", label="chance (majority class)"),
-    ]
-    fig.legend(handles=handles, loc="outside lower center", ncols=4, frameon=False, fontsize=8)
-
-
-def encoder_colour(name: str) -> str:
-    """The colour of an encoder by name."""
-    return ENCODERS.get(name, ("#56B4E9", "v"))[0]
 
 
 def shares(run: pd.DataFrame) -> pd.Series:
@@ -408,15 +275,16 @@ def shares(run: pd.DataFrame) -> pd.Series:
     return (run["step"] / run["steps"]).replace(0, FIRST)
 
 
-FIRST = 1 / 56
-
-
-def _share_axis(ax: Axes) -> None:
+def share_axis(ax: Axes) -> None:
+    """The axis of :func:`shares`."""
     ax.set(xscale="log", xlabel="share of the run")
     ax.set_xticks([FIRST, 1 / 14, 2 / 7, 1], ["start", "1/14", "2/7", "1"])
     ax.minorticks_off()
 
 
-def _legend(fig: Figure, ax: Axes, place: str = "outside lower center", ncols: int = 3) -> None:
+def legend_below(
+    fig: Figure, ax: Axes, place: str = "outside lower center", ncols: int = 3
+) -> None:
+    """One legend for a figure of several panels."""
     handles = ax.get_legend_handles_labels()
     fig.legend(*handles, loc=place, ncols=ncols, frameon=False, fontsize=8)

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from dasheng_lib.book import verdicts
+from dasheng_lib.book.sweep_words import of_both, of_looks, signed, training, withdrawn
 from dasheng_lib.common.errors import UserError
 from dasheng_lib.results import write_results
 from dasheng_lib.scaling.fit import Estimate
@@ -12,15 +13,10 @@ from dasheng_lib.scaling.rows import last_checkpoints
 from dasheng_lib.sweep.recorded import (
     baselines,
     gains,
-    of_both,
-    of_looks,
     read_sweep,
     references,
-    signed,
     tasks_of,
     title,
-    training,
-    withdrawn,
 )
 
 TASKS = ("number", "drum", "event", "fsdd", "esc10")
