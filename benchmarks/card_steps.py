@@ -23,10 +23,10 @@ from dasheng_lib.corpora.corpus import Corpus
 from dasheng_lib.corpora.crops import Crops
 from dasheng_lib.objectives.family import FAMILIES
 from dasheng_lib.train import pretrain
+from dasheng_lib.train.batches import crops_of
 from dasheng_lib.train.build import new_model
 from dasheng_lib.train.config import RunConfig
 from dasheng_lib.train.recipes import family_defaults
-from dasheng_lib.train.run import crops_of
 
 OPTIONAL = ("dasheng", "einops", "transformers", "bitsandbytes", "soundfile")
 WARM, WINDOWS = 12, 5

@@ -42,7 +42,8 @@ from dasheng_lib.sweep.trial import (
     rows_of,
     trained_run,
 )
-from dasheng_lib.train.run import Execution, crops_of
+from dasheng_lib.train.batches import crops_of
+from dasheng_lib.train.run import Execution
 
 Load = Callable[[str], Corpus]
 

@@ -10,8 +10,9 @@ import torch
 
 from dasheng_lib.corpora.corpus import Corpus
 from dasheng_lib.corpora.crops import Crops
+from dasheng_lib.train.batches import crops_of
 from dasheng_lib.train.config import RunConfig
-from dasheng_lib.train.run import Execution, crops_of, pretrain_into
+from dasheng_lib.train.run import Execution, pretrain_into
 from dasheng_lib.train.schedule import TrainConfig
 
 

@@ -190,7 +190,7 @@ def _audio(args: argparse.Namespace, config: RunConfig):
     from dasheng_lib.corpora import load_corpus
     from dasheng_lib.corpora.trim import prepare
     from dasheng_lib.shards import ShardCrops
-    from dasheng_lib.train.run import batches_of
+    from dasheng_lib.train.batches import batches_of
 
     if not args.shards:
         return batches_of(prepare(load_corpus(args.corpus)), config)

@@ -24,11 +24,12 @@ from dasheng_lib.features import SAMPLE_RATE
 from dasheng_lib.sweep.grid import Trial
 from dasheng_lib.sweep.iterations import of_one_run, part_of, parts
 from dasheng_lib.sweep.judge import Judge
+from dasheng_lib.train.batches import Batches, crops_of
 from dasheng_lib.train.build import new_model
 from dasheng_lib.train.config import RunConfig
 from dasheng_lib.train.flops import step_flops
 from dasheng_lib.train.health import verdict
-from dasheng_lib.train.run import Batches, Execution, Run, crops_of, pretrain_into
+from dasheng_lib.train.run import Execution, Run, pretrain_into
 
 
 def audio_of(trial: Trial, held: Corpus, load: Callable[[str], Corpus] = load_corpus) -> Corpus:

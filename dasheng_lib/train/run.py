@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 import torch
@@ -29,11 +27,10 @@ from dasheng_lib.common.distributed import (
 )
 from dasheng_lib.common.errors import UserError
 from dasheng_lib.corpora.corpus import Corpus
-from dasheng_lib.corpora.crops import Crops, Exam
-from dasheng_lib.corpora.split import hold_out
 from dasheng_lib.encoders.fingerprint import state_digest
 from dasheng_lib.objectives import Objective, recompute
 from dasheng_lib.objectives.family import FAMILIES
+from dasheng_lib.train.batches import Batches, batches_of, first_batches, validation_batches
 from dasheng_lib.train.build import new_model
 from dasheng_lib.train.config import RunConfig
 from dasheng_lib.train.folder import Run, RunFolder
@@ -41,19 +38,6 @@ from dasheng_lib.train.health import validate
 from dasheng_lib.train.loop import make_optimizer, pretrain
 
 VERSION = 3  # raise it when the same configuration would give another run
-CALIBRATION_BATCHES = 8
-VALIDATION_CROPS = 512
-
-
-class Batches(Protocol):
-    """Audio to train on: a batch is a function of its step alone, so nothing need be restored."""
-
-    name: str
-    digest: str
-
-    def batch(self, step: int, rows: slice | None = None) -> np.ndarray | Tensor:
-        """Float32 [rows, N]: these rows of the step's batch; a tensor where it lies on a card."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -135,38 +119,6 @@ def read_teacher(config: RunConfig) -> Teacher | None:
     return Teacher(model.state_dict(), state_digest(model.encoder))
 
 
-def batches_of(corpus: Corpus, config: RunConfig) -> tuple[Crops, Exam | None]:
-    """What to train on and what to validate on: the crops of a corpus, and of what is held out.
-
-    Raises:
-        UserError: every domain is a single group, so that nothing can be held out.
-    """
-    if not config.hold_out:
-        return crops_of(corpus, config), None
-    rest, held = hold_out(corpus, config.hold_out)
-    if not len(held):
-        raise UserError(
-            f"Every domain of {corpus.name} is a single group, and whole groups are held out: "
-            "train with a hold_out of 0, or on more groups."
-        )
-    exam = Exam(held, config.clip_seconds, config.batch, VALIDATION_CROPS, config.short)
-    return crops_of(rest, config), exam
-
-
-def crops_of(corpus: Corpus, config: RunConfig, make: Callable[..., Crops] = Crops) -> Crops:
-    """The crops of a corpus that a configuration asks for, of one or the other kind."""
-    return make(
-        corpus,
-        config.clip_seconds,
-        config.batch,
-        config.train.seed,
-        config.short,
-        config.even,
-        config.speed,
-        config.mix,
-    )
-
-
 def pretrain_into(
     folder: Path | str,
     data: Batches,
@@ -204,7 +156,7 @@ def pretrain_into(
         if start == 0:
             if teacher:
                 model.learn_from(teacher.weights)
-            model.calibrate(_first_batches(data, world.device, rows))
+            model.calibrate(first_batches(data, world.device, rows))
             if world.first:
                 files.snapshot(model, model.state_dict(), 0)
         parallel = _set_up(model, world, execution)
@@ -214,7 +166,7 @@ def pretrain_into(
             weights, moments = (state["weights"], state["optimizer"]) if state else ({}, {})
             restore_state(model, optimizer, weights, moments, world)
 
-        batches = _validation_batches(validation_data, config, rows)
+        batches = validation_batches(validation_data, config, rows)
         validation = _Validation(files, config, world, batches, start, before)
         if start == 0:
             validation.after(0, 0.0, model, parallel)
@@ -297,12 +249,6 @@ class _Validation:
             tqdm.write(f"step {step}: {said}", file=sys.stderr)
 
 
-def _first_batches(data: Batches, device: torch.device, rows: slice) -> Iterator[Tensor]:
-    """This process's rows of the batches that a model is calibrated on."""
-    for step in range(CALIBRATION_BATCHES):
-        yield torch.as_tensor(data.batch(step, rows)).to(device)
-
-
 def _set_up(model: Objective, world: World, execution: Execution) -> nn.Module:
     if execution.recompute:
         recompute(model.blocks)
@@ -310,11 +256,3 @@ def _set_up(model: Objective, world: World, execution: Execution) -> nn.Module:
         for block in model.blocks:
             block.compile()
     return parallelise(model, model.blocks, world, execution.strategy)
-
-
-def _validation_batches(data: Batches | None, config: RunConfig, rows: slice) -> list[np.ndarray]:
-    """This process's rows of the crops that every validation uses."""
-    if data is None:
-        return []
-    batches = len(data) if isinstance(data, Exam) else -(-VALIDATION_CROPS // config.batch)
-    return [data.batch(step, rows) for step in range(batches)]

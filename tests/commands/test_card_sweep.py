@@ -13,7 +13,8 @@ from dasheng_lib.corpora.trim import prepare
 from dasheng_lib.sweep.grid import read_grid
 from dasheng_lib.sweep.judge import Judge
 from dasheng_lib.sweep.trial import audio_of, rows_of, trained_run
-from dasheng_lib.train.run import Execution, crops_of
+from dasheng_lib.train.batches import crops_of
+from dasheng_lib.train.run import Execution
 
 GRID = """
 base: {preset: 12x2x2, corpus: synthetic, steps: 2, batch: 4, clip_seconds: 0.48}

@@ -22,10 +22,11 @@ from dasheng_lib.mae import MAEConfig, MaskedAutoencoder
 from dasheng_lib.model import Encoder, EncoderConfig
 from dasheng_lib.tasks.of_corpus import corpus_clips
 from dasheng_lib.train import TrainConfig, make_optimizer, pretrain
+from dasheng_lib.train.batches import crops_of
 from dasheng_lib.train.build import new_model
 from dasheng_lib.train.config import RunConfig
 from dasheng_lib.train.replay import WARM
-from dasheng_lib.train.run import Execution, crops_of, pretrain_into
+from dasheng_lib.train.run import Execution, pretrain_into
 
 ON = os.environ.get("GPU_TESTS_ON", "cuda")
 pytestmark = [

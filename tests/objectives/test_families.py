@@ -28,13 +28,14 @@ from dasheng_lib.encoders.waveform import WaveformFeatures
 from dasheng_lib.masking import span_mask
 from dasheng_lib.objectives.family import FAMILIES
 from dasheng_lib.objectives.hubert import HubertConfig
-from dasheng_lib.train import TrainConfig, mask_noise, pretrain
+from dasheng_lib.train import TrainConfig, batches, mask_noise, pretrain
 from dasheng_lib.train import run as runs
+from dasheng_lib.train.batches import batches_of
 from dasheng_lib.train.build import new_model
 from dasheng_lib.train.config import RunConfig
 from dasheng_lib.train.health import MASK_SEED, Validation, validate, verdict, warning
 from dasheng_lib.train.recipes import family_defaults
-from dasheng_lib.train.run import Execution, batches_of, pretrain_into
+from dasheng_lib.train.run import Execution, pretrain_into
 
 OTHERS = list(FAMILIES)[1:]
 
@@ -54,7 +55,7 @@ def trained(folder, corpus, config, every=2):
 def few_crops():
     """A run is validated on 512 crops, which are most of the time of a tiny one."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(runs, "VALIDATION_CROPS", 32)
+        patch.setattr(batches, "VALIDATION_CROPS", 32)
         yield
 
 

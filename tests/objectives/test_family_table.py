@@ -23,10 +23,11 @@ from dasheng_lib.model import Encoder, encoder_config
 from dasheng_lib.objectives.family import FAMILIES, LOG_MEL, Family, Network
 from dasheng_lib.sweep.grid import OF_THE_AUDIO, read_grid
 from dasheng_lib.train import TrainConfig, pretrain
+from dasheng_lib.train.batches import batches_of
 from dasheng_lib.train.build import new_model
 from dasheng_lib.train.config import RunConfig
 from dasheng_lib.train.recipes import RECIPES, family_defaults
-from dasheng_lib.train.run import Execution, batches_of, pretrain_into
+from dasheng_lib.train.run import Execution, pretrain_into
 
 
 @dataclass(frozen=True)

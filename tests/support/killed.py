@@ -9,8 +9,9 @@ import torch
 
 from dasheng_lib.corpora.synthetic.corpus import synthetic_corpus
 from dasheng_lib.train import TrainConfig
+from dasheng_lib.train.batches import batches_of
 from dasheng_lib.train.config import RunConfig
-from dasheng_lib.train.run import Execution, batches_of, pretrain_into
+from dasheng_lib.train.run import Execution, pretrain_into
 
 CONFIG = RunConfig(batch=4, clip_seconds=0.5, train=TrainConfig(steps=6))
 

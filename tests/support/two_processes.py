@@ -10,8 +10,9 @@ import torch
 from dasheng_lib.common.distributed import start_processes, stop_processes
 from dasheng_lib.corpora.synthetic.corpus import synthetic_corpus
 from dasheng_lib.train import TrainConfig
+from dasheng_lib.train.batches import batches_of
 from dasheng_lib.train.config import RunConfig
-from dasheng_lib.train.run import Execution, batches_of, pretrain_into
+from dasheng_lib.train.run import Execution, pretrain_into
 
 CONFIG = RunConfig(batch=8, clip_seconds=0.5, hold_out=0.1, train=TrainConfig(steps=6))
 

@@ -16,9 +16,10 @@ from dasheng_lib.common.errors import UserError
 from dasheng_lib.corpora.crops import Crops, mixed
 from dasheng_lib.train import TrainConfig, learning_rate, pretrain
 from dasheng_lib.train import run as runs
+from dasheng_lib.train.batches import batches_of
 from dasheng_lib.train.config import RunConfig
 from dasheng_lib.train.recipes import family_defaults
-from dasheng_lib.train.run import Execution, Run, batches_of, new_model, pretrain_into, pretrained
+from dasheng_lib.train.run import Execution, Run, new_model, pretrain_into, pretrained
 
 TINY = RunConfig(batch=4, clip_seconds=0.5, train=TrainConfig(steps=6))
 
