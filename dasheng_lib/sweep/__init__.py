@@ -1,10 +1,10 @@
 """Many pretraining runs that differ in one thing at a time, each judged alike at several steps."""
 
 from dasheng_lib.common.places import SWEEPS
+from dasheng_lib.sweep.columns import spent_by
 from dasheng_lib.sweep.grid import Grid, Trial, read_grid
 from dasheng_lib.sweep.judge import Protocol
 from dasheng_lib.sweep.rates import base_trials, tuned_rates
-from dasheng_lib.sweep.trial import spent_by
 
 __all__ = [
     "SWEEPS",

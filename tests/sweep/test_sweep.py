@@ -28,6 +28,7 @@ from dasheng_lib.model import token_count
 from dasheng_lib.results import FOLDER as RESULTS
 from dasheng_lib.results import read_results
 from dasheng_lib.scaling.averages import quality
+from dasheng_lib.sweep.columns import spent_by
 from dasheng_lib.sweep.engine import chosen, work, work_in_parallel, work_on_cluster
 from dasheng_lib.sweep.grid import read_grid
 from dasheng_lib.sweep.iterations import Part, begins, of_one_run, part_of, parts
@@ -40,7 +41,6 @@ from dasheng_lib.sweep.judge import (
 )
 from dasheng_lib.sweep.rates import base_trials, over_rates, tuned_rates
 from dasheng_lib.sweep.table import SweepTable
-from dasheng_lib.sweep.trial import spent_by
 from dasheng_lib.tasks import suite
 from dasheng_lib.train.build import new_model
 from dasheng_lib.train.health import verdict
