@@ -5,12 +5,11 @@ import re
 from pathlib import Path
 from types import SimpleNamespace
 
-import matplotlib.pyplot as plt
-import nbformat
 import pandas as pd
 import pytest
+from chapter_cells import code_cells, run_cell
 
-from dasheng_lib.book import change, hear, listed, plots_training, standing, tally
+from dasheng_lib.book import hear
 from dasheng_lib.book.driver.chapters import read_chapter
 from dasheng_lib.results import read_results
 
@@ -23,10 +22,6 @@ RESULT = re.compile(
     r"|higher|highest|lower|lowest|best|better|worst|worse|larger|largest|smaller|smallest"
     r"|ahead|behind|(below|above) the|nearly|mostly|most|hardly|far|differ|early|late|slowly)\b"
 )
-
-
-def code_cells(path):
-    return [cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
 
 
 def words_of(call):
@@ -77,24 +72,6 @@ def test_a_figure_that_states_a_result_computes_it(path):
 )
 def test_the_captions_that_were_false_would_be_caught(text):
     assert RESULT.search(text.lower())
-
-
-def run_cell(chapter, cell_id, **names):
-    """Run one cell of a chapter with these names; what it told, and the names that it left."""
-    told = []
-    names |= {
-        "paragraph": told.append,
-        "finding": lambda title, text: told.append(text),
-        "verdict": lambda title, **parts: told.append(parts),
-        "caption": lambda text, *, alt: told.extend([text, alt]),
-        "plots_training": plots_training,
-        **{f.__name__: f for f in (change, listed, standing, tally)},
-    }
-    path = next(BOOK.glob(f"{chapter}_*.ipynb"))
-    source = next(cell.source for cell in code_cells(path) if cell.id == cell_id)
-    exec(compile(source, f"{path.stem}, {cell_id}", "exec"), names)
-    plt.close("all")
-    return told, names
 
 
 @pytest.mark.parametrize(

@@ -3,8 +3,8 @@
 import numpy as np
 import pandas as pd
 import pytest
+from chapter_cells import run_cell
 from scipy import stats
-from test_told import run_cell
 
 from dasheng_lib.cli import main
 from dasheng_lib.commands.interventions import DRAWN, NAMES
