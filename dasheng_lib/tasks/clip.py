@@ -27,6 +27,8 @@ class Clip:
         wave: gives the samples, float32 [samples], mono.
         labels: of a scene; of a multiclass task exactly one.
         events: of an event task.
+        part_of: the recording that it is a piece of, whose pieces' scores are averaged; "" if it
+            is whole.
     """
 
     name: str
@@ -36,6 +38,7 @@ class Clip:
     wave: Callable[[], np.ndarray] = field(repr=False, compare=False)
     labels: tuple[str, ...] = ()
     events: tuple[Event, ...] = ()
+    part_of: str = ""
 
     @property
     def seconds(self) -> float:

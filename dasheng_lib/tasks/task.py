@@ -43,6 +43,8 @@ class Task:
         max_epochs, validate_every: of heareval's probe, in epochs; None if the task has no own.
         pool: what its clips are embedded with, found there by name, so that tasks of one pool are
             embedded once; those of several splits then train in its order, not split after split.
+        domain: speech, music or environment, where averages are taken by domain.
+        probe: the benchmark's own, by name.
     """
 
     name: str
@@ -57,6 +59,8 @@ class Task:
     max_epochs: int | None = None
     validate_every: int | None = None
     pool: tuple[Clip, ...] = ()
+    domain: str = ""
+    probe: str = "linear"
 
     @property
     def embedded(self) -> tuple[Clip, ...]:
