@@ -17,7 +17,7 @@ from dasheng_lib.encoders.protocol import AudioEncoder
 from dasheng_lib.evaluation.embed import Embedded, Kind, embed
 from dasheng_lib.tasks.clip import Clip
 
-SHARES, LEAST, MOST = 32, 60.0, 1200.0  # how many, and seconds of audio in each
+SHARES, LEAST, MOST = 96, 20.0, 1200.0  # how many, and seconds of audio in each
 
 
 def embed_in_shares(

@@ -13,7 +13,7 @@ from dasheng_lib.train.batches import batches_of
 from dasheng_lib.train.config import RunConfig
 from dasheng_lib.train.run import Execution, pretrain_into
 
-CONFIG = RunConfig(batch=4, clip_seconds=0.5, train=TrainConfig(steps=6))
+CONFIG = RunConfig(preset="48x2x2", batch=4, clip_seconds=0.5, train=TrainConfig(steps=6))
 
 
 def train(folder: Path) -> None:

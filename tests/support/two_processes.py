@@ -14,7 +14,9 @@ from dasheng_lib.train.batches import batches_of
 from dasheng_lib.train.config import RunConfig
 from dasheng_lib.train.run import Execution, pretrain_into
 
-CONFIG = RunConfig(batch=8, clip_seconds=0.5, hold_out=0.1, train=TrainConfig(steps=6))
+CONFIG = RunConfig(
+    preset="48x2x2", batch=8, clip_seconds=0.5, hold_out=0.1, train=TrainConfig(steps=6)
+)
 
 
 class Stops(Exception):

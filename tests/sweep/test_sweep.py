@@ -343,7 +343,7 @@ def test_a_table_that_was_lost_is_written_again_from_what_the_runs_hold(path, wh
 
 
 def test_killed_at_any_file_and_restarted_it_ends_with_the_same_table(path, whole, tmp_path):
-    touches = [2, 3, 5, 7, 8, 9, 10]  # of the files that are left each time
+    touches = [2, 5, 7, 9]  # of the files that are left each time
     done = subprocess.run(
         [sys.executable, Path(__file__).parents[1] / "support" / "killed_sweep.py", path, tmp_path]
         + [str(touch) for touch in touches],
@@ -353,7 +353,7 @@ def test_killed_at_any_file_and_restarted_it_ends_with_the_same_table(path, whol
     )
     assert done.returncode == 0, done.stderr
     deaths = [int(word) for word in done.stdout.split()]
-    assert deaths.count(-signal.SIGKILL) >= 5 and deaths[-1] == 0
+    assert deaths.count(-signal.SIGKILL) >= 3 and deaths[-1] == 0
     assert table(tmp_path) == table(whole)
 
 

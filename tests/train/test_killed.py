@@ -15,7 +15,7 @@ from dasheng_lib.train.folder import RunFolder
 from dasheng_lib.train.run import Run, new_model
 
 # The touches of the disk at which the process dies, one life after another.
-LIVES = [1, 2, 5, 9, 10, 11, 13, 12, 15, 8, 14, 7, 9]
+LIVES = [1, 2, 5, 9, 11, 13, 8, 14, 7]
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +36,7 @@ def test_killed_again_and_again(tmp_path, one_thread):
     )
     assert done.returncode == 0, done.stderr
     ends = list(map(int, done.stdout.split()))
-    assert ends.count(-9) >= 8, f"it died too seldom: {ends}"
+    assert ends.count(-9) >= 6, f"it died too seldom: {ends}"
     assert set(ends) <= {-9, 0}
     train(tmp_path / "cut")  # to the end, if no life reached it
     whole, cut = Run(tmp_path / "whole"), Run(tmp_path / "cut")
