@@ -15,17 +15,26 @@ from dasheng_lib.book.parameters import (
     at_least,
     between,
     check_parameters,
-    one_of,
 )
 from dasheng_lib.encoders import AudioEncoder, load_encoder
 from dasheng_lib.model import PRESETS
+from dasheng_lib.model.encoder import encoder_config
 from dasheng_lib.objectives.mae import MAEConfig
 from dasheng_lib.train.config import RunConfig
 from dasheng_lib.train.folder import Run
 from dasheng_lib.train.schedule import TrainConfig
 
+
+def _is_size(name: str) -> bool:
+    try:
+        encoder_config(name)
+    except ValueError:
+        return False
+    return True
+
+
 RUN = {
-    "preset": one_of(*PRESETS),
+    "preset": Check(f"{', '.join(PRESETS)} or WIDTHxDEPTHxHEADS, as in 96x4x3", _is_size),
     "steps": at_least(1),
     "batch": at_least(1),
     "clip_seconds": between(0.1, 10.08),
