@@ -114,8 +114,8 @@ def _read_ours(path: Path) -> tuple[nn.Module, dict[str, str], dict[str, Tensor]
             metadata["task"] = metadata.pop("mae")
         if metadata["family"] not in FAMILIES:
             raise ValueError(f"a family {metadata['family']!r} is not known")
-        network = FAMILIES[metadata["family"]].network
-        encoder = network.module(network.config(**json.loads(metadata["encoder"])))
+        family = FAMILIES[metadata["family"]]
+        encoder = family.encoder(family.kept(json.loads(metadata["encoder"])))
     except (safetensors.SafetensorError, KeyError, TypeError, ValueError) as error:
         raise UserError(
             f"{path} is no encoder that this library wrote, or it is damaged ({error}): "

@@ -7,8 +7,8 @@ settings a run begins from in :mod:`dasheng_lib.train.recipes`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
 from typing import Any
 
 from torch import nn
@@ -49,7 +49,7 @@ class Family:
     """What belongs to one pretext task.
 
     Attributes:
-        network: what it trains.
+        network: what it trains, unless a size's name says another.
         objective, config: ``objective(encoder, config(...))`` is an
             :class:`dasheng_lib.objectives.Objective`. The config is a frozen dataclass, and no
             other family's; its fields are options of ``dasheng pretrain`` and settings of sweeps.
@@ -60,6 +60,8 @@ class Family:
         replayable: whether a step never waits for the host, so that a card can replay its kernels,
             see :mod:`dasheng_lib.train.replay`. Those that pick frames by a mask do wait: the host
             must know how many.
+        further: other networks that it can train; no two of a family's share a size's name.
+        labelled: whether a step learns from the labels of its clips.
         has_teacher: whether ``config`` has a field ``teacher``, the weights of a run of the family
             that a second run learns from.
     """
@@ -71,6 +73,42 @@ class Family:
     whole_batch: bool = False
     replayable: bool = False
     has_teacher: bool = False
+    further: tuple[Network, ...] = ()
+    labelled: bool = False
+
+    @property
+    def networks(self) -> tuple[Network, ...]:
+        """All that it can train."""
+        return (self.network, *self.further)
+
+    def size(self, name: str) -> Any:
+        """The configuration of a size's name, of whichever of its networks.
+
+        Raises:
+            ValueError: there is no such size.
+        """
+        wrong = []
+        for network in self.networks:
+            try:
+                return network.size(name)
+            except ValueError as error:
+                wrong.append(str(error))
+        raise ValueError("; ".join(wrong))
+
+    def encoder(self, config: Any) -> nn.Module:
+        """The network of a configuration, with new weights."""
+        return next(n.module for n in self.networks if type(config) is n.config)(config)
+
+    def kept(self, settings: Mapping[str, Any]) -> Any:
+        """The configuration of the network that a file keeps as a mapping.
+
+        Raises:
+            TypeError: none of its networks has such settings.
+        """
+        for network in self.networks:
+            if set(settings) <= {field.name for field in fields(network.config)}:
+                return network.config(**settings)
+        raise TypeError(f"no network has settings {', '.join(settings)}")
 
 
 def _positions_reach(network: EncoderConfig, config: Any, samples: int) -> None:

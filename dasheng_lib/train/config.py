@@ -53,7 +53,7 @@ class RunConfig:
     def __post_init__(self) -> None:
         family = FAMILIES[self.family]
         try:
-            size = family.network.size(self.preset)
+            size = family.size(self.preset)
         except ValueError as error:
             raise UserError(f"{error}.") from error
         if self.clip_seconds < 0.1:

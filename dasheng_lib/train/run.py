@@ -110,7 +110,7 @@ def read_teacher(config: RunConfig) -> Teacher | None:
     if not config.teacher:
         return None
     model = load_objective(config.teacher)
-    size = FAMILIES[config.family].network.size(config.preset)
+    size = FAMILIES[config.family].size(config.preset)
     if model.family != config.family or model.encoder.config != size:
         raise UserError(
             f"The teacher {config.teacher} is not {config.family} of size {config.preset}: name "
