@@ -112,6 +112,15 @@ class SlowFastEncoder(nn.Module):
         """Vectors of log-mels in dB, which may be mixed or cropped: ``[B, ceil(T / 4), D]``."""
         return self.net.frames(standardised(mel_BFT).transpose(1, 2), drop_BK)
 
+    def pooled(self, wave_BN: Tensor) -> Tensor:
+        """What the network makes of whole clips, ``[B, D]``: the means of its paths.
+
+        The mean of the vectors is the same where a clip's frames are a multiple of 16; else the
+        slow path's last frame, which is not full, counts a little less there.
+        """
+        mel_BFT = standardised(self.log_mel(wave_BN))
+        return self.net(mel_BFT.transpose(1, 2))
+
     @property
     def blocks(self) -> list[nn.Module]:
         """Parts that may be compiled or recomputed one by one."""

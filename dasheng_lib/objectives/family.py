@@ -16,6 +16,8 @@ from torch import nn
 from dasheng_lib.features import SAMPLE_RATE
 from dasheng_lib.masking import span_places
 from dasheng_lib.model.encoder import TOKEN_SAMPLES, Encoder, EncoderConfig, encoder_config
+from dasheng_lib.model.slowfast_encoder import SlowFastEncoder
+from dasheng_lib.model.slowfast_nfnet import SlowFastConfig, sfnfnet_config
 from dasheng_lib.model.waveform import (
     WaveformConfig,
     WaveformEncoder,
@@ -87,6 +89,10 @@ def _spans_fit(network: WaveformConfig, config: Any, samples: int) -> None:
 
 LOG_MEL = Network("log-mel", Encoder, EncoderConfig, encoder_config)
 WAVEFORM = Network("waveform", WaveformEncoder, WaveformConfig, waveform_config)
+SLOWFAST = Network("log-mel", SlowFastEncoder, SlowFastConfig, sfnfnet_config)
+
+# By the name that a file of weights says its encoder is.
+NETWORKS = {"transformer": LOG_MEL, "waveform": WAVEFORM, "sfnfnet": SLOWFAST}
 
 FAMILIES = {
     "dasheng": Family(LOG_MEL, MaskedAutoencoder, MAEConfig, _positions_reach, replayable=True),
