@@ -7,24 +7,35 @@ settings a run begins from in :mod:`dasheng_lib.train.recipes`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from torch import nn
 
-from dasheng_lib.features import SAMPLE_RATE
+from dasheng_lib.features import HOP, SAMPLE_RATE
 from dasheng_lib.masking import span_places
-from dasheng_lib.model.encoder import TOKEN_SAMPLES, Encoder, EncoderConfig, encoder_config
+from dasheng_lib.model.encoder import (
+    PATCH_FRAMES,
+    TOKEN_SAMPLES,
+    Encoder,
+    EncoderConfig,
+    encoder_config,
+)
+from dasheng_lib.model.slowfast_encoder import SlowFastEncoder
+from dasheng_lib.model.slowfast_nfnet import SlowFastConfig, sfnfnet_config
 from dasheng_lib.model.waveform import (
     WaveformConfig,
     WaveformEncoder,
     frame_count,
     waveform_config,
 )
+from dasheng_lib.objectives.byol import BYOL, BYOLConfig
 from dasheng_lib.objectives.hubert import Hubert, HubertConfig
 from dasheng_lib.objectives.mae import MAEConfig, MaskedAutoencoder
+from dasheng_lib.objectives.simclr import SimCLR, SimCLRConfig
 from dasheng_lib.objectives.ssast import SSAST, SSASTConfig
+from dasheng_lib.objectives.supervised import Supervised, SupervisedConfig
 from dasheng_lib.objectives.wav2vec2 import Wav2Vec2, Wav2Vec2Config
 
 
@@ -99,23 +110,23 @@ class Family:
         """The network of a configuration, with new weights."""
         return next(n.module for n in self.networks if type(config) is n.config)(config)
 
-    def kept(self, settings: Mapping[str, Any]) -> Any:
-        """The configuration of the network that a file keeps as a mapping.
 
-        Raises:
-            TypeError: none of its networks has such settings.
-        """
-        for network in self.networks:
-            if set(settings) <= {field.name for field in fields(network.config)}:
-                return network.config(**settings)
-        raise TypeError(f"no network has settings {', '.join(settings)}")
-
-
-def _positions_reach(network: EncoderConfig, config: Any, samples: int) -> None:
+def _positions_reach(network: Any, config: Any, samples: int) -> None:
+    if not isinstance(network, EncoderConfig):  # which is the one that has positions
+        return
     longest = network.positions * TOKEN_SAMPLES
     if samples > longest:
         raise ValueError(
             f"clip_seconds is at most {longest / SAMPLE_RATE:g}, not {samples / SAMPLE_RATE:g}"
+        )
+
+
+def _views_fit(network: Any, config: SimCLRConfig, samples: int) -> None:
+    _positions_reach(network, config, samples)
+    if config.frames(samples // HOP) < PATCH_FRAMES:
+        raise ValueError(
+            f"a view of {config.view:g} of {samples / SAMPLE_RATE:g} s has fewer than "
+            f"{PATCH_FRAMES} frames of 10 ms: use longer clips"
         )
 
 
@@ -125,12 +136,25 @@ def _spans_fit(network: WaveformConfig, config: Any, samples: int) -> None:
 
 LOG_MEL = Network("log-mel", Encoder, EncoderConfig, encoder_config)
 WAVEFORM = Network("waveform", WaveformEncoder, WaveformConfig, waveform_config)
+SLOWFAST = Network("log-mel", SlowFastEncoder, SlowFastConfig, sfnfnet_config)
+
+# By the name that a file of weights says its encoder is.
+NETWORKS = {"transformer": LOG_MEL, "waveform": WAVEFORM, "sfnfnet": SLOWFAST}
 
 FAMILIES = {
     "dasheng": Family(LOG_MEL, MaskedAutoencoder, MAEConfig, _positions_reach, replayable=True),
     "ssast": Family(LOG_MEL, SSAST, SSASTConfig, _positions_reach),
     "hubert": Family(WAVEFORM, Hubert, HubertConfig, _spans_fit, has_teacher=True),
     "wav2vec2": Family(WAVEFORM, Wav2Vec2, Wav2Vec2Config, _spans_fit),
+    "simclr": Family(
+        LOG_MEL, SimCLR, SimCLRConfig, _views_fit, whole_batch=True, further=(SLOWFAST,)
+    ),
+    "byol": Family(
+        LOG_MEL, BYOL, BYOLConfig, _positions_reach, whole_batch=True, further=(SLOWFAST,)
+    ),
+    "supervised": Family(
+        LOG_MEL, Supervised, SupervisedConfig, _positions_reach, labelled=True, further=(SLOWFAST,)
+    ),
 }
 
 
