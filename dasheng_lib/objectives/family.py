@@ -71,10 +71,11 @@ class Family:
         replayable: whether a step never waits for the host, so that a card can replay its kernels,
             see :mod:`dasheng_lib.train.replay`. Those that pick frames by a mask do wait: the host
             must know how many.
-        further: other networks that it can train; no two of a family's share a size's name.
-        labelled: whether a step learns from the labels of its clips.
         has_teacher: whether ``config`` has a field ``teacher``, the weights of a run of the family
             that a second run learns from.
+        further: other networks that it can train; no two of a family's share a size's name.
+        labelled: whether a step learns from the labels of its clips; ``config.labels`` names the
+            tasks of the corpus that have them, and there are ``config.classes`` at most.
     """
 
     network: Network
