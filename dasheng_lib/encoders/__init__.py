@@ -26,8 +26,9 @@ def load_encoder(name: str, precision: str = "float32") -> AudioEncoder:
         name: ``"logmel"`` (mean and deviation of each mel bin), ``"random:SIZE"`` (untrained,
             seed 0; also ``"random:sfnfnet-8"``), ``"dasheng:nano"`` (comes with the library, see
             its model card ``weights/nano.md``), ``"dasheng:PATH"``, ``"ssast:PATH"``,
-            ``"hubert:PATH"`` and ``"wav2vec2:PATH"`` (files that ``dasheng pretrain`` wrote, by
-            family), ``"sfnfnet:PATH"`` (one of any family that trained a SlowFast NFNet),
+            ``"hubert:PATH"``, ``"wav2vec2:PATH"``, ``"simclr:PATH"``, ``"byol:PATH"`` and
+            ``"supervised:PATH"`` (files that ``dasheng pretrain`` wrote, by family),
+            ``"sfnfnet:PATH"`` (one of any family that trained a SlowFast NFNet),
             ``"published:PATH"`` (a file of Dasheng's authors), ``"wheel:aisfx"``,
             ``"wheel:resemblyzer"`` or ``"wheel:openwakeword"`` (pretrained by others, fetched at
             the first call, see :mod:`dasheng_lib.encoders.wheels`), or ``"hear:some.module"`` and

@@ -125,7 +125,7 @@ class BYOL(nn.Module):
         guess_N2d, target_N2d = (
             F.normalize(x_Vd.float(), dim=1).unflatten(0, (-1, 2)) for x_Vd in (guess_Vd, target_Vd)
         )
-        loss = (2 - 2 * (guess_N2d * target_N2d.flip(1)).sum(2)).mean()
+        loss = across(guess_N2d, target_N2d)
         mean_d = target_N2d.mean((0, 1))
         return BYOLOutput(
             loss=loss,
@@ -170,8 +170,16 @@ class BYOL(nn.Module):
         return {"explained": 1 - error / (2 * spread) if spread > 1e-6 else 0.0, "spread": spread}
 
 
+def across(guess_N2d: Tensor, target_N2d: Tensor) -> Tensor:
+    """2 - 2 cos of unit vectors, of each view's guess and the other view's target: 0 to 4."""
+    return (2 - 2 * (guess_N2d * target_N2d.flip(1)).sum(2)).mean()
+
+
 def head(width: int, hidden: int, out: int) -> nn.Sequential:
     """Projector or predictor: one hidden layer with batch normalisation."""
     return nn.Sequential(
-        nn.Linear(width, hidden), nn.BatchNorm1d(hidden), nn.ReLU(), nn.Linear(hidden, out)
+        nn.Linear(width, hidden, bias=False),  # the norm takes it out again
+        nn.BatchNorm1d(hidden),
+        nn.ReLU(),
+        nn.Linear(hidden, out),
     )
