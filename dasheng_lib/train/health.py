@@ -15,6 +15,7 @@ perplexity      effective number of codes among the targets          (depends on
 use             ``perplexity`` as a share of all codes               0.05 or more
 answers         effective share of codes among the answers           0.02 or more
 spread          how far from one direction the targets are           0.02 or more
+reach           ``explained`` of perfect answers                     0.1 or more
 =============== ==================================================== =====================
 
 Where there is an accuracy a tenth above ``majority``, less than 0.02 explained is normal too: a
@@ -159,9 +160,11 @@ def findings(history: pd.DataFrame) -> list[tuple[str, str]]:
     # A task that is not learned because the embedding fell together on the way has collapsed.
     dull = "collapsed" if history["rankme_centred"].min() < fewest else "not learning"
     # Not every family reports all of these, and nothing is above or below NaN.
-    accuracy, majority, perplexity, use, answers, spread = (
-        last.get(name, np.nan)
-        for name in ("accuracy", "majority", "perplexity", "use", "answers", "spread")
+    accuracy, majority, perplexity = (
+        last.get(name, np.nan) for name in ("accuracy", "majority", "perplexity")
+    )
+    use, answers, spread, reach = (
+        last.get(name, np.nan) for name in ("use", "answers", "spread", "reach")
     )
     slower = "lower the learning rate"
     checks = [
@@ -184,6 +187,12 @@ def findings(history: pd.DataFrame) -> list[tuple[str, str]]:
             spread < 0.02,
             "collapsed",
             f"collapse: the targets of all clips are one direction, to {spread:.1%}; {slower}",
+        ),
+        (
+            reach < 0.1,
+            "collapsed",
+            f"collapse: perfect answers would explain {reach:.1%} of the loss, so it asks for "
+            "nothing; lower the temperature",
         ),
         (
             explained < 0.02 and not accuracy > 1.1 * majority,

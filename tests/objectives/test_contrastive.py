@@ -21,11 +21,11 @@ from dasheng_lib.corpora.crops import Crops
 from dasheng_lib.encoders import load_encoder
 from dasheng_lib.objectives.byol import BYOLConfig, across
 from dasheng_lib.objectives.family import FAMILIES
-from dasheng_lib.objectives.simclr import SimCLRConfig, nt_xent
+from dasheng_lib.objectives.simclr import SimCLRConfig, nt_xent, reachable
 from dasheng_lib.train import TrainConfig, make_optimizer, mask_noise, pretrain
 from dasheng_lib.train.build import new_model
 from dasheng_lib.train.config import RunConfig
-from dasheng_lib.train.health import validate
+from dasheng_lib.train.health import validate, verdict, warning
 from dasheng_lib.train.recipes import RECIPES, family_defaults
 
 BOTH = ("simclr", "byol")
@@ -202,14 +202,14 @@ def spread(tmp_path_factory):
 
 
 @pytest.mark.parametrize("family, size", CASES)
-def test_two_processes_give_loss_and_gradients_of_one(spread, family, size):
-    alone, halves = step(family, size, World()), spread[f"{family} {size}"]
+def test_two_processes_give_loss_and_gradients_of_one(spread, synthetic, family, size):
+    alone, halves = step(family, size, World(), synthetic), spread[f"{family} {size}"]
     assert alone.keys() == halves.keys()
     assert float(halves["loss"]) == pytest.approx(float(alone["loss"]), rel=1e-5)
     assert float(halves["norm"]) == pytest.approx(float(alone["norm"]), rel=1e-4)
-    for name, value in alone.items():
-        scale = float(value.double().abs().max())
-        torch.testing.assert_close(halves[name], value, rtol=1e-3, atol=1e-4 * scale + 1e-9)
+    for name, value in alone.items():  # some gradients are 0 but for rounding
+        near = 1e-4 * float(value.double().abs().max()) + 1e-7 * float(alone["norm"])
+        torch.testing.assert_close(halves[name], value, rtol=1e-3, atol=near, msg=name)
 
 
 # Networks and settings
@@ -275,10 +275,62 @@ def test_published_projectors_can_be_asked_for():
 # Health
 
 
-def judged(model, synthetic, start):
-    exam = [Crops(synthetic, 1.0, 16).batch(step) for step in range(4)]
-    facts = {"hours": 1.0, "speed": 1.0}
-    rows = [
-        validate(new, new, exam, World(), step=s, **facts) for s, new in ((0, start), (9, model))
-    ]
-    return pd.DataFrame([row.row() for row in rows])
+def trained(synthetic, config, change=None, steps=60):
+    """Validations of a run of 60 steps on crops of 1 s: before, half-way and after."""
+    model = new_model(replace(config, preset="48x2x3"))
+    crops = Crops(synthetic, 1.0, 16)
+    model.calibrate([torch.from_numpy(crops.batch(1000 + step)) for step in range(2)])
+    if change:
+        change(model)
+    exam = [Crops(synthetic, 1.0, 16, seed=5).batch(step) for step in range(6)]
+
+    def validated(step):
+        return validate(model, model, exam, World(), step=step, hours=0.0, speed=0.0).row()
+
+    rows = [validated(0)]
+    for record in pretrain(model, crops.batch, TrainConfig(steps=steps)):
+        if record.step in (steps // 2, steps):
+            rows.append(validated(record.step))
+    return pd.DataFrame(rows)
+
+
+def test_simclr_learns_and_at_temperature_10_is_asked_for_nothing(synthetic):
+    usual, hot = (
+        trained(synthetic, tiny("simclr", task=SimCLRConfig(temperature=t))) for t in (0.1, 10.0)
+    )
+    assert verdict(usual) == "healthy"
+    assert usual["explained"].iloc[-1] > usual["explained"].iloc[0] + 0.05
+    assert usual["accuracy"].iloc[-1] > usual["accuracy"].iloc[0]
+    assert verdict(hot) == "collapsed"
+    assert "lower the temperature" in warning(hot, steps=60)
+    assert hot["explained"].max() < hot["reach"].iloc[0] < 0.03
+    assert hot["accuracy"].iloc[-1] < usual["accuracy"].iloc[-1]
+
+
+@pytest.mark.parametrize("N, temperature", [(2, 0.5), (16, 0.1), (64, 10.0)])
+def test_no_answers_reach_more_than_the_corners_of_a_simplex(N, temperature):
+    corners = torch.eye(N) - 1 / N
+    reached = nt_xent(corners[:, None].expand(N, 2, N), temperature)[0]
+    chance = math.log(2 * N - 1)
+    assert reachable(N, temperature) == pytest.approx(1 - float(reached) / chance, rel=1e-4)
+    moved = corners[:, None] + 0.1 * torch.randn(
+        N, 2, N, generator=torch.Generator().manual_seed(0)
+    )
+    assert nt_xent(moved, temperature)[0] > reached
+
+
+def test_byol_whose_target_is_itself_collapses(synthetic):
+    """Without the moving average and the predictor. With the predictor it does not, in 60 steps:
+    that is SimSiam."""
+
+    def itself(model):
+        model.predictor = nn.Identity()
+
+    usual = trained(synthetic, tiny("byol"))
+    assert verdict(usual) == "healthy" and usual["spread"].iloc[-1] > 0.2
+    assert usual["explained"].iloc[-1] > 0.05
+    fallen = trained(synthetic, tiny("byol", task=BYOLConfig(decay=0.0)), itself)
+    assert verdict(fallen) == "collapsed" and fallen["spread"].iloc[-1] < 0.02
+    assert "no information" in warning(fallen, steps=60)
+    bare = fallen.assign(loss=0.1)  # a loss above the first rule's: the targets say it as well
+    assert "one direction" in warning(bare, steps=60)

@@ -44,7 +44,7 @@ HEALTH = {
     "ssast": {"told", "chance", "painted"},
     "hubert": {"accuracy", "majority", "perplexity", "use", "answers"},
     "wav2vec2": {"accuracy", "majority", "perplexity", "use"},
-    "simclr": {"accuracy", "majority"},
+    "simclr": {"accuracy", "majority", "reach"},
     "byol": {"spread"},
     "supervised": {"accuracy", "majority"},
 }
@@ -360,6 +360,9 @@ HEALTHY = {
         ({"explained": 0.21}, "healthy"),
         ({"answers": 0.01}, "collapsed"),
         ({"rankme_centred": 2.0}, "collapsed"),
+        ({"spread": 0.03, "reach": 0.2}, "healthy"),
+        ({"spread": 0.01}, "collapsed"),
+        ({"reach": 0.05}, "collapsed"),
         ({"explained": 0.15}, "unstable"),
     ],
 )

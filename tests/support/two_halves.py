@@ -13,6 +13,7 @@ from dasheng_lib.common.distributed import (
     start_processes,
     stop_processes,
 )
+from dasheng_lib.corpora.corpus import Corpus
 from dasheng_lib.corpora.crops import Crops
 from dasheng_lib.corpora.synthetic.corpus import synthetic_corpus
 from dasheng_lib.train import TrainConfig, mask_noise
@@ -21,10 +22,10 @@ from dasheng_lib.train.loop import gradients
 from dasheng_lib.train.recipes import family_defaults
 
 CASES = [("simclr", "24x2x2"), ("simclr", "sfnfnet-16"), ("byol", "24x2x2")]
-BATCH, SECONDS = 6, 0.5
+BATCH, SECONDS = 6, 0.3
 
 
-def step(family: str, size: str, world: World, strategy: str = "ddp") -> dict[str, torch.Tensor]:
+def step(family: str, size: str, world: World, corpus: Corpus) -> dict[str, torch.Tensor]:
     """Loss, gradient norm and gradients of a step of this process's rows; and all buffers."""
     train = TrainConfig(clip_norm=0.0)
     config = replace(family_defaults(family), preset=size, batch=BATCH, train=train)
@@ -35,10 +36,10 @@ def step(family: str, size: str, world: World, strategy: str = "ddp") -> dict[st
             if name.endswith("gain") and parameter.ndim == 0:
                 parameter.fill_(0.5)
     rows = world.rows(BATCH)
-    crops = Crops(synthetic_corpus(), SECONDS, BATCH)
+    crops = Crops(corpus, SECONDS, BATCH)
     wave_BN = torch.from_numpy(crops.batch(1, rows))
     noise = mask_noise(model, BATCH, wave_BN.shape[1], 0, 0)[rows]
-    parallel = parallelise(model.train(), model.blocks, world, strategy)
+    parallel = parallelise(model.train(), model.blocks, world, "ddp")
     loss, norm = gradients(model, parallel, train, noise, wave_BN)
     slopes = {name: p.grad for name, p in model.named_parameters() if p.grad is not None}
     state = {f"buffer {name}": value for name, value in model.named_buffers()}
@@ -48,7 +49,8 @@ def step(family: str, size: str, world: World, strategy: str = "ddp") -> dict[st
 if __name__ == "__main__":
     torch.set_num_threads(1)
     world = start_processes()
-    found = {f"{family} {size}": step(family, size, world) for family, size in CASES}
+    corpus = synthetic_corpus()
+    found = {f"{family} {size}": step(family, size, world, corpus) for family, size in CASES}
     if world.first:
         torch.save(found, Path(sys.argv[1]))
     stop_processes()
