@@ -27,12 +27,12 @@ from dasheng_lib.common.cache import atomic_file
 from dasheng_lib.common.errors import UserError
 from dasheng_lib.model.encoder import Encoder
 from dasheng_lib.objectives import Objective
-from dasheng_lib.objectives.family import FAMILIES
+from dasheng_lib.objectives.family import FAMILIES, NETWORKS
 from dasheng_lib.objectives.mae import MaskedAutoencoder
 
 
 def save_weights(
-    model: Encoder | Objective,
+    model: nn.Module | Objective,
     path: Path | str,
     state: Mapping[str, Tensor] | None = None,
     **facts: str,
@@ -40,29 +40,35 @@ def save_weights(
     """Write weights and configuration as one safetensors file, whole or not at all.
 
     Args:
-        model: a Dasheng encoder, or a whole objective of any family.
+        model: an encoder alone, or a whole objective of any family.
         state: its weights where they are spread over processes and were gathered before.
         facts: further text to keep in the file's metadata, such as the steps trained.
     """
     state = model.state_dict() if state is None else state
-    prefix = "encoder." if isinstance(model, Encoder) else ""
+    encoder = getattr(model, "encoder", model)
+    prefix = "encoder." if encoder is model else ""
     weights = {f"{prefix}{name}": value.contiguous() for name, value in state.items()}
-    encoder = model if isinstance(model, Encoder) else model.encoder
     metadata = {"encoder": json.dumps(asdict(encoder.config)), **facts}
+    for name, network in NETWORKS.items():
+        if type(encoder) is network.module:
+            metadata["network"] = name
     if encoder is not model:
         metadata |= {"family": model.family, "task": json.dumps(asdict(model.config))}
     with atomic_file(path) as temporary:
         safetensors.torch.save_file(weights, temporary, metadata=metadata)
 
 
-def load_encoder_weights(path: Path | str, family: str = "dasheng") -> nn.Module:
+def load_encoder_weights(path: Path | str, kind: str = "dasheng") -> nn.Module:
     """The encoder in a file that :func:`save_weights` wrote, in evaluation mode.
 
+    Args:
+        kind: its family, or ``"sfnfnet"``, the network that several families train.
+
     Raises:
-        UserError: the file is absent, damaged, none of ours, or of another family.
+        UserError: the file is absent, damaged, none of ours, or of another kind.
     """
     encoder, metadata, weights = _read_ours(Path(path))
-    if metadata["family"] != family:
+    if kind not in (metadata["family"], metadata.get("network")):
         raise UserError(f"{path} holds another family: name it {metadata['family']}:{path}.")
     _fit(encoder, _part(weights, "encoder"), path)
     return encoder.eval()
@@ -109,12 +115,13 @@ def _read_ours(path: Path) -> tuple[nn.Module, dict[str, str], dict[str, Tensor]
         with safetensors.safe_open(path, "pt") as file:
             metadata = dict(file.metadata() or {})
         weights = safetensors.torch.load_file(path)
-        metadata.setdefault("family", "dasheng")
         if "mae" in metadata:
             metadata["task"] = metadata.pop("mae")
-        if metadata["family"] not in FAMILIES:
-            raise ValueError(f"a family {metadata['family']!r} is not known")
-        network = FAMILIES[metadata["family"]].network
+        said = metadata.get("network")
+        family = metadata.setdefault("family", "dasheng" if said in (None, "transformer") else said)
+        if family not in {*FAMILIES, *NETWORKS}:
+            raise ValueError(f"a family {family!r} is not known")
+        network = NETWORKS[said] if said else FAMILIES[family].network
         encoder = network.module(network.config(**json.loads(metadata["encoder"])))
     except (safetensors.SafetensorError, KeyError, TypeError, ValueError) as error:
         raise UserError(

@@ -34,6 +34,8 @@ examples:
   dasheng pretrain --family hubert --steps 400 --hold-out 0.03 --out runs/hubert-1
   dasheng pretrain --family hubert --steps 800 --hold-out 0.03 --out runs/hubert-2 \\
       --teacher runs/hubert-1/final.safetensors
+  dasheng pretrain --recipe simclr --preset sfnfnet-16 --steps 1200 --out runs/simclr
+  dasheng pretrain --recipe supervised --labels event --steps 400 --out runs/events
   dasheng pretrain --steps 20000 --hold-out 0.03 --epoch 1000 --out runs/longer
   torchrun --nproc-per-node 8 -m dasheng_lib.train --recipe paper:base \\
       --shards audio/train --held-shards audio/valid --out runs/base
@@ -57,7 +59,7 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
             _option(parser, type(config), name, about)
     for name, families in _task_settings().items():
         defaults = {family: getattr(family_defaults(family).task, name) for family in families}
-        of = ", ".join(f if v is None else f"{f} {v}" for f, v in defaults.items())
+        of = ", ".join(f if v in (None, ()) else f"{f} {v}" for f, v in defaults.items())
         config = FAMILIES[families[0]].config
         _option(parser, config, name, f"{settings(config)[name].metadata['about']} ({of})")
 

@@ -20,6 +20,7 @@ from torch.distributed.checkpoint.state_dict import (
     set_state_dict,
 )
 from torch.distributed.fsdp import FSDPModule, fully_shard
+from torch.distributed.nn.functional import all_gather
 from torch.nn.parallel import DistributedDataParallel
 
 from dasheng_lib.common.errors import UserError
@@ -162,6 +163,15 @@ def gather_rows(rows_BD: torch.Tensor) -> torch.Tensor:
     parts = [torch.empty_like(rows_BD) for _ in range(dist.get_world_size())]
     dist.all_gather(parts, rows_BD.contiguous())
     return torch.cat(parts)
+
+
+def gather_with_gradient(rows_BD: torch.Tensor) -> torch.Tensor:
+    """As :func:`gather_rows`; gradients go back to the process that each row comes from.
+
+    A loss that every process computes from all rows then has, in the mean over processes that DDP
+    and FSDP take, the gradient of one process with all rows.
+    """
+    return torch.cat(all_gather(rows_BD.contiguous())) if dist.is_initialized() else rows_BD
 
 
 def gather_objects(value: Any) -> list[Any]:

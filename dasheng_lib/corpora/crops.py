@@ -11,6 +11,7 @@ from functools import lru_cache
 import numpy as np
 
 from dasheng_lib.audio import played
+from dasheng_lib.common.errors import UserError
 from dasheng_lib.corpora.corpus import Corpus
 from dasheng_lib.corpora.split import exam_clips
 
@@ -108,6 +109,17 @@ class Crops:
         places = [self._place(step, row) for row in range(self.batch_size)]
         return self._clip[[self._order(epoch)[place] for epoch, place in places]]
 
+    def labels(self, step: int, rows: slice | None = None) -> np.ndarray:
+        """The class of each crop's clip, int64, where the corpus is ``split.labelled``.
+
+        Raises:
+            UserError: it is not.
+        """
+        clips = self.corpus.clips
+        if "label" not in clips:
+            raise UserError(f"The clips of {self.name} have no labels: name tasks that it has.")
+        return clips["label"].to_numpy(np.int64)[self.clips(step)[rows or slice(None)]]
+
     def _crop(self, step: int, row: int) -> np.ndarray:
         epoch, place = self._place(step, row)
         crop = np.zeros(self.samples, np.float32)
@@ -174,6 +186,11 @@ class Exam:
         """Float32 [rows, N]: these rows of a batch, of one domain."""
         turn, domain = divmod(step, len(self._domains))
         return self._domains[domain].batch(turn, rows)
+
+    def labels(self, step: int, rows: slice | None = None) -> np.ndarray:
+        """The classes of that batch, see :meth:`Crops.labels`."""
+        turn, domain = divmod(step, len(self._domains))
+        return self._domains[domain].labels(turn, rows)
 
 
 def mixed(wave: np.ndarray, other: np.ndarray, weight: float) -> np.ndarray:

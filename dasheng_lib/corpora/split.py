@@ -1,9 +1,9 @@
-"""Parts of a corpus: what training does not see, a share of it, its clips cut short."""
+"""Parts of a corpus: what training does not see, a share of it, its clips cut short or labelled."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 
 import numpy as np
@@ -96,6 +96,32 @@ def shortened(corpus: Corpus, seconds: float) -> Corpus:
         corpus,
         digest=digest([corpus.digest, "first seconds", seconds]),
         clips=corpus.clips.assign(samples=samples, seconds=samples / corpus.sample_rate),
+    )
+
+
+def labelled(corpus: Corpus, tasks: Iterable[str]) -> Corpus:
+    """The clips with a label in one of the tasks; ``clips["label"]`` is its class, from 0.
+
+    Classes are counted task after task, in alphabetical order within one. A clip with labels in
+    several tasks has that of the first. Further parts of the result keep the column.
+
+    Raises:
+        UserError: there is no such task.
+    """
+    class_C, known = np.full(len(corpus), -1), 0
+    for task in tasks:
+        rows = corpus.task(task)
+        names, codes = np.unique(rows["label"].astype(str), return_inverse=True)
+        clips = rows["clip"].to_numpy()
+        free = class_C[clips] < 0
+        class_C[clips[free]] = known + codes[free]
+        known += len(names)
+    part = _part(corpus, class_C >= 0)
+    class_C = class_C[class_C >= 0]
+    return replace(
+        part,
+        digest=digest([part.digest, "labels", class_C.tolist()]),
+        clips=part.clips.assign(label=class_C),
     )
 
 

@@ -9,6 +9,7 @@ from dasheng_lib.encoders.hear.module import load_hear_module
 from dasheng_lib.encoders.logmel import LogMelStatistics
 from dasheng_lib.encoders.of_network import features_from_file
 from dasheng_lib.encoders.protocol import AudioEncoder
+from dasheng_lib.encoders.sfnfnet import SlowFastFeatures
 from dasheng_lib.encoders.wheels import WHEELS, load_wheel
 from dasheng_lib.objectives.family import FAMILIES
 
@@ -23,9 +24,11 @@ def load_encoder(name: str, precision: str = "float32") -> AudioEncoder:
 
     Args:
         name: ``"logmel"`` (mean and deviation of each mel bin), ``"random:SIZE"`` (untrained,
-            seed 0), ``"dasheng:nano"`` (comes with the library, see its model card
-            ``weights/nano.md``), ``"dasheng:PATH"``, ``"ssast:PATH"``, ``"hubert:PATH"`` and
-            ``"wav2vec2:PATH"`` (files that ``dasheng pretrain`` wrote, by family),
+            seed 0; also ``"random:sfnfnet-8"``), ``"dasheng:nano"`` (comes with the library, see
+            its model card ``weights/nano.md``), ``"dasheng:PATH"``, ``"ssast:PATH"``,
+            ``"hubert:PATH"``, ``"wav2vec2:PATH"``, ``"simclr:PATH"``, ``"byol:PATH"`` and
+            ``"supervised:PATH"`` (files that ``dasheng pretrain`` wrote, by family),
+            ``"sfnfnet:PATH"`` (one of any family that trained a SlowFast NFNet),
             ``"published:PATH"`` (a file of Dasheng's authors), ``"wheel:aisfx"``,
             ``"wheel:resemblyzer"`` or ``"wheel:openwakeword"`` (pretrained by others, fetched at
             the first call, see :mod:`dasheng_lib.encoders.wheels`), or ``"hear:some.module"`` and
@@ -40,9 +43,11 @@ def load_encoder(name: str, precision: str = "float32") -> AudioEncoder:
     kind, _, rest = name.partition(":")
     if kind == "logmel" and not rest:
         return LogMelStatistics()
+    if kind == "random" and rest.startswith("sfnfnet"):
+        return SlowFastFeatures.untrained(rest)
     if kind == "random" and rest:
         return DashengEncoder.untrained(rest, precision=precision)
-    if kind in FAMILIES and rest:
+    if kind in (*FAMILIES, "sfnfnet") and rest:
         return features_from_file(WEIGHTS.get(rest, rest), kind, name, precision)
     if kind == "published" and rest:
         return DashengEncoder.from_published(rest, precision=precision)
@@ -52,6 +57,6 @@ def load_encoder(name: str, precision: str = "float32") -> AudioEncoder:
         return load_hear_module(rest)
     raise UserError(
         f"There is no encoder {name!r}: use logmel, random:SIZE, dasheng:nano, "
-        f"{'|'.join(FAMILIES)}:PATH, published:PATH, wheel:{'|'.join(WHEELS)}, or "
+        f"{'|'.join(FAMILIES)}|sfnfnet:PATH, published:PATH, wheel:{'|'.join(WHEELS)}, or "
         "hear:some.module with :PATH if it needs weights."
     )

@@ -8,9 +8,10 @@ import torch
 from torch import Tensor
 
 from dasheng_lib.encoders.dasheng import DashengEncoder
+from dasheng_lib.encoders.sfnfnet import SlowFastFeatures
 from dasheng_lib.encoders.waveform import WaveformFeatures
 
-OwnEncoder = TypeVar("OwnEncoder", DashengEncoder, WaveformFeatures)
+OwnEncoder = TypeVar("OwnEncoder", DashengEncoder, WaveformFeatures, SlowFastFeatures)
 
 
 def every_layer(encoder: OwnEncoder) -> OwnEncoder:
@@ -20,8 +21,10 @@ def every_layer(encoder: OwnEncoder) -> OwnEncoder:
     so the last columns are what it gave before; the others are as the blocks left them.
 
     Args:
-        encoder: changed in place.
+        encoder: changed in place; a SlowFast NFNet is left as it is, with its last layer alone.
     """
+    if isinstance(encoder, SlowFastFeatures):  # whose stages differ in width
+        return encoder
     network = encoder.encoder
     if isinstance(encoder, DashengEncoder):
         blocks, name = network.blocks, "encode"

@@ -10,8 +10,10 @@ from torch import nn
 from dasheng_lib.checkpoint.weights import load_encoder_weights
 from dasheng_lib.encoders.dasheng import DashengEncoder
 from dasheng_lib.encoders.protocol import AudioEncoder
+from dasheng_lib.encoders.sfnfnet import SlowFastFeatures
 from dasheng_lib.encoders.waveform import WaveformFeatures
 from dasheng_lib.model.encoder import Encoder
+from dasheng_lib.model.slowfast_encoder import SlowFastEncoder
 from dasheng_lib.model.waveform import WaveformEncoder
 from dasheng_lib.objectives import Objective
 
@@ -19,6 +21,7 @@ from dasheng_lib.objectives import Objective
 FEATURES: dict[type[nn.Module], Callable[..., AudioEncoder]] = {
     Encoder: DashengEncoder,
     WaveformEncoder: lambda network, name, **_: WaveformFeatures(network, name),
+    SlowFastEncoder: lambda network, name, **_: SlowFastFeatures(network, name),
 }
 
 
@@ -28,12 +31,12 @@ def features_of(model: Objective, name: str) -> AudioEncoder:
 
 
 def features_from_file(
-    path: Path | str, family: str, name: str, precision: str = "float32"
+    path: Path | str, kind: str, name: str, precision: str = "float32"
 ) -> AudioEncoder:
     """The encoder in a file that ``dasheng pretrain`` wrote, as frozen features.
 
     Raises:
-        UserError: the file is absent, damaged, none of ours, or of another family.
+        UserError: the file is absent, damaged, none of ours, or of another kind.
     """
-    network = load_encoder_weights(path, family)
+    network = load_encoder_weights(path, kind)
     return FEATURES[type(network)](network, name, precision=precision, in_place=True)

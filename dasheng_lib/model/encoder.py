@@ -150,7 +150,16 @@ class Encoder(nn.Module):
             return nn.utils.rnn.pad_sequence(alone, batch_first=True)
         if self.config.long_audio == "cut":
             return self._cut(wave_BN)
-        mel_BFT = self.normalise(self.log_mel(wave_BN, lengths if own else None))
+        return self.of_mel(self.log_mel(wave_BN, lengths if own else None), lengths)
+
+    def of_mel(self, mel_BFT: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """Tokens of log-mels in dB, which may be mixed or cropped: ``[B, frames // 4, D]``.
+
+        Args:
+            lengths: as in :meth:`forward`, of the waveforms.
+        """
+        own = self.config.padding == "own"
+        mel_BFT = self.normalise(mel_BFT)
         T, chunk = mel_BFT.shape[2] // PATCH_FRAMES, self.config.positions * PATCH_FRAMES
         # Zeros behind batch normalisation are the mean spectrum, not silence: upstream's choice.
         if self.config.long_audio == "pad" and mel_BFT.shape[2] > chunk:

@@ -65,6 +65,9 @@ class Objective(Protocol):
     def __call__(self, wave_BN: Tensor, noise: Tensor) -> Output:
         """One step without its gradient: a function of weights, audio and noise alone.
 
+        Families that learn labels take them behind the audio, int64 [B], see
+        :class:`dasheng_lib.objectives.family.Family`.
+
         Raises:
             ValueError: the clips are too short for anything to be hidden, or too long.
         """

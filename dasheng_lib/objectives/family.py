@@ -13,18 +13,29 @@ from typing import Any
 
 from torch import nn
 
-from dasheng_lib.features import SAMPLE_RATE
+from dasheng_lib.features import HOP, SAMPLE_RATE
 from dasheng_lib.masking import span_places
-from dasheng_lib.model.encoder import TOKEN_SAMPLES, Encoder, EncoderConfig, encoder_config
+from dasheng_lib.model.encoder import (
+    PATCH_FRAMES,
+    TOKEN_SAMPLES,
+    Encoder,
+    EncoderConfig,
+    encoder_config,
+)
+from dasheng_lib.model.slowfast_encoder import SlowFastEncoder
+from dasheng_lib.model.slowfast_nfnet import SlowFastConfig, sfnfnet_config
 from dasheng_lib.model.waveform import (
     WaveformConfig,
     WaveformEncoder,
     frame_count,
     waveform_config,
 )
+from dasheng_lib.objectives.byol import BYOL, BYOLConfig
 from dasheng_lib.objectives.hubert import Hubert, HubertConfig
 from dasheng_lib.objectives.mae import MAEConfig, MaskedAutoencoder
+from dasheng_lib.objectives.simclr import SimCLR, SimCLRConfig
 from dasheng_lib.objectives.ssast import SSAST, SSASTConfig
+from dasheng_lib.objectives.supervised import Supervised, SupervisedConfig
 from dasheng_lib.objectives.wav2vec2 import Wav2Vec2, Wav2Vec2Config
 
 
@@ -49,7 +60,7 @@ class Family:
     """What belongs to one pretext task.
 
     Attributes:
-        network: what it trains.
+        network: what it trains, unless a size's name says another.
         objective, config: ``objective(encoder, config(...))`` is an
             :class:`dasheng_lib.objectives.Objective`. The config is a frozen dataclass, and no
             other family's; its fields are options of ``dasheng pretrain`` and settings of sweeps.
@@ -62,6 +73,9 @@ class Family:
             must know how many.
         has_teacher: whether ``config`` has a field ``teacher``, the weights of a run of the family
             that a second run learns from.
+        further: other networks that it can train; no two of a family's share a size's name.
+        labelled: whether a step learns from the labels of its clips; ``config.labels`` names the
+            tasks of the corpus that have them, and there are ``config.classes`` at most.
     """
 
     network: Network
@@ -71,13 +85,49 @@ class Family:
     whole_batch: bool = False
     replayable: bool = False
     has_teacher: bool = False
+    further: tuple[Network, ...] = ()
+    labelled: bool = False
+
+    @property
+    def networks(self) -> tuple[Network, ...]:
+        """All that it can train."""
+        return (self.network, *self.further)
+
+    def size(self, name: str) -> Any:
+        """The configuration of a size's name, of whichever of its networks.
+
+        Raises:
+            ValueError: there is no such size.
+        """
+        wrong = []
+        for network in self.networks:
+            try:
+                return network.size(name)
+            except ValueError as error:
+                wrong.append(str(error))
+        raise ValueError("; ".join(wrong))
+
+    def encoder(self, config: Any) -> nn.Module:
+        """The network of a configuration, with new weights."""
+        return next(n.module for n in self.networks if type(config) is n.config)(config)
 
 
-def _positions_reach(network: EncoderConfig, config: Any, samples: int) -> None:
+def _positions_reach(network: Any, config: Any, samples: int) -> None:
+    if not isinstance(network, EncoderConfig):  # which is the one that has positions
+        return
     longest = network.positions * TOKEN_SAMPLES
     if samples > longest:
         raise ValueError(
             f"clip_seconds is at most {longest / SAMPLE_RATE:g}, not {samples / SAMPLE_RATE:g}"
+        )
+
+
+def _views_fit(network: Any, config: SimCLRConfig, samples: int) -> None:
+    _positions_reach(network, config, samples)
+    if config.frames(samples // HOP) < PATCH_FRAMES:
+        raise ValueError(
+            f"a view of {config.view:g} of {samples / SAMPLE_RATE:g} s has fewer than "
+            f"{PATCH_FRAMES} frames of 10 ms: use longer clips"
         )
 
 
@@ -87,12 +137,25 @@ def _spans_fit(network: WaveformConfig, config: Any, samples: int) -> None:
 
 LOG_MEL = Network("log-mel", Encoder, EncoderConfig, encoder_config)
 WAVEFORM = Network("waveform", WaveformEncoder, WaveformConfig, waveform_config)
+SLOWFAST = Network("log-mel", SlowFastEncoder, SlowFastConfig, sfnfnet_config)
+
+# By the name that a file of weights says its encoder is.
+NETWORKS = {"transformer": LOG_MEL, "waveform": WAVEFORM, "sfnfnet": SLOWFAST}
 
 FAMILIES = {
     "dasheng": Family(LOG_MEL, MaskedAutoencoder, MAEConfig, _positions_reach, replayable=True),
     "ssast": Family(LOG_MEL, SSAST, SSASTConfig, _positions_reach),
     "hubert": Family(WAVEFORM, Hubert, HubertConfig, _spans_fit, has_teacher=True),
     "wav2vec2": Family(WAVEFORM, Wav2Vec2, Wav2Vec2Config, _spans_fit),
+    "simclr": Family(
+        LOG_MEL, SimCLR, SimCLRConfig, _views_fit, whole_batch=True, further=(SLOWFAST,)
+    ),
+    "byol": Family(
+        LOG_MEL, BYOL, BYOLConfig, _positions_reach, whole_batch=True, further=(SLOWFAST,)
+    ),
+    "supervised": Family(
+        LOG_MEL, Supervised, SupervisedConfig, _positions_reach, labelled=True, further=(SLOWFAST,)
+    ),
 }
 
 

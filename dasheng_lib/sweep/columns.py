@@ -31,7 +31,7 @@ def settings(trial: Trial, corpus: Corpus) -> dict[str, Any]:
         "preset": config.preset,
         "params": sum(p.numel() for p in encoder.parameters()),
         "width": encoder.dim,
-        "depth": encoder.config.depth,
+        "depth": getattr(encoder.config, "depth", math.nan),
         "mask_ratio": getattr(config.task, "mask_ratio", math.nan),
         "data_hours": round(corpus.hours(), 4),
         "clip_seconds": config.clip_seconds,

@@ -40,7 +40,7 @@ from dasheng_lib.train.health import validate
 
 EXAM_BATCH, EXAM_CROPS = 32, 384
 VIEWS, VIEW_SECONDS, VIEWED = 4, 0.48, 1000  # of LiDAR: views a clip, their length, most clips
-HEALTH = ("accuracy", "majority", "perplexity", "use", "answers")
+HEALTH = ("accuracy", "majority", "perplexity", "use", "answers", "spread", "reach")
 OF_LAYERS = ("quality_heard", "quality_unheard", "knn_quality_heard", "knn_quality_unheard")
 RANKS = ("rankme", "rankme_centred", "rankme_standardised")
 

@@ -21,13 +21,14 @@ from dasheng_lib.sweep.columns import settings, spent_by, state
 from dasheng_lib.sweep.grid import Trial
 from dasheng_lib.sweep.iterations import part_of, parts
 from dasheng_lib.sweep.judge import Judge
-from dasheng_lib.train.batches import Batches, crops_of
+from dasheng_lib.train.batches import Batches, crops_of, learned_from
 from dasheng_lib.train.run import Execution, Run, pretrain_into
 
 
 def audio_of(trial: Trial, held: Corpus, load: Callable[[str], Corpus] = load_corpus) -> Corpus:
     """What a trial trains on: its share of its corpus, without the groups that are held out."""
-    return portion(without(prepare(load(trial.corpus)), set(held.clips["group"])), trial.data)
+    corpus = learned_from(prepare(load(trial.corpus)), trial.config)
+    return portion(without(corpus, set(held.clips["group"])), trial.data)
 
 
 def run_trial(

@@ -12,15 +12,21 @@ from torch import Tensor
 from dasheng_lib.common.errors import UserError
 from dasheng_lib.corpora.corpus import Corpus
 from dasheng_lib.corpora.crops import Crops, Exam
-from dasheng_lib.corpora.split import hold_out
+from dasheng_lib.corpora.split import hold_out, labelled
+from dasheng_lib.objectives.family import FAMILIES
+from dasheng_lib.tasks.pocket import suite
 from dasheng_lib.train.config import RunConfig
 
+Batch = np.ndarray | Tensor | tuple[np.ndarray | Tensor, np.ndarray]  # audio, and labels if learned
 CALIBRATION_BATCHES = 8
 VALIDATION_CROPS = 512
 
 
 class Batches(Protocol):
-    """Audio to train on: a batch is a function of its step alone, so nothing need be restored."""
+    """Audio to train on: a batch is a function of its step alone, so nothing need be restored.
+
+    What has labels to learn also has ``labels(step, rows)``, the class of each of those rows.
+    """
 
     name: str
     digest: str
@@ -36,6 +42,7 @@ def batches_of(corpus: Corpus, config: RunConfig) -> tuple[Crops, Exam | None]:
     Raises:
         UserError: every domain is a single group, so that nothing can be held out.
     """
+    corpus = learned_from(corpus, config)
     if not config.hold_out:
         return crops_of(corpus, config), None
     rest, held = hold_out(corpus, config.hold_out)
@@ -46,6 +53,42 @@ def batches_of(corpus: Corpus, config: RunConfig) -> tuple[Crops, Exam | None]:
         )
     exam = Exam(held, config.clip_seconds, config.batch, VALIDATION_CROPS, config.short)
     return crops_of(rest, config), exam
+
+
+def learned_from(corpus: Corpus, config: RunConfig) -> Corpus:
+    """The clips that a run can learn from: all, or those with the labels that it learns.
+
+    Parts of a corpus have no tasks, so this comes before anything is held out.
+
+    Raises:
+        UserError: there is no such task, or they have more classes than the configuration.
+    """
+    if not FAMILIES[config.family].labelled:
+        return corpus
+    tasks = config.task.labels or [task.name for task in suite(corpus.name, headline=True)]
+    corpus = labelled(corpus, tasks)
+    classes = int(corpus.clips["label"].max()) + 1
+    if classes > config.task.classes:
+        raise UserError(
+            f"{', '.join(tasks)} have {classes} classes, which {config.task.classes} answers "
+            f"cannot tell apart: set --classes {classes}."
+        )
+    return corpus
+
+
+def reader(data: Batches, config: RunConfig, rows: slice) -> Callable[[int], Batch]:
+    """What a step learns from, by its number: these rows of the audio, with labels if need be.
+
+    Raises:
+        UserError: labels are learned, and the audio has none.
+    """
+    if not FAMILIES[config.family].labelled:
+        return lambda step: data.batch(step, rows)
+    if not hasattr(data, "labels"):
+        raise UserError(
+            f"{config.family} learns labels, which {data.name} has not: name a --corpus with tasks."
+        )
+    return lambda step: (data.batch(step, rows), data.labels(step, rows))
 
 
 def crops_of(corpus: Corpus, config: RunConfig, make: Callable[..., Crops] = Crops) -> Crops:
@@ -62,12 +105,13 @@ def crops_of(corpus: Corpus, config: RunConfig, make: Callable[..., Crops] = Cro
     )
 
 
-def validation_batches(data: Batches | None, config: RunConfig, rows: slice) -> list[np.ndarray]:
+def validation_batches(data: Batches | None, config: RunConfig, rows: slice) -> list[Batch]:
     """This process's rows of the crops that every validation uses."""
     if data is None:
         return []
     batches = len(data) if isinstance(data, Exam) else -(-VALIDATION_CROPS // config.batch)
-    return [data.batch(step, rows) for step in range(batches)]
+    read = reader(data, config, rows)
+    return [read(step) for step in range(batches)]
 
 
 def first_batches(data: Batches, device: torch.device, rows: slice) -> Iterator[Tensor]:

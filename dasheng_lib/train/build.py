@@ -22,5 +22,5 @@ def new_model(config: RunConfig) -> Objective:
     family = FAMILIES[config.family]
     with _drawing, torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.train.seed + (TAUGHT_SEED if config.teacher else 0))
-        encoder = family.network.module(family.network.size(config.preset))
+        encoder = family.encoder(family.size(config.preset))
         return family.objective(encoder, config.task)

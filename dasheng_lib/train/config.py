@@ -24,7 +24,7 @@ class RunConfig:
             :func:`dasheng_lib.train.recipes.family_defaults` has the other settings that go with
             it. The paper hides 0.75 of 10 s; of the second that a sound of the pocket corpus
             lasts, half teaches more.
-        preset: encoder size, a name that the family's network knows.
+        preset: encoder size, a name that one of the family's networks knows.
         batch, clip_seconds, short, even, speed, mix: see :class:`dasheng_lib.corpora.crops.Crops`;
             the batch is that of all processes together.
         streams: places in shards that are read at once, see
@@ -37,7 +37,10 @@ class RunConfig:
     """
 
     task: Any = field(default_factory=lambda: MAEConfig(mask_ratio=0.5))
-    preset: str = setting("nano", f"size: {', '.join(PRESETS)}, or as in 96x4x3")
+    preset: str = setting(
+        "nano",
+        f"size: {', '.join(PRESETS)}, or as in 96x4x3; of some families sfnfnet-16 and so on",
+    )
     batch: int = setting(64, "crops in a step, of all processes together")
     clip_seconds: float = setting(2.0, "length of a crop")
     short: str = setting("fill", "crops of short clips: fill with more clips, or pad")
@@ -53,7 +56,7 @@ class RunConfig:
     def __post_init__(self) -> None:
         family = FAMILIES[self.family]
         try:
-            size = family.network.size(self.preset)
+            size = family.size(self.preset)
         except ValueError as error:
             raise UserError(f"{error}.") from error
         if self.clip_seconds < 0.1:
@@ -78,6 +81,11 @@ class RunConfig:
             raise ValueError(
                 f"{self.family} compares all clips of a batch: accumulate is 1, "
                 f"not {self.train.accumulate}"
+            )
+        if family.labelled and self.short == "fill":
+            raise ValueError(
+                f"{self.family} learns a label a crop, and short='fill' puts other clips behind a "
+                "short one: short is 'pad'"
             )
         family.check(size, self.task, round(self.clip_seconds * SAMPLE_RATE))
 

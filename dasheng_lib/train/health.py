@@ -9,11 +9,13 @@ column          what                                                 normal
 explained       1 - loss of the task / loss of the baseline          0.02 to 0.97, rising
 rankme_centred  directions that clips differ in                      a sixth of those of the
                                                                      untrained encoder, 3 or more
-accuracy        share of hidden places that are answered right       above ``majority``
+accuracy        share of answers (of hidden places) that are right   above ``majority``
 majority        the same for an answer that does not look            (for comparison)
 perplexity      effective number of codes among the targets          (depends on ``use``)
 use             ``perplexity`` as a share of all codes               0.05 or more
 answers         effective share of codes among the answers           0.02 or more
+spread          how far from one direction the targets are           0.02 or more
+reach           ``explained`` of perfect answers                     0.1 or more
 =============== ==================================================== =====================
 
 Where there is an accuracy a tenth above ``majority``, less than 0.02 explained is normal too: a
@@ -32,7 +34,8 @@ from torch import nn
 from dasheng_lib.common.distributed import World, gather_rows, gathered, mean_over, sum_over
 from dasheng_lib.objectives import Objective, clip_vectors
 from dasheng_lib.rank.effective import RankMe
-from dasheng_lib.train.loop import mask_noise
+from dasheng_lib.train.batches import Batch
+from dasheng_lib.train.loop import as_tensors, mask_noise
 
 COLLAPSED = 1 / 6  # of the untrained encoder's directions: runs with fewer probe far below it
 MASK_SEED = 0x0A5DE  # the same masks for every run, step and seed
@@ -76,26 +79,26 @@ class Validation:
 def validate(
     parallel: nn.Module,
     model: Objective,
-    batches: list[np.ndarray],
+    batches: list[Batch],
     world: World,
     **facts: float,
 ) -> Validation:
     """Loss and health of ``model`` (called as ``parallel``) on this process's rows of the batches.
 
     Args:
-        batches: float32 [B, N] each, B alike in every process.
+        batches: float32 [B, N] each, with labels where they are learned; B alike in every process.
         facts: ``step, hours, speed`` of the result.
     """
     model.eval()
     ranks = RankMe(model.encoder.dim)
     loss = task_loss = baseline = torch.zeros((), device=world.device)
     tally: dict[str, torch.Tensor] = {}
-    for number, wave in enumerate(batches):
-        B, N = wave.shape
+    for number, batch in enumerate(batches):
+        wave_BN, *labels = (x.to(world.device) for x in as_tensors(batch))
+        B, N = wave_BN.shape
         noise = mask_noise(model, B * world.size, N, MASK_SEED, number)
         noise = noise[world.rank * B : (world.rank + 1) * B].to(world.device)
-        wave_BN = torch.from_numpy(wave).to(world.device)
-        out = parallel(wave_BN, noise=noise)
+        out = parallel(wave_BN, *labels, noise=noise)
         loss = loss + out.loss / len(batches)
         task_loss = task_loss + out.task_loss / len(batches)
         baseline = baseline + out.baseline_loss / len(batches)
@@ -157,8 +160,11 @@ def findings(history: pd.DataFrame) -> list[tuple[str, str]]:
     # A task that is not learned because the embedding fell together on the way has collapsed.
     dull = "collapsed" if history["rankme_centred"].min() < fewest else "not learning"
     # Not every family reports all of these, and nothing is above or below NaN.
-    accuracy, majority, perplexity, use, answers = (
-        last.get(name, np.nan) for name in ("accuracy", "majority", "perplexity", "use", "answers")
+    accuracy, majority, perplexity = (
+        last.get(name, np.nan) for name in ("accuracy", "majority", "perplexity")
+    )
+    use, answers, spread, reach = (
+        last.get(name, np.nan) for name in ("use", "answers", "spread", "reach")
     )
     slower = "lower the learning rate"
     checks = [
@@ -176,6 +182,17 @@ def findings(history: pd.DataFrame) -> list[tuple[str, str]]:
             use < 0.05,
             "collapsed",
             f"collapse: the targets use {perplexity:.1f} codes, {use:.0%} of all; {slower}",
+        ),
+        (
+            spread < 0.02,
+            "collapsed",
+            f"collapse: the targets of all clips are one direction, to {spread:.1%}; {slower}",
+        ),
+        (
+            reach < 0.1,
+            "collapsed",
+            f"collapse: perfect answers would explain {reach:.1%} of the loss, so it asks for "
+            "nothing; lower the temperature",
         ),
         (
             explained < 0.02 and not accuracy > 1.1 * majority,

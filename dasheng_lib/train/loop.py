@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from dasheng_lib.common.distributed import World, mean_over
 from dasheng_lib.common.errors import UserError
 from dasheng_lib.objectives import Objective
+from dasheng_lib.train.batches import Batch
 from dasheng_lib.train.replay import Replayed
 from dasheng_lib.train.schedule import TrainConfig, learning_rate
 
@@ -75,7 +76,7 @@ def mask_noise(
 
 def pretrain(
     model: Objective,
-    batch: Callable[[int], np.ndarray | Tensor],
+    batch: Callable[[int], Batch],
     config: TrainConfig,
     optimizer: torch.optim.Optimizer | None = None,
     start: int = 0,
@@ -88,7 +89,7 @@ def pretrain(
     Args:
         model: of any family, on the device to train on.
         batch: from a step (from 0) to this process's rows of it, float32 [B, N]; an array, or a
-            tensor on any device.
+            tensor on any device. With labels, where they are learned, it is a pair.
         config: how to train.
         optimizer: by default a new AdamW; hand one in, with ``start``, to go on with a run.
         start: steps already taken.
@@ -108,11 +109,11 @@ def pretrain(
     compute = Replayed(compute) if replay else compute
     began = time.perf_counter()
     model.train()
-    for step, wave_BN in fetched_ahead(batch, start, config.steps):
+    for step, inputs in fetched_ahead(batch, start, config.steps):
         lr = learning_rate(step, config)
         for group in optimizer.param_groups:
             group["lr"] = lr
-        B, N = wave_BN.shape
+        B, N = inputs[0].shape
         if B % config.accumulate:
             raise UserError(
                 f"{B} rows do not divide into {config.accumulate} equal parts: choose a batch and "
@@ -120,9 +121,7 @@ def pretrain(
             )
         noise = mask_noise(model, B * world.size, N, config.seed, step, step / config.steps)
         noise = noise[world.rank * B : (world.rank + 1) * B]
-        loss, norm = compute(
-            wave_BN.to(world.device, non_blocking=True), noise.to(world.device, non_blocking=True)
-        )
+        loss, norm = compute(*(x.to(world.device, non_blocking=True) for x in (noise, *inputs)))
         value, norm = mean_over(loss).item(), norm.item()
         if not math.isfinite(value) or not math.isfinite(norm):
             raise FloatingPointError(
@@ -134,17 +133,21 @@ def pretrain(
 
 
 def gradients(
-    model: Objective, parallel: nn.Module, config: TrainConfig, wave_BN: Tensor, noise: Tensor
+    model: Objective, parallel: nn.Module, config: TrainConfig, noise: Tensor, *inputs: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Leave the clipped gradients of a batch in the parameters; loss and norm before clipping."""
+    """Leave the clipped gradients of a batch in the parameters; loss and norm before clipping.
+
+    Args:
+        inputs: audio [B, N], and labels [B] where they are learned.
+    """
     model.zero_grad(set_to_none=True)
-    device, half = wave_BN.device, config.precision == "bfloat16"
+    device, half = noise.device, config.precision == "bfloat16"
     loss = torch.zeros((), device=device)
-    parts = list(zip(*(x.chunk(config.accumulate) for x in (wave_BN, noise)), strict=True))
-    for part, (wave_bN, noise_b) in enumerate(parts, 1):
+    parts = list(zip(*(x.chunk(config.accumulate) for x in (noise, *inputs)), strict=True))
+    for part, (noise_b, *inputs_b) in enumerate(parts, 1):
         with no_sync_if(part < len(parts), parallel):
             with torch.autocast(device.type, torch.bfloat16, half):
-                share = parallel(wave_bN, noise=noise_b).loss / len(parts)
+                share = parallel(*inputs_b, noise=noise_b).loss / len(parts)
             share.backward()
         loss += share.detach()
     norm = torch.nn.utils.clip_grad_norm_(model.parameters(), config.clip_norm or math.inf)
@@ -152,16 +155,21 @@ def gradients(
 
 
 def fetched_ahead(
-    batch: Callable[[int], np.ndarray | Tensor], start: int, stop: int
-) -> Iterator[tuple[int, Tensor]]:
-    """``step, batch(step)`` for all steps; the next one is read while this one is used."""
+    batch: Callable[[int], Batch], start: int, stop: int
+) -> Iterator[tuple[int, tuple[Tensor, ...]]]:
+    """``step, inputs`` for all steps; the next ones are read while these are used."""
     with ThreadPoolExecutor(1, "batch") as reader:
         coming = reader.submit(batch, start)
         for step in range(start, stop):
-            wave_BN = torch.as_tensor(coming.result())
+            inputs = as_tensors(coming.result())
             if step + 1 < stop:
                 coming = reader.submit(batch, step + 1)
-            yield step, wave_BN
+            yield step, inputs
+
+
+def as_tensors(batch: Batch) -> tuple[Tensor, ...]:
+    """Audio [B, N], and labels [B] where the batch has them."""
+    return tuple(map(torch.as_tensor, batch if isinstance(batch, tuple) else (batch,)))
 
 
 def no_sync_if(more: bool, parallel: nn.Module):

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from dasheng_lib.objectives.byol import BYOLConfig
 from dasheng_lib.objectives.family import FAMILIES
 from dasheng_lib.objectives.hubert import HubertConfig
 from dasheng_lib.objectives.mae import MAEConfig
+from dasheng_lib.objectives.simclr import SimCLRConfig
 from dasheng_lib.objectives.ssast import SSASTConfig
+from dasheng_lib.objectives.supervised import SupervisedConfig
 from dasheng_lib.objectives.wav2vec2 import Wav2Vec2Config
 from dasheng_lib.train.config import RunConfig
 from dasheng_lib.train.schedule import TrainConfig
@@ -51,6 +54,9 @@ RECIPES = {
     "wav2vec2": RunConfig(
         task=Wav2Vec2Config(), train=TrainConfig(lr=3e-4, betas=(0.9, 0.98), warmup=0.08)
     ),
+    "simclr": RunConfig(task=SimCLRConfig(), train=TrainConfig(lr=1e-3)),
+    "byol": RunConfig(task=BYOLConfig(), train=TrainConfig(lr=1e-3)),
+    "supervised": RunConfig(task=SupervisedConfig(), short="pad", train=TrainConfig(lr=1e-3)),
     "paper:base": _BASE,
     "paper:0.6B": replace(_BASE, preset="0.6B"),
     "paper:1.2B": replace(_BASE, preset="1.2B", train=replace(_PAPER, lr=2e-4, weight_decay=0.0)),

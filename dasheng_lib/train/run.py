@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from tqdm.auto import tqdm
@@ -30,7 +29,14 @@ from dasheng_lib.corpora.corpus import Corpus
 from dasheng_lib.encoders.fingerprint import state_digest
 from dasheng_lib.objectives import Objective, recompute
 from dasheng_lib.objectives.family import FAMILIES
-from dasheng_lib.train.batches import Batches, batches_of, first_batches, validation_batches
+from dasheng_lib.train.batches import (
+    Batch,
+    Batches,
+    batches_of,
+    first_batches,
+    reader,
+    validation_batches,
+)
 from dasheng_lib.train.build import new_model
 from dasheng_lib.train.config import RunConfig
 from dasheng_lib.train.folder import Run, RunFolder
@@ -110,7 +116,7 @@ def read_teacher(config: RunConfig) -> Teacher | None:
     if not config.teacher:
         return None
     model = load_objective(config.teacher)
-    size = FAMILIES[config.family].network.size(config.preset)
+    size = FAMILIES[config.family].size(config.preset)
     if model.family != config.family or model.encoder.config != size:
         raise UserError(
             f"The teacher {config.teacher} is not {config.family} of size {config.preset}: name "
@@ -139,6 +145,7 @@ def pretrain_into(
     """
     files, world, execution = RunFolder(folder), world or World(), execution or Execution()
     rows = world.rows(config.batch)
+    read = reader(data, config, rows)
     with ExitStack() as stack:
         teacher = on_first_rank(world, partial(read_teacher, config))
         inputs = {"corpus": data.name, "corpus_digest": data.digest}
@@ -176,7 +183,7 @@ def pretrain_into(
         )
         for record in pretrain(
             model,
-            lambda step: data.batch(step, rows),
+            read,
             config.train,
             optimizer,
             start,
@@ -218,7 +225,7 @@ class _Validation:
         files: RunFolder,
         config: RunConfig,
         world: World,
-        batches: list[np.ndarray],
+        batches: list[Batch],
         start: int,
         seconds: float,
     ) -> None:

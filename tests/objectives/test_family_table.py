@@ -155,7 +155,7 @@ def test_a_family_says_which_options_it_has(family):
     usual = asked("--family", family)
     assert usual == family_defaults(family) and usual.family == family
     other = "--span" if family in ("dasheng", "ssast") else "--group"
-    with pytest.raises(UserError, match=f"{family} has no {other}: its own options are .*--mask-"):
+    with pytest.raises(UserError, match=f"{family} has no {other}: its own options are --"):
         asked("--family", family, other, "3")
 
 
