@@ -19,7 +19,7 @@ from dasheng_lib.corpora.fetch.zenodo import zenodo_remote
 from dasheng_lib.corpora.manifest import read_yml
 
 # Manifests with tasks and sets; a set that two benchmarks share is described in one of them.
-MANIFESTS = ("arch",)
+MANIFESTS = ("arch", "hares")
 GROWTH = 10  # times the size of its archive that a set may unpack to
 
 
