@@ -7,7 +7,7 @@ import pytest
 
 from dasheng_lib.common.errors import UserError
 from dasheng_lib.corpora.official.magna_tag_a_tune import TAGS
-from dasheng_lib.corpora.official_sets import benchmark_tasks
+from dasheng_lib.corpora.official_sets import absent, benchmark_tasks
 from dasheng_lib.tasks.hares import HARES, hares_score, hares_task
 
 # As printed: samples in thousands, classes. Of MagnaTagATune we have fewer, see hares.yml.
@@ -49,6 +49,15 @@ def test_twelve_tasks_are_declared_as_printed():
     }
     probes = {name: own.probe for name, own in HARES.items() if own.probe != "hares"}
     assert probes == {"audioset": "hares-mlp", "esc50": "hares-svm"}
+
+
+def test_what_is_missing_says_in_a_sentence_how_to_get_it_and_where_to_put_it(tmp_path):
+    for task in benchmark_tasks("hares").values():
+        said = absent(task, tmp_path)
+        assert said.endswith(").") and "?" not in said and "\n" not in said
+        assert f"{tmp_path}/{task.set.name}" in said and task.set.holds in said
+        assert f"licence: {task.set.licence}" in said and task.set.page in said
+        assert task.set.how or f"`dasheng corpus fetch hares --task {task.name}`" in said
 
 
 def read(name, folder):
