@@ -87,7 +87,7 @@ HARES = {
     "voxceleb": _pieces(voxceleb.read, 3),
     "nsynth_instrument": Declared(nsynth.families, _whole, _whole),
     "nsynth_pitch": _pieces(nsynth.pitches, 1, labels=nsynth.PITCHES),
-    "magna_tag_a_tune": _pieces(magna_tag_a_tune.read, 3),
+    "magna_tag_a_tune": _pieces(magna_tag_a_tune.read, 3, probe="hares-mtt"),
 }
 PREDICTIONS = {"mAP": "multilabel", "all_slots": "slots"}
 

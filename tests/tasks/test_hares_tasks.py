@@ -48,7 +48,11 @@ def test_twelve_tasks_are_declared_as_printed():
         "fluent_speech_commands": "all_slots",
     }
     probes = {name: own.probe for name, own in HARES.items() if own.probe != "hares"}
-    assert probes == {"audioset": "hares-mlp", "esc50": "hares-svm"}
+    assert probes == {
+        "audioset": "hares-mlp",
+        "esc50": "hares-svm",
+        "magna_tag_a_tune": "hares-mtt",
+    }
 
 
 def test_what_is_missing_says_in_a_sentence_how_to_get_it_and_where_to_put_it(tmp_path):
