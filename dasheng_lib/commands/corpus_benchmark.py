@@ -43,12 +43,13 @@ def show(name: str, args: argparse.Namespace) -> None:
     """Print every task with its size, licence and whether it is here; of named ones, how to get
     them too."""
     print(
-        f"\n  {'task':<18}{'column':<9}{'domain':<13}{'clips':>7}{'classes':>9}  {'here':<5}licence"
+        f"\n  {'task':<24}{'column':<13}{'domain':<13}{'clips':>7}{'classes':>9}  "
+        f"{'here':<5}licence"
     )
     for task in _asked(name, args.task):
         here = "yes" if find_set(task.set, args.place) else "no"
         print(
-            f"  {task.name:<18}{task.column:<9}{task.domain:<13}{task.clips:>7}{task.classes:>9}  "
+            f"  {task.name:<24}{task.column:<13}{task.domain:<13}{task.clips:>7}{task.classes:>9}  "
             f"{here:<5}{task.set.licence}"
         )
         if args.task:

@@ -12,7 +12,7 @@ from dasheng_lib.common.places import data_places
 from dasheng_lib.corpora.manifest import read_yml
 
 # Manifests with tasks and sets; a set that two benchmarks share is described in one of them.
-MANIFESTS = ("arch",)
+MANIFESTS = ("arch", "hares")
 
 
 @dataclass(frozen=True)
