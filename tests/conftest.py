@@ -12,6 +12,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import pytest
 from hypothesis import settings
+from official_folders import real_clips  # noqa: F401
 from shard_files import faulty_shards, shards  # noqa: F401
 from smoke_book import smoke_book  # noqa: F401
 

@@ -3,6 +3,7 @@
 Without a checkout (a wheel installed elsewhere) only ``LIBRARY`` and ``WEIGHTS`` are there.
 """
 
+import os
 from pathlib import Path
 
 LIBRARY = Path(__file__).resolve().parents[1]
@@ -14,3 +15,11 @@ MANIFESTS = ROOT / "data_manifests"
 CORPORA = MANIFESTS / "corpora"
 PUBLISHED = MANIFESTS / "published"
 SWEEPS = MANIFESTS / "sweeps"
+
+
+def data_places() -> list[Path]:
+    """Where data sets are looked for: ``$DASHENG_DATA``, ``data`` of the checkout, ``shared/data``
+    beside it."""
+    own = os.environ.get("DASHENG_DATA")
+    mine = [Path(own).expanduser()] if own else []
+    return [*mine, ROOT / "data", ROOT.parent / "shared" / "data"]

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import gzip
 import io
-import os
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
@@ -22,7 +21,7 @@ import soundfile
 
 from dasheng_lib.common.cache import cache_dir
 from dasheng_lib.common.errors import UserError
-from dasheng_lib.common.places import ROOT as CHECKOUT
+from dasheng_lib.common.places import data_places
 from dasheng_lib.corpora.fetch.download import Remote, download
 from dasheng_lib.corpora.fetch.unpack import tar_members, zip_members
 from dasheng_lib.corpora.manifest import Manifest, read_csv, read_yml
@@ -85,10 +84,7 @@ def find(manifest: Manifest) -> Path | None:
     Looked for in ``$DASHENG_DATA/NAME``, ``data/NAME`` of the checkout and ``shared/data/NAME``
     beside it, under our name or the official folder's, and in the cache.
     """
-    data = os.environ.get("DASHENG_DATA")
-    folders = [CHECKOUT / "data", CHECKOUT.parent / "shared" / "data"]
-    folders = [Path(data).expanduser(), *folders] if data else folders
-    for folder in folders:
+    for folder in data_places():
         for name in (manifest.name, manifest.info.get("folder", manifest.name)):
             if (folder / name).is_dir():
                 return folder / name

@@ -45,6 +45,8 @@ class Task:
             embedded once; those of several splits then train in its order, not split after split.
         domain: speech, music or environment, where averages are taken by domain.
         probe: the benchmark's own, by name.
+        part: what of its data set it holds and how that is coded, for tables; "" if it is all of it
+            as published.
     """
 
     name: str
@@ -61,6 +63,7 @@ class Task:
     pool: tuple[Clip, ...] = ()
     domain: str = ""
     probe: str = "linear"
+    part: str = ""
 
     @property
     def embedded(self) -> tuple[Clip, ...]:

@@ -25,7 +25,7 @@ from fake_packages import (
 from pocket_tables import tables
 
 from dasheng_lib import cli
-from dasheng_lib.common import cache
+from dasheng_lib.common import cache, places
 from dasheng_lib.common.errors import UserError
 from dasheng_lib.corpora import decoded, load_corpus, manifest, openset, pocket
 
@@ -287,7 +287,7 @@ def data(tmp_path, monkeypatch):
     folder = tmp_path / "manifests"
     shutil.copytree(manifest.FOLDER, folder, ignore=lambda *_: ["pocket.csv", "pocket_tasks.csv"])
     monkeypatch.setattr(manifest, "FOLDER", folder)
-    monkeypatch.setattr(openset, "CHECKOUT", tmp_path / "no" / "checkout")
+    monkeypatch.setattr(places, "ROOT", tmp_path / "no" / "checkout")
     monkeypatch.setenv("DASHENG_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("DASHENG_DATA", str(tmp_path / "data"))
     (tmp_path / "data").mkdir()

@@ -10,6 +10,7 @@ import yaml
 from fake_packages import audio_bytes, serving, tar_bytes, tone, zip_bytes
 
 from dasheng_lib import cli
+from dasheng_lib.common import places
 from dasheng_lib.common.errors import UserError
 from dasheng_lib.common.places import CORPORA
 from dasheng_lib.corpora import OPENSETS, load_corpus, manifest, openset
@@ -50,7 +51,7 @@ def commands(tmp_path, monkeypatch):
     info |= {"sha256": Source("", data).sha256(), "bytes": len(data)}
     (folder / "speech_commands_test.yml").write_text(yaml.safe_dump(info))
     monkeypatch.setattr(manifest, "FOLDER", folder)
-    monkeypatch.setattr(openset, "CHECKOUT", tmp_path / "no" / "checkout")
+    monkeypatch.setattr(places, "ROOT", tmp_path / "no" / "checkout")
     monkeypatch.setenv("DASHENG_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("DASHENG_DATA", str(tmp_path / "data"))
     (tmp_path / "data").mkdir()

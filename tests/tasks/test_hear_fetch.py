@@ -11,6 +11,7 @@ from fake_packages import serving, tar_bytes, written
 from hear_folder import make_task
 
 from dasheng_lib import cli
+from dasheng_lib.common import places
 from dasheng_lib.common.errors import UserError
 from dasheng_lib.corpora import manifest
 from dasheng_lib.tasks.hear import fetch as hear_fetch
@@ -67,7 +68,7 @@ def world(tmp_path, monkeypatch):
         folder.mkdir()
         (folder / "hear.yml").write_text(yaml.safe_dump(info))
         monkeypatch.setattr(manifest, "FOLDER", folder)
-        monkeypatch.setattr(hear_fetch, "CHECKOUT", tmp_path / "nowhere" / "checkout")
+        monkeypatch.setattr(places, "ROOT", tmp_path / "nowhere" / "checkout")
         monkeypatch.setenv("DASHENG_CACHE", str(tmp_path / "cache"))
         monkeypatch.delenv("DASHENG_DATA", raising=False)
         server.task, server.archive, server.data, server.info = task, name, data, info
@@ -273,7 +274,7 @@ def test_what_the_command_refuses(world, tmp_path, capsys):
     assert "say which" in said("fetch", "hear")
     assert "no HEAR task 'esc50'" in said("fetch", "--task", "esc50")
     assert "run `dasheng corpus fetch hear --task two`" in said("check", "hear", "--task", "two")
-    assert "--task and --from are for hear alone" in said("fetch", "synthetic", "--from", "x")
+    assert "--task and --from are for hear and arch" in said("fetch", "synthetic", "--from", "x")
     assert "neither a folder" in said("fetch", "--task", "MU", "--from", str(tmp_path / "x"))
 
 

@@ -63,14 +63,20 @@ def tar_members(
 
 
 def zip_members(
-    data: bytes | Path, name: str, wanted: Callable[[str], bool] = lambda name: True
+    data: bytes | Path,
+    name: str,
+    wanted: Callable[[str], bool] = lambda name: True,
+    total: int | None = None,
 ) -> Iterator[tuple[str, bytes]]:
     """Name and bytes of each wanted file of a zip archive (pk3 is one), in memory or on disk.
+
+    Args:
+        total: bytes that all of it may have; by default ``TOTAL_LIMIT``.
 
     Raises:
         UnpackError: as for :func:`deb_members`.
     """
-    total = 0
+    limit, found = total or TOTAL_LIMIT, 0
     with (
         _damage(name),
         zipfile.ZipFile(data if isinstance(data, Path) else io.BytesIO(data)) as archive,
@@ -82,9 +88,9 @@ def zip_members(
             with archive.open(info) as member:
                 content = member.read(MEMBER_LIMIT + 1)
             _refuse_large(len(content), f"{name}: {clean}")
-            total += len(content)
-            if total > TOTAL_LIMIT:
-                raise _too_large(name, TOTAL_LIMIT)
+            found += len(content)
+            if found > limit:
+                raise _too_large(name, limit)
             yield clean, content
 
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+import warnings
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+
+import pandas as pd
 
 from dasheng_lib.common.errors import UserError, tell
 
@@ -48,9 +52,38 @@ def _listed(folder: Path) -> dict[str, Path]:
     if not folder.is_dir():
         return found
     for path in sorted(folder.iterdir(), key=lambda path: (_rank(path), path.name)):
-        if _rank(path) < len(SUFFIXES) and not path.name.startswith("._"):
+        if _is_audio(path):
             found.setdefault(stem(path.name), path)
     return dict(sorted(found.items()))
+
+
+def audio_below(folder: Path) -> dict[str, Path]:
+    """The audio files anywhere below a folder by stem, in the order of their paths.
+
+    Of equal stems the first is taken: copies of a set hold its clips a second time.
+    """
+    paths = [path for path in folder.rglob("*") if _is_audio(path)]
+    found: dict[str, Path] = {}
+    for path in sorted(paths, key=lambda path: (_rank(path), path)):
+        found.setdefault(stem(path.name), path)
+    return dict(sorted(found.items(), key=lambda item: (item[1].parent, item[0])))
+
+
+def by_name(folder: Path, pattern: str) -> list[tuple[Path, re.Match[str]]]:
+    """The audio below a folder whose stem is as ``pattern`` says, with what it says.
+
+    Raises:
+        UserError: there is none.
+    """
+    pairs = [(path, re.fullmatch(pattern, name)) for name, path in audio_below(folder).items()]
+    if not any(match for _, match in pairs):
+        raise UserError(f"{folder} holds no audio with a name such as the set's ({pattern}).")
+    return [(path, match) for path, match in pairs if match]
+
+
+def _is_audio(path: Path) -> bool:
+    """Whether its ending is one of audio; macOS leaves ``._`` files that only look so."""
+    return _rank(path) < len(SUFFIXES) and not path.name.startswith("._")
 
 
 def _rank(path: Path) -> int:
@@ -73,3 +106,61 @@ def need(folder: Path, names: Iterable[str]) -> None:
     if lost := [name for name in names if not (folder / name).exists()]:
         said = tell("part of the official layout is missing", lost, "parts of it are missing")
         raise UserError(f"{folder}: {said}.")
+
+
+def within(folder: Path, names: Sequence[str]) -> Path:
+    """The folder itself, or the one in it that holds all of ``names``, as archives unpack.
+
+    Raises:
+        UserError: neither does, as :func:`need` says it.
+    """
+    inside = sorted(path for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
+    for place in (folder, *inside):
+        if all((place / name).exists() for name in names):
+            return place
+    need(folder, names)
+    raise AssertionError("unreachable")
+
+
+def table(path: Path, columns: Sequence[str], **how) -> pd.DataFrame:
+    """A table of text that comes with a set.
+
+    Args:
+        columns: that it must have.
+        how: for :func:`pandas.read_csv`.
+
+    Raises:
+        UserError: it is no table, or lacks a column.
+    """
+    try:
+        rows = pd.read_csv(path, dtype=str, keep_default_na=False, **how)
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path} cannot be read as a table ({error}): get it again.") from error
+    if lost := [name for name in columns if name not in rows]:
+        raise UserError(f"{path}: {tell('column is missing', lost, 'columns are missing')}.")
+    return rows
+
+
+def there(
+    folder: Path, listed: Iterable[tuple[Path | None, tuple[str, ...], str, str]]
+) -> list[Recording]:
+    """The recordings of a list that are there, sorted by folder and stem; says once what is not.
+
+    Args:
+        folder: of the set, for messages.
+        listed: path (None if it is absent), labels, split and group of each.
+
+    Raises:
+        UserError: none is there.
+    """
+    listed = list(listed)
+    found = [Recording(*row) for row in listed if row[0] is not None]
+    if not found:
+        raise UserError(f"{folder} holds none of the {len(listed)} clips that its lists name.")
+    if lost := len(listed) - len(found):
+        warnings.warn(
+            f"{folder}: {lost} of the {len(listed)} clips that its lists name are not there and "
+            "are left out.",
+            stacklevel=2,
+        )
+    return sorted(found, key=lambda one: (one.path.parent, stem(one.path.name)))

@@ -7,8 +7,6 @@ cache, unpacked or as archives; then downloaded from Zenodo and unpacked into th
 from __future__ import annotations
 
 import gzip
-import json
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,10 +15,11 @@ from tqdm.auto import tqdm
 
 from dasheng_lib.common.cache import atomic_folder, cache_dir, locked, need_space
 from dasheng_lib.common.errors import UserError
-from dasheng_lib.corpora.fetch.download import DownloadError, Remote, download
+from dasheng_lib.common.places import data_places
+from dasheng_lib.corpora.fetch.download import Remote, download
 from dasheng_lib.corpora.fetch.unpack import UnpackError, tar_members
+from dasheng_lib.corpora.fetch.zenodo import zenodo_remote
 from dasheng_lib.corpora.manifest import read_yml
-from dasheng_lib.corpora.openset import CHECKOUT
 from dasheng_lib.tasks.hear.files import METADATA
 
 
@@ -127,11 +126,7 @@ def fetch_hear(name: str, place: Path | str | None = None, progress: bool = True
 
 
 def _places(place: Path | str | None) -> list[Path]:
-    if place is not None:
-        return [Path(place).expanduser()]
-    data = os.environ.get("DASHENG_DATA")
-    own = [Path(data).expanduser()] if data else []
-    return [*own, CHECKOUT / "data", CHECKOUT.parent / "shared" / "data"]
+    return data_places() if place is None else [Path(place).expanduser()]
 
 
 def _unpacked(folder: str, place: Path | str | None) -> Path | None:
@@ -165,53 +160,18 @@ def _download(source: HearSource, folder: str, info: dict, progress: bool) -> Pa
         how = f"get it elsewhere and name its folder with --from ({source.licence})"
         remote = Remote(source.url, source.sha256, source.bytes, instead=how)
     else:
-        remote = _remote(info["archive"].format(folder=folder), info)
+        archive = info["archive"].format(folder=folder)
+        how = (
+            "look for it at https://hearbenchmark.com, and name the folder where you put it with "
+            "--from"
+        )
+        remote = zenodo_remote(archive, info["records"], info["api"], how)
     name = remote.url.removesuffix("/content").rpartition("/")[2]
     destination = cache_dir("downloads", name)
     if destination.exists():
         return destination
     with tqdm(desc=name, total=remote.size, unit="B", unit_scale=True, disable=not progress) as bar:
         return download(remote, destination, bar=bar)
-
-
-def _remote(archive: str, info: dict) -> Remote:
-    """The archive as the first record lists it that has it.
-
-    Raises:
-        UserError: none has it, or lists no MD5 of it.
-    """
-    for record in info["records"]:
-        for file in _record(info["api"].format(record=record)):
-            if file.get("key") != archive:
-                continue
-            kind, _, checksum = str(file.get("checksum", "")).partition(":")
-            if kind != "md5" or not checksum:
-                raise UserError(
-                    f"Zenodo's record {record} lists {archive} without its MD5, so it could not be "
-                    "verified: get it by hand and name its folder with --from."
-                )
-            how = (
-                f"get it from https://zenodo.org/records/{record}, and name its folder with --from"
-            )
-            size = int(file["size"])
-            return Remote(file["links"]["self"], size=size, md5=checksum, instead=how)
-    records = ", ".join(map(str, info["records"]))
-    raise UserError(
-        f"None of Zenodo's records {records} lists {archive}: look for it at "
-        "https://hearbenchmark.com, and name the folder where you put it with --from."
-    )
-
-
-def _record(url: str) -> list[dict]:
-    """Files of a Zenodo record."""
-    store = cache_dir("downloads", f"zenodo-{url.rpartition('/')[2]}.json")
-    how = "get the archive by hand and name its folder with --from"
-    download(Remote(url, instead=how), store)
-    try:
-        return list(json.loads(store.read_text())["files"])
-    except (ValueError, KeyError, TypeError) as error:
-        store.unlink()
-        raise DownloadError(f"{url} did not answer with a record: {how}.") from error
 
 
 def _unpack(archive: Path, folder: str, limit: int, progress: bool) -> Path:

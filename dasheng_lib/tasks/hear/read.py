@@ -107,6 +107,7 @@ def read_hear_task(
         embedding=meta["embedding_type"],
         stop_on_score=bool(meta.get("use_scoring_for_early_stopping", True)),
         event_grid=event_grid(folder / METADATA, meta),
+        probe="mlp",
         **schedule,
     )
     found = faults(task, rate)
