@@ -7,9 +7,10 @@ import sys
 import warnings
 from pathlib import Path
 
-from dasheng_lib.commands import corpus_hear, corpus_sets
+from dasheng_lib.commands import corpus_benchmark, corpus_hear, corpus_sets
 from dasheng_lib.common.errors import UserError
 from dasheng_lib.corpora import CORPORA
+from dasheng_lib.tasks.benchmarks import BENCHMARKS
 
 EPILOG = """\
 corpora:
@@ -27,6 +28,7 @@ corpora:
   esc50_4       environmental sounds, 50 classes of 8 clips: fold 4 of ESC-50, 646 MB
   emovo         Italian acted emotions of 6 speakers; to be fetched with a browser
   hear          the 19 tasks of the HEAR benchmark, one by one: name them with --task
+  arch          the 12 data sets of the ARCH benchmark, likewise
 
 examples:
   dasheng corpus fetch                      download and decode pocket; a second run does nothing
@@ -36,12 +38,15 @@ examples:
   dasheng corpus fetch hear --task esc50 --task beijing_opera
   dasheng corpus fetch hear --task esc50 --from ~/downloads
                                             where its archive or folder is here already
+  dasheng corpus check arch --task emovo --from ~/data
+                                            read ~/data/emovo and compare what is published
   dasheng corpus list pocket                tasks, classes, splits and licences
   dasheng corpus check pocket               read everything again and compare the hashes
 
 Packages are neither installed nor unpacked to disk, and root is not needed. Downloads and
 samples lie in the cache folder: $DASHENG_CACHE, else ~/.cache/dasheng. The folders of sets from
-esc10 to emovo, and HEAR's folders and archives, are first looked for in $DASHENG_DATA."""
+esc10 to emovo, HEAR's folders and archives, and the sets of arch in their authors' layouts, are
+first looked for in $DASHENG_DATA."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -53,17 +58,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     fetch.add_argument(
         "--mirror", metavar="URL", help="a Debian mirror, instead of apt-get's (or $DASHENG_MIRROR)"
     )
-    fetch.add_argument(
-        "--from", metavar="FOLDER", type=Path, dest="place", help="hear: where its archives are"
-    )
     fetch.add_argument("--quiet", action="store_true", help="no progress bars")
     show = actions.add_parser("list", help="what there is, and what is here already")
     show.add_argument("names", nargs="*", metavar="NAME", help="tell more about these")
     check = actions.add_parser("check", help="compare what is here with the manifest's hashes")
     check.add_argument("names", nargs="*", metavar="NAME", help="which corpora (default: pocket)")
-    for action in (fetch, check):
+    tasks = ", ".join(("hear", *BENCHMARKS))
+    for action in (fetch, show, check):
         action.add_argument(
-            "--task", action="append", default=[], metavar="NAME", help="hear: which task"
+            "--task", action="append", default=[], metavar="NAME", help=f"{tasks}: which task"
+        )
+        action.add_argument(
+            "--from", metavar="FOLDER", type=Path, dest="place", help=f"{tasks}: where sets lie"
         )
 
 
@@ -75,13 +81,15 @@ def run(args: argparse.Namespace) -> int:
     """
     usual = [] if args.action == "list" else ["hear" if args.task else "pocket"]
     names = args.names or usual
-    known = (*CORPORA, "hear")
+    by_task = ("hear", *BENCHMARKS)
+    known = (*CORPORA, *by_task)
     for name in names:
         if name not in known:
             raise UserError(f"There is no corpus {name!r}; there are {', '.join(known)}.")
-    if (args.task or args.place) and "hear" not in names:
-        raise UserError("--task and --from are for hear alone: leave them out.")
-    kinds = {name: corpus_hear if name == "hear" else corpus_sets for name in known}
+    if (args.task or args.place) and not set(names) & set(by_task):
+        raise UserError(f"--task and --from are for {' and '.join(by_task)} alone: leave them out.")
+    kinds = {**dict.fromkeys(CORPORA, corpus_sets), "hear": corpus_hear}
+    kinds |= dict.fromkeys(BENCHMARKS, corpus_benchmark)
     codes = [0]
     with warnings.catch_warnings():
         warnings.showwarning = lambda message, *_: print(f"dasheng: {message}", file=sys.stderr)
@@ -92,7 +100,7 @@ def run(args: argparse.Namespace) -> int:
                 codes.append(kinds[name].check(name, args))
             else:
                 print(kinds[name].line(name))
-                kinds[name].show(name)
+                kinds[name].show(name, args)
                 print()
         if not names:
             print(f"{'corpus':<22}{'clips':>6}{'hours':>7}  {'here':<12}what")

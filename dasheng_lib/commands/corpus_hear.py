@@ -33,7 +33,7 @@ def line(name: str) -> str:
     return f"{name:<22}{'':>6}{'':>7}  {here:<12}{read_yml('hear')['title']}"
 
 
-def show(name: str) -> None:
+def show(name: str, args: argparse.Namespace) -> None:
     """Print every task with its published size, licence and whether it is here."""
     print(f"\n  {'task':<23}{'column':<9}{'clips':>7}{'hours':>7}  {'here':<5}licence")
     for source in hear_sources().values():

@@ -25,7 +25,7 @@ def line(name: str) -> str:
     return f"{name:<22}{len(clips):>6}{hours:>7.1f}  {here:<12}{info['title']}"
 
 
-def show(name: str) -> None:
+def show(name: str, args: argparse.Namespace) -> None:
     """Print its tasks and licences."""
     clips, tasks, info, _ = _known(name)
     print(f"\n  {'task':<22}{'clips':>6}{'classes':>9}{'folds':>7}  held out")

@@ -12,6 +12,7 @@ from dasheng_lib.commands.pretrain import add_run_arguments, config_from_args
 from dasheng_lib.commands.record import add_record, keep, parameters
 from dasheng_lib.corpora import OPENSETS
 from dasheng_lib.evaluation.probes import PROBES
+from dasheng_lib.tasks.benchmarks import BENCHMARKS
 
 EPILOG = """\
 examples:
@@ -20,6 +21,7 @@ examples:
   dasheng evaluate pocket --pretrain --seeds 0 1 2 --also fsdd esc10 --record book/results/probes
   dasheng evaluate hear --task esc50 --encoder dasheng:nano --encoder hear:my.module
   dasheng evaluate hear --task spoken_digit --probes mlp knn linear --seeds 0 1 2
+  dasheng evaluate arch --task emovo --from ~/data --encoder logmel
   dasheng evaluate csv birds.csv --encoder logmel --encoder dasheng:nano --confusion
 """
 
@@ -27,8 +29,9 @@ examples:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "suite",
-        choices=["pocket", "hear", "csv"],
-        help="tasks that come with clips, HEAR's folders, or a table of your own clips",
+        choices=["pocket", "hear", "csv", *BENCHMARKS],
+        help="tasks that come with clips, HEAR's folders, a table of your own clips, or a "
+        "benchmark of data sets in their authors' layouts",
     )
     parser.add_argument(
         "file",
@@ -44,7 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--probes",
         nargs="+",
         choices=list(PROBES),
-        help="by default linear and knn, and mlp for hear: "
+        help="by default linear and knn, mlp for hear, and a benchmark's own: "
         + "; ".join(f"{name} is {probe.about}" for name, probe in PROBES.items()),
     )
     parser.add_argument("-k", type=int, default=10, help="neighbours of k-NN (10)")
@@ -57,18 +60,29 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     pocket.add_argument(
         "--also", nargs="*", default=[], help=f"further sets: {', '.join(OPENSETS)}"
     )
-    hear = parser.add_argument_group("hear")
+    hear = parser.add_argument_group(", ".join(("hear", *BENCHMARKS)))
     hear.add_argument(
         "--task",
         action="append",
         default=[],
-        help="name, column of Table 2, or folder on disk; repeat it (by default all that are here)",
+        help="name or column of the paper's table, of hear also a folder on disk; repeat it (by "
+        "default all that are here)",
     )
-    hear.add_argument("--from", dest="place", type=Path, help="where the folders or archives lie")
+    hear.add_argument(
+        "--from",
+        dest="place",
+        type=Path,
+        help="where the folders lie, or archives of hear; a benchmark's set is FOLDER/NAME",
+    )
     hear.add_argument(
         "--keep-duplicates",
         action="store_true",
-        help="score a published split as it is, even if the same recording is in two parts",
+        help="hear: score a published split as it is, even if a recording is in two parts",
+    )
+    hear.add_argument(
+        "--unpadded",
+        action="store_true",
+        help="arch: leave clips as short as they are, so that the mean is over their own frames",
     )
     parser.add_argument("--device", default="cpu", help="that MLPs train on: cpu or cuda (cpu)")
     own = parser.add_argument_group("csv")
@@ -93,6 +107,10 @@ def run(args: argparse.Namespace) -> int:
         from dasheng_lib.commands.evaluate_csv import run_csv
 
         return run_csv(args)
+    if args.suite in BENCHMARKS:
+        from dasheng_lib.commands.evaluate_benchmark import run_benchmark
+
+        return run_benchmark(args)
     return run_pocket(args)
 
 

@@ -7,18 +7,13 @@ import time
 from collections import Counter
 from pathlib import Path
 
-import pandas as pd
-
-from dasheng_lib.commands.record import keep, parameters
-from dasheng_lib.common.cache import digest
+from dasheng_lib.commands.scores import keep_scores, score_pairs
 from dasheng_lib.common.errors import UserError
 from dasheng_lib.encoders import load_encoder
-from dasheng_lib.evaluation.evaluate import check_asked, embed_task, evaluate, summary
-from dasheng_lib.evaluation.probes import probe_seeds
+from dasheng_lib.evaluation.averages import summary
 from dasheng_lib.tasks.hear.fetch import fetch_hear, find_hear, hear_sources
 from dasheng_lib.tasks.hear.files import METADATA, task_folder
 from dasheng_lib.tasks.hear.read import read_hear_task
-from dasheng_lib.tasks.task import Task
 
 
 def run_hear(args: argparse.Namespace) -> int:
@@ -30,31 +25,11 @@ def run_hear(args: argparse.Namespace) -> int:
     rates = {encoder.sample_rate for encoder in encoders}
     duplicates = "keep" if args.keep_duplicates else "refuse"
     tasks = {rate: [read_hear_task(place, rate, duplicates) for place in places] for rate in rates}
-    ways = probe_seeds(args.probes or ["mlp"], args.seeds)
     pairs = [(encoder, task) for encoder in encoders for task in tasks[encoder.sample_rate]]
-    # Faults show before hours of training: first in what is asked, then in every embedding.
-    for _, task in pairs:
-        for probe, seed in ways:
-            check_asked(task, probe, seed, args.k, args.device)
-    for encoder, task in pairs:
-        embed_task(encoder, task)
-    table = pd.concat(
-        [
-            evaluate(encoder, task, probe, seed, args.k, args.device)
-            for encoder, task in pairs
-            for probe, seed in ways
-        ],
-        ignore_index=True,
-    )
+    table = score_pairs(args, pairs)
     scores = summary(table).groupby(["task", "metric", "encoder", "probe"], sort=False)["score"]
     print(scores.agg(score="mean", seeds="size").round(4).to_string())
-    keep(
-        args.record,
-        table,
-        corpora={task.name: _digest(task) for same in tasks.values() for task in same},
-        parameters=parameters(args),
-        seconds=round(time.perf_counter() - began),
-    )
+    keep_scores(args, table, [task for same in tasks.values() for task in same], began)
     return 0
 
 
@@ -107,14 +82,3 @@ def _is_path(name: str) -> bool:
     if (path / METADATA).is_file() or len(path.parts) != 1:
         return True
     return path.is_dir() and name.lower() not in official
-
-
-def _digest(task: Task) -> str:
-    """Of the audio and the labels, wherever they lie."""
-    return digest(
-        [
-            [split, clip.name, clip.identity, clip.labels, [vars(event) for event in clip.events]]
-            for split, clips in task.clips.items()
-            for clip in sorted(clips, key=lambda clip: clip.name)
-        ]
-    )

@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-import gzip
-import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tqdm.auto import tqdm
-
-from dasheng_lib.common.cache import atomic_folder, cache_dir, locked, need_space
+from dasheng_lib.common.cache import cache_dir
 from dasheng_lib.common.errors import UserError
 from dasheng_lib.common.places import data_places
-from dasheng_lib.corpora.fetch.download import Remote, download
-from dasheng_lib.corpora.fetch.unpack import tar_members, zip_members
-from dasheng_lib.corpora.fetch.zenodo import zenodo_remote
 from dasheng_lib.corpora.manifest import read_yml
 
 # Manifests with tasks and sets; a set that two benchmarks share is described in one of them.
 MANIFESTS = ("arch",)
-GROWTH = 10  # times the size of its archive that a set may unpack to
 
 
 @dataclass(frozen=True)
@@ -114,7 +106,7 @@ def find_set(data: OfficialSet, place: Path | None = None) -> Path | None:
                 return folder
         if place is not None and root.name == data.name and root.is_dir():
             return root
-    cached = _cached(data)
+    cached = cached_set(data)
     return cached if cached.is_dir() else None
 
 
@@ -133,41 +125,6 @@ def absent(task: BenchmarkTask, place: Path | None = None) -> str:
     )
 
 
-def fetch_set(task: BenchmarkTask, place: Path | None = None, progress: bool = True) -> Path:
-    """The folder of a task's set: found, or downloaded, verified and unpacked into the cache.
-
-    Raises:
-        UserError: no program can get it; it cannot be downloaded or is another file than promised;
-            the disk is full.
-    """
-    data = task.set
-    found = find_set(data, place)
-    if found:
-        return found
-    if data.how or place is not None:
-        raise UserError(absent(task, place))
-    destination = _cached(data)
-    with locked(destination):
-        if destination.is_dir():
-            return destination
-        archives = [_get(remote, progress) for remote in _remotes(data)]
-        size = sum(archive.stat().st_size for archive in archives)
-        need_space(destination, size)
-        bar = tqdm(desc=f"unpack {data.name}", unit=" files", disable=not progress)
-        with atomic_folder(destination) as temporary, bar:
-            for archive in archives:
-                for name, content in _members(archive, GROWTH * size):
-                    path = temporary / name
-                    path.parent.mkdir(parents=True, exist_ok=True)
-                    path.write_bytes(content)
-                    bar.update()
-                if not _is_archive(archive):
-                    shutil.copy(archive, temporary / archive.name)
-        for archive in archives:
-            archive.unlink()
-    return destination
-
-
 def part_of_set(task: BenchmarkTask, paths: Sequence[Path], notes: Sequence[str] = ()) -> str:
     """What part of a task's clips these files are and how they are coded, in words, and what else
     is to be noted; "" if they are all of them, as published."""
@@ -177,30 +134,6 @@ def part_of_set(task: BenchmarkTask, paths: Sequence[Path], notes: Sequence[str]
     return "; ".join([*words, *notes])
 
 
-def _cached(data: OfficialSet) -> Path:
+def cached_set(data: OfficialSet) -> Path:
+    """Where a program puts it."""
     return cache_dir("official", data.name)
-
-
-def _remotes(data: OfficialSet) -> list[Remote]:
-    if data.url:
-        how = f"get it from {data.page}, and name its folder with --from"
-        return [Remote(data.url, data.sha256, data.bytes, instead=how)]
-    return [zenodo_remote(file, [record]) for file, record in data.zenodo.items()]
-
-
-def _get(remote: Remote, progress: bool) -> Path:
-    name = remote.url.removesuffix("/content").rpartition("/")[2]
-    with tqdm(desc=name, total=remote.size, unit="B", unit_scale=True, disable=not progress) as bar:
-        return download(remote, cache_dir("downloads", name), bar=bar)
-
-
-def _is_archive(path: Path) -> bool:
-    return path.name.endswith((".zip", ".tar.gz"))
-
-
-def _members(path: Path, limit: int) -> Iterator[tuple[str, bytes]]:
-    if path.name.endswith(".zip"):
-        yield from zip_members(path, path.name, total=limit)
-    elif path.name.endswith(".tar.gz"):
-        with gzip.open(path) as stream:
-            yield from tar_members(stream, path.name, limit)

@@ -65,6 +65,15 @@ def test_the_order_is_of_names_whatever_the_file_system_gives(name, tmp_path, ma
     assert list(first.items()) == list(second.items())
 
 
+def test_the_order_is_of_names_whatever_that_of_a_list_is(tmp_path, made):
+    first, _ = made("esc50")
+    path = tmp_path / "esc50" / "meta" / "esc50.csv"
+    heading, *lines = path.read_text().splitlines()
+    path.write_text("\n".join([heading, *reversed(lines)]))
+    second, _ = read("esc50", tmp_path / "esc50")
+    assert list(first.items()) == list(second.items())
+
+
 @pytest.mark.parametrize("name", SETS)
 def test_a_folder_that_is_not_the_set_is_a_sentence(name, tmp_path):
     (tmp_path / name).mkdir()
@@ -141,6 +150,7 @@ def test_magna_tag_a_tune_drops_clips_without_a_frequent_tag(made):
 
 def test_irmas_reads_names_as_they_are_and_labels_with_tabs(made):
     rows, _ = made("irmas")
+    assert len(rows) == 12
     assert rows["IRMAS-TrainingData/pia/[pia][jaz_blu]0002__2.wav"] == (
         ("piano",), "train", "[pia][jaz_blu]0002"
     )  # fmt: skip

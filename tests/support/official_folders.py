@@ -156,12 +156,13 @@ def magna_tag_a_tune(folder: Path) -> None:
 
 
 def irmas(folder: Path) -> None:
-    """Names with brackets, blanks and apostrophes; tabs behind labels; a README beside them."""
+    """Names with brackets, blanks and apostrophes; tabs behind labels; README and ``._`` files."""
     for code in ("cel", "pia"):
         for number in range(1, 6):
             name = f"[{code}][jaz_blu]00{number:02d}__{number}.wav"
             sound(folder / "IRMAS-TrainingData" / code / name, channels=2)
     (folder / "IRMAS-TrainingData" / "README.txt").write_text("cel\n")
+    (folder / "IRMAS-TrainingData" / "cel" / "._[cel]0001__1.wav").write_bytes(b"Mac OS X")
     for part, name, text in (
         ("IRMAS-TestingData-Part1/Part1", "Ain't [No] Sunshine (live)-3", "cel\t\npia\t\n"),
         ("IRMAS-TestingData-Part2/IRTestingData-Part2", "02 - It's 100% (Don't)-12", "pia\t\r\n"),

@@ -1,0 +1,70 @@
+"""``dasheng evaluate arch`` and its like: encoders on data sets in their official layouts."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+import warnings
+from pathlib import Path
+
+from dasheng_lib.commands.scores import keep_scores, score_pairs
+from dasheng_lib.common.errors import UserError
+from dasheng_lib.corpora.official_sets import (
+    BenchmarkTask,
+    absent,
+    benchmark_task,
+    benchmark_tasks,
+    find_set,
+)
+from dasheng_lib.encoders import load_encoder
+from dasheng_lib.evaluation.averages import benchmark_average, summary
+from dasheng_lib.tasks.benchmarks import BENCHMARKS
+
+
+def run_benchmark(args: argparse.Namespace) -> int:
+    """Find every task's data set, read, embed, and only then train, evaluate and print; 0."""
+    began = time.perf_counter()
+    if args.unpadded and args.suite != "arch":
+        raise UserError("--unpadded is for arch alone: leave it out.")
+    options = {"padded": False} if args.unpadded else {}
+    found = places(args.suite, args.task, args.place)
+    encoders = [load_encoder(name) for name in args.encoder or ["logmel"]]
+    with warnings.catch_warnings():
+        warnings.showwarning = lambda message, *_: print(f"dasheng: {message}", file=sys.stderr)
+        tasks = [BENCHMARKS[args.suite](task.name, folder, **options) for task, folder in found]
+    table = score_pairs(args, [(encoder, task) for encoder in encoders for task in tasks])
+    scores = summary(table)
+    parts = {task.name: task.part for task in tasks}
+    means = scores.groupby(["task", "metric", "encoder", "probe"], sort=False)
+    shown = 100 * means.agg(score=("score", "mean"), over_folds=("spread", "mean"))
+    shown = shown.round(2).assign(seeds=means.size()).reset_index()
+    print(shown.assign(part=shown["task"].map(parts)).to_string(index=False, na_rep=""))
+    if len(found) > 1:
+        domains = {name: task.domain for name, task in benchmark_tasks(args.suite).items()}
+        averages = 100 * benchmark_average(scores, domains).drop(columns="tasks")
+        print(f"\nof {len(found)} of {len(domains)} tasks\n{averages.round(2).to_string()}")
+    keep_scores(args, table, tasks, began)
+    return 0
+
+
+def places(
+    benchmark: str, names: list[str], place: Path | None
+) -> list[tuple[BenchmarkTask, Path]]:
+    """The named tasks with the folders of their sets; by default all whose sets are here.
+
+    Raises:
+        UserError: a task's set is not here, or none is.
+    """
+    tasks = [benchmark_task(benchmark, name) for name in names]
+    asked = tasks or list(benchmark_tasks(benchmark).values())
+    found = [(task, folder) for task in asked if (folder := find_set(task.set, place))]
+    here = {task.name for task, _ in found}
+    if lost := [task for task in tasks if task.name not in here]:
+        raise UserError(absent(lost[0], place))
+    if not found:
+        raise UserError(
+            f"No data set of {benchmark} is in {place or '$DASHENG_DATA'}: "
+            f"`dasheng corpus list {benchmark}` says how to get them."
+        )
+    return found
