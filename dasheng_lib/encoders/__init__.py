@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dasheng_lib.common import places
 from dasheng_lib.common.errors import UserError
+from dasheng_lib.encoders import efficientat, musicnn
 from dasheng_lib.encoders.dasheng import DashengEncoder
 from dasheng_lib.encoders.hear.module import load_hear_module
 from dasheng_lib.encoders.logmel import LogMelStatistics
@@ -31,7 +32,9 @@ def load_encoder(name: str, precision: str = "float32") -> AudioEncoder:
             ``"sfnfnet:PATH"`` (one of any family that trained a SlowFast NFNet),
             ``"published:PATH"`` (a file of Dasheng's authors), ``"wheel:aisfx"``,
             ``"wheel:resemblyzer"`` or ``"wheel:openwakeword"`` (pretrained by others, fetched at
-            the first call, see :mod:`dasheng_lib.encoders.wheels`), or ``"hear:some.module"`` and
+            the first call, see :mod:`dasheng_lib.encoders.wheels`), ``"efficientat:mn04"``,
+            ``"musicnn:mtat"`` or ``"musicnn:jamendo"`` (taggers of others, fetched likewise, see
+            ``data_manifests/weights.yml``), or ``"hear:some.module"`` and
             ``"hear:some.module:PATH"`` (any module that follows the HEAR API, see
             :mod:`dasheng_lib.encoders.hear.module`).
         precision: of a Dasheng or SSAST encoder, see
@@ -53,10 +56,15 @@ def load_encoder(name: str, precision: str = "float32") -> AudioEncoder:
         return DashengEncoder.from_published(rest, precision=precision)
     if kind == "wheel" and rest:
         return load_wheel(rest)
+    if kind == "efficientat" and rest:
+        return efficientat.load_efficientat(rest)
+    if kind == "musicnn" and rest:
+        return musicnn.load_musicnn(rest)
     if kind == "hear" and rest:
         return load_hear_module(rest)
     raise UserError(
         f"There is no encoder {name!r}: use logmel, random:SIZE, dasheng:nano, "
-        f"{'|'.join(FAMILIES)}|sfnfnet:PATH, published:PATH, wheel:{'|'.join(WHEELS)}, or "
+        f"{'|'.join(FAMILIES)}|sfnfnet:PATH, published:PATH, wheel:{'|'.join(WHEELS)}, "
+        f"efficientat:{'|'.join(efficientat.NAMES)}, musicnn:{'|'.join(musicnn.NAMES)}, or "
         "hear:some.module with :PATH if it needs weights."
     )

@@ -19,7 +19,7 @@ from torch.nn import functional as F
 from dasheng_lib.common.torchaudio import torchaudio
 from dasheng_lib.encoders.fingerprint import state_digest
 from dasheng_lib.encoders.wheels.fetch import read_weights
-from dasheng_lib.encoders.wheels.windows import WindowEncoder, cut, power
+from dasheng_lib.encoders.windows import WindowEncoder, cut, power
 
 RATE = 44_100
 FFT, HOP = 2048, 1024

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import subprocess
 import sys
@@ -11,11 +10,10 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from dasheng_lib.common.cache import cache_dir, locked, need_space
 from dasheng_lib.common.errors import UserError
 from dasheng_lib.common.places import MANIFESTS
+from dasheng_lib.encoders.pinned import local_file, read_pins, verify
 
 MANIFEST = MANIFESTS / "wheels.yml"
 _TIMEOUT = 600  # seconds for one run of pip
@@ -29,7 +27,7 @@ def read_weights(name: str) -> list[bytes]:
     """
     wanted = wheel_manifest()[name]
     path = local_wheel(name) or fetch_wheel(name)
-    _verify(path, wanted)
+    verify(path, wanted)
     # Members are asked for by name and read into memory: no name in the archive is a path here.
     with zipfile.ZipFile(path) as archive:
         return [archive.read(member) for member in wanted["members"]]
@@ -41,22 +39,12 @@ def wheel_manifest() -> dict[str, dict[str, Any]]:
     Raises:
         UserError: the manifest is missing.
     """
-    try:
-        return yaml.safe_load(MANIFEST.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UserError(
-            f"{MANIFEST} is missing: run from a checkout of the repository, installed with "
-            "`make env` or `pip install -e .`."
-        ) from error
+    return read_pins(MANIFEST)
 
 
 def local_wheel(name: str) -> Path | None:
     """The wheel in ``$DASHENG_DATA/wheels`` or in the cache; None if it is in neither."""
-    file = wheel_manifest()[name]["file"]
-    data = os.environ.get("DASHENG_DATA")
-    places = [Path(data).expanduser() / "wheels" / file] if data else []
-    places.append(cache_dir("downloads", "wheels", file))
-    return next((path for path in places if path.is_file()), None)
+    return local_file("wheels", wheel_manifest()[name]["file"])
 
 
 def fetch_wheel(name: str) -> Path:
@@ -84,7 +72,7 @@ def fetch_wheel(name: str) -> Path:
                     f"pip did not bring {wanted['file']} ({said}): check the network and the "
                     f"package index, or put the file into {destination.parent} yourself."
                 )
-            _verify(brought, wanted)
+            verify(brought, wanted)
             os.replace(brought, destination)
     return destination
 
@@ -98,13 +86,3 @@ def _run(command: list[str]) -> str:
     except subprocess.TimeoutExpired:
         return f"no answer within {_TIMEOUT} s"
     return next(reversed(done.stderr.strip().splitlines()), f"it ended with {done.returncode}")
-
-
-def _verify(path: Path, wanted: dict[str, Any]) -> None:
-    with path.open("rb") as file:
-        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-    if sha256 != wanted["sha256"]:
-        raise UserError(
-            f"{path} is not the {wanted['file']} of the manifest (its SHA-256 begins with "
-            f"{sha256[:12]}, not {wanted['sha256'][:12]}): delete it and try again."
-        )

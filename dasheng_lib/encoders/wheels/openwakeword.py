@@ -20,7 +20,7 @@ from torch.nn import functional as F
 
 from dasheng_lib.common.errors import UserError
 from dasheng_lib.encoders.wheels.fetch import read_weights
-from dasheng_lib.encoders.wheels.windows import WindowEncoder
+from dasheng_lib.encoders.windows import WindowEncoder
 from dasheng_lib.features import SAMPLE_RATE
 
 WINDOW, STEP = 76, 8  # frames: 0.76 s every 80 ms

@@ -1,4 +1,4 @@
-"""An encoder of fixed windows: what those out of wheels share.
+"""An encoder of fixed windows: what several pretrained ones of others share.
 
 Shapes: B clips, N samples, T frames, F mel bins, K frequencies, W windows, D width.
 """
