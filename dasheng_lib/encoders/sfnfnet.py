@@ -116,7 +116,8 @@ def from_release(parameters: Mapping[str, Any]) -> SlowFastNFNet:
     Raises:
         UserError: a name is missing or unknown, or an array has another shape.
     """
-    network = SlowFastNFNet(final_conv=True, fast_stem="release", reduction="max-pool")
+    with torch.device("meta"):  # shapes only: its weights are given
+        network = SlowFastNFNet(final_conv=True, fast_stem="release", reduction="max-pool")
     wanted = network.state_dict()
     names = {ours: release_name(ours) for ours in wanted}
     shapes = {names[ours]: _as_released(value).shape for ours, value in wanted.items()}
@@ -143,10 +144,10 @@ def from_release(parameters: Mapping[str, Any]) -> SlowFastNFNet:
             f"{len(shapes)} arrays by the release's names, in its layout."
         )
     ours = {
-        name: _from_released(torch.from_numpy(np.array(arrays[released], np.float32)))
+        name: _from_released(torch.from_numpy(np.array(arrays[released], np.float32))).contiguous()
         for name, released in names.items()
     }
-    network.load_state_dict(ours)
+    network.load_state_dict(ours, assign=True)
     return network.eval()
 
 

@@ -82,8 +82,9 @@ class SqueezeExcite(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.squeeze = nn.Linear(channels, channels // 2)
-        self.excite = nn.Linear(channels // 2, channels)
+        hidden = max(channels // 2, 4)  # fewer may all be silent from the start
+        self.squeeze = nn.Linear(channels, hidden)
+        self.excite = nn.Linear(hidden, channels)
         for linear in (self.squeeze, self.excite):
             std = linear.in_features**-0.5
             nn.init.trunc_normal_(linear.weight, std=std, a=-2 * std, b=2 * std)
