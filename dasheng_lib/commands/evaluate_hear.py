@@ -13,8 +13,9 @@ from dasheng_lib.commands.record import keep, parameters
 from dasheng_lib.common.cache import digest
 from dasheng_lib.common.errors import UserError
 from dasheng_lib.encoders import load_encoder
-from dasheng_lib.evaluation.evaluate import check_asked, embed_task, evaluate, summary
-from dasheng_lib.evaluation.probes import probe_seeds
+from dasheng_lib.evaluation.averages import summary
+from dasheng_lib.evaluation.evaluate import check_asked, embed_task, evaluate
+from dasheng_lib.evaluation.probes import find_probe, probe_seeds
 from dasheng_lib.tasks.hear.fetch import fetch_hear, find_hear, hear_sources
 from dasheng_lib.tasks.hear.files import METADATA, task_folder
 from dasheng_lib.tasks.hear.read import read_hear_task
@@ -36,8 +37,10 @@ def run_hear(args: argparse.Namespace) -> int:
     for _, task in pairs:
         for probe, seed in ways:
             check_asked(task, probe, seed, args.k, args.device)
+    reads = {find_probe(probe).reads for probe, _ in ways} - {""}
     for encoder, task in pairs:
-        embed_task(encoder, task)
+        for kind in sorted(reads):
+            embed_task(encoder, task, frames=kind == "frames")
     table = pd.concat(
         [
             evaluate(encoder, task, probe, seed, args.k, args.device)
