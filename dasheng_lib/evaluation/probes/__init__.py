@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 from dasheng_lib.common.errors import UserError
-from dasheng_lib.evaluation.probes.arch import arch
+from dasheng_lib.evaluation.probes.arch import arch, arch_best, attention, nonlinear
 from dasheng_lib.evaluation.probes.classifier import Classifier, Selector
+from dasheng_lib.evaluation.probes.hares import hares
 from dasheng_lib.evaluation.probes.knn import nearest
 from dasheng_lib.evaluation.probes.linear import logistic
 from dasheng_lib.evaluation.probes.majority import majority
+from dasheng_lib.evaluation.probes.svm import hares_svm
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,17 @@ class Probe:
         return self.make is None
 
 
+def _arch(about: str, make=arch, reads="clips", valid="unused") -> Probe:
+    return Probe(f"ARCH's {about}", make, ("seed",), reads, valid)
+
+
+def _hares(about: str, **settings) -> Probe:
+    return Probe(f"HARES's {about}", partial(hares, **settings), ("seed",), valid="unused")
+
+
+AUDIOSET = {"hidden": 512, "batch": 128, "whole": 200_000}
+MTT = {"batch": 128, "whole": 20_000, "share": 1}  # MagnaTagATune
+
 PROBES = {
     "linear": Probe("logistic regression on standardised features", logistic),
     "knn": Probe(
@@ -63,7 +77,16 @@ PROBES = {
         lambda multilabel, k: nearest(k, weights="softmax"),
         ("k",),
     ),
-    "arch": Probe("ARCH's linear head", arch, ("seed",), valid="unused"),
+    "arch": _arch("linear head, the last epoch's weights"),
+    "arch-best": _arch("linear head, the best epoch's weights", arch_best, valid="selects"),
+    "arch-nonlinear": _arch("head with a hidden layer", partial(arch, head=nonlinear)),
+    "arch-attention": _arch("attention over frames", partial(arch, head=attention), "frames"),
+    "hares": _hares("linear layer, a twentieth of its 400,000 steps"),
+    "hares-paper": _hares("linear layer, all 400,000 steps", share=1),
+    "hares-mtt": _hares("linear layer by its 20,000 steps for tags", **MTT),
+    "hares-mlp": _hares("512 hidden units, a twentieth of their 200,000 steps", **AUDIOSET),
+    "hares-mlp-paper": _hares("512 hidden units, all 200,000 steps", **AUDIOSET, share=1),
+    "hares-svm": Probe("HARES's support vector machine", hares_svm, valid="selects"),
     "mlp": Probe("heareval's grid of networks", None, ("seed",), valid="selects"),
     "majority": Probe("the most frequent class", lambda multilabel: majority, reads=""),
 }
