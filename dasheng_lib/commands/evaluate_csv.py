@@ -12,9 +12,10 @@ import pandas as pd
 from dasheng_lib.commands.record import keep, parameters
 from dasheng_lib.common.errors import UserError
 from dasheng_lib.encoders import load_encoder
-from dasheng_lib.evaluation.evaluate import check_asked, pooled, probe_folds
+from dasheng_lib.evaluation.evaluate import check_asked, probe_folds
 from dasheng_lib.evaluation.folds import Score
 from dasheng_lib.evaluation.probes import probe_seeds
+from dasheng_lib.evaluation.scoring import pooled
 from dasheng_lib.tasks.table import read_table_task
 
 ENCODERS = ["logmel", "random:nano", "dasheng:nano"]

@@ -12,7 +12,7 @@ from dasheng_lib.commands.record import keep, parameters
 from dasheng_lib.common.cache import digest
 from dasheng_lib.encoders.protocol import AudioEncoder
 from dasheng_lib.evaluation.evaluate import check_asked, embed_task, evaluate
-from dasheng_lib.evaluation.probes import probe_seeds
+from dasheng_lib.evaluation.probes import find_probe, probe_seeds
 from dasheng_lib.tasks.task import Task
 
 
@@ -36,8 +36,9 @@ def score_pairs(
     # Faults show before hours of training: first in what is asked, then in every embedding.
     for _, task, probe, seed in asked:
         check_asked(task, probe, seed, args.k, args.device)
-    for encoder, task in pairs:
-        embed_task(encoder, task)
+    for encoder, task, probe, _ in asked:
+        if reads := find_probe(probe).reads:
+            embed_task(encoder, task, frames=reads == "frames")
     table = pd.concat(
         [
             evaluate(encoder, task, probe, seed, args.k, args.device).assign(part=task.part)

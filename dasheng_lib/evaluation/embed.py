@@ -53,6 +53,10 @@ class Embedded:
     starts: np.ndarray
     timestamps_ms: np.ndarray | None = None
 
+    def __len__(self) -> int:
+        """Clips."""
+        return len(self.starts) - 1
+
     def __getitem__(self, clip: int) -> np.ndarray:
         """The rows of one clip, float32 [its rows, D]."""
         return self.features[self.starts[clip] : self.starts[clip + 1]]

@@ -11,15 +11,16 @@ from tqdm.auto import tqdm
 from dasheng_lib.common.cache import artefact
 from dasheng_lib.corpora.corpus import Corpus
 from dasheng_lib.encoders.protocol import AudioEncoder
+from dasheng_lib.evaluation.averages import benchmark_average
 from dasheng_lib.evaluation.embed import embed
-from dasheng_lib.evaluation.evaluate import pooled, probe_folds
+from dasheng_lib.evaluation.evaluate import probe_folds
 from dasheng_lib.evaluation.folds import Score
 from dasheng_lib.evaluation.probes import find_probe
-from dasheng_lib.results.agreement import AVERAGE, domain_means
+from dasheng_lib.evaluation.scoring import pooled
 from dasheng_lib.tasks import Declared, suite
 from dasheng_lib.tasks.of_corpus import corpus_clips, corpus_task
 
-VERSION = 4  # raise it when the same features would give another score
+VERSION = 5  # raise it when the same features would give another score
 
 
 def embed_corpus(encoder: AudioEncoder, corpus: Corpus, progress: bool = False) -> np.ndarray:
@@ -49,7 +50,7 @@ def evaluate_corpus(
     Returns:
         A row a task: ``corpus, task, title, domain, held_out, headline, encoder, probe,
         accuracy, low, high, clips, classes``; shares in [0, 1], the interval 95 % over clips.
-        Clips and classes are those that were tested, see :func:`.evaluate.pooled`.
+        Clips and classes are those that were tested, see :func:`.scoring.pooled`.
     """
     rows = []
     bar = tqdm(suite(corpus.name, headline), f"{probe}: {encoder.name}", disable=not progress)
@@ -115,8 +116,6 @@ def accuracy_by_domain(table: pd.DataFrame) -> pd.DataFrame:
     Returns:
         Rows ``encoder, probe``; columns the domains, then ``average``.
     """
-    rows = table[table["headline"]]
-    scores = rows.pivot_table("accuracy", ["encoder", "probe"], "task", sort=False)
-    domains = rows.groupby("domain", sort=False)["task"].unique()
-    means = domain_means(scores, "skip", domains)
-    return means.rename(columns={AVERAGE: "average"}).rename_axis(columns="domain")
+    rows = table[table["headline"]].assign(score=lambda rows: rows["accuracy"])
+    domains = dict(zip(rows["task"], rows["domain"], strict=True))
+    return benchmark_average(rows, domains)[[*rows["domain"].unique(), "average"]]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from scipy import special
 
@@ -52,6 +54,18 @@ def scene_score(metric: str, scores_NC: np.ndarray, targets_NC: np.ndarray) -> f
         return float(area_C.mean())
     with np.errstate(invalid="ignore"):  # a perfect and a perfectly wrong class: ∞ - ∞
         return float((np.sqrt(2) * special.ndtri(area_C)).mean())
+
+
+def all_slots(
+    scores_NC: np.ndarray, targets_NC: np.ndarray, slots: Sequence[Sequence[int]]
+) -> float:
+    """Share of clips whose highest score is at the highest target in every slot, in [0, 1].
+
+    Args:
+        slots: the columns of each.
+    """
+    right = [scores_NC[:, s].argmax(1) == targets_NC[:, s].argmax(1) for s in map(list, slots)]
+    return float(np.all(right, 0).mean())
 
 
 def average_precision(scores_NC: np.ndarray, targets_NC: np.ndarray) -> np.ndarray:

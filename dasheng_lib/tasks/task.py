@@ -10,6 +10,8 @@ from dasheng_lib.tasks.clip import Clip
 
 # A metric: the share of right guesses among the test clips of all folds together.
 POOLED = "accuracy"
+# Another: the share of clips whose guess is right in every slot.
+ALL_SLOTS = "all_slots"
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,8 @@ class Task:
         folds: which splits train, select and test; each scores once.
         metrics: the first is the one to report; :data:`POOLED`, or a score of each fold, see
             :mod:`dasheng_lib.metrics`.
-        prediction: ``"multiclass"`` or ``"multilabel"``.
+        prediction: ``"multiclass"``, one label a clip; ``"multilabel"``, any number; ``"slots"``,
+            one of each slot: labels are then ``slot=value``.
         embedding: ``"scene"``, a vector a clip, or ``"event"``, one a frame.
         stop_on_score: heareval's probe stops by the score; by the loss of the validation split if
             false.
@@ -54,7 +57,7 @@ class Task:
     labels: tuple[str, ...]
     folds: tuple[Fold, ...]
     metrics: tuple[str, ...] = ("top1_acc",)
-    prediction: Literal["multiclass", "multilabel"] = "multiclass"
+    prediction: Literal["multiclass", "multilabel", "slots"] = "multiclass"
     embedding: Literal["scene", "event"] = "scene"
     stop_on_score: bool = True
     event_grid: tuple[tuple[float, float], ...] = ()
@@ -69,6 +72,18 @@ class Task:
     def embedded(self) -> tuple[Clip, ...]:
         """The pool, or its own clips, split after split."""
         return self.pool or tuple(clip for part in self.clips.values() for clip in part)
+
+    @property
+    def slots(self) -> tuple[tuple[int, ...], ...]:
+        """Columns of the labels of which a clip has exactly one, slot after slot: all of them in
+        one where it has one class; none where it has any number."""
+        if self.prediction == "multilabel":
+            return ()
+        slotted = self.prediction == "slots"
+        names = [label.partition("=")[0] if slotted else "" for label in self.labels]
+        return tuple(
+            tuple(c for c, own in enumerate(names) if own == name) for name in dict.fromkeys(names)
+        )
 
 
 def k_folds(splits: Sequence[str]) -> tuple[Fold, ...]:

@@ -16,24 +16,31 @@ from hear_folder import edit, make_task
 from hear_folder import folds as fold_names
 from plain_probe import plain_probe
 from same_start import same_start
+from short_probes import shorten
 
 from dasheng_lib.cli import main
 from dasheng_lib.common.errors import UserError
 from dasheng_lib.encoders import LogMelStatistics, load_encoder
-from dasheng_lib.evaluation import evaluate as scoring
-from dasheng_lib.evaluation.evaluate import embed_task, evaluate, schedule_of, summary
+from dasheng_lib.evaluation import by_mlps
+from dasheng_lib.evaluation.averages import summary
+from dasheng_lib.evaluation.by_mlps import schedule_of
+from dasheng_lib.evaluation.evaluate import embed_task, evaluate
 from dasheng_lib.evaluation.probes import PROBES
 from dasheng_lib.evaluation.probes.mlp.probe import GRID, SCHEDULE, Split
+from dasheng_lib.evaluation.rows import rows_of
+from dasheng_lib.evaluation.scoring import score_of
 from dasheng_lib.metrics.events import Event
 from dasheng_lib.results import read_results
 from dasheng_lib.tasks.hear.read import read_hear_task
+
+# Trained for so many steps and no more, which are few here; `test_recordings.py` has them.
+FIXED = [n for n in PROBES if n.startswith(("arch", "hares")) and n != "hares-svm"]
 
 
 @pytest.fixture(autouse=True)
 def short(monkeypatch, tmp_path):
     """A schedule of seconds, and a cache of its own."""
-    schedule = replace(SCHEDULE, max_epochs=30, patience=4, hidden=64)
-    monkeypatch.setattr(scoring, "SCHEDULE", schedule)
+    shorten(monkeypatch, max_epochs=30, patience=4, hidden=64)
     monkeypatch.setenv("DASHENG_CACHE", str(tmp_path / "cache"))
 
 
@@ -51,7 +58,7 @@ class Scaled(LogMelStatistics):
 
 
 @pytest.mark.parametrize("prediction", ["multiclass", "multilabel"])
-@pytest.mark.parametrize("probe", [name for name, probe in PROBES.items() if probe.reads])
+@pytest.mark.parametrize("probe", [n for n, p in PROBES.items() if p.reads and n not in FIXED])
 def test_tones_are_told_apart_and_noise_is_not(tmp_path, probe, prediction):
     clear = make_task(tmp_path / "clear", prediction=prediction, clips=12)
     table = evaluated(read_hear_task(clear), probe)
@@ -76,14 +83,14 @@ def test_tones_are_told_apart_and_noise_is_not(tmp_path, probe, prediction):
 @pytest.mark.filterwarnings("ignore:.*empty")
 def test_scores_are_those_of_one_plain_network_at_a_time(monkeypatch, tmp_path, made):
     # Few epochs: without dropout losses soon vanish, and Adam then follows rounding alone.
-    schedule = replace(scoring.SCHEDULE, dropout=0.0, max_epochs=12)
-    monkeypatch.setattr(scoring, "SCHEDULE", schedule)
+    schedule = replace(by_mlps.SCHEDULE, dropout=0.0, max_epochs=12)
+    monkeypatch.setattr(by_mlps, "SCHEDULE", schedule)
     task = read_hear_task(make_task(tmp_path, **made))
     encoder = Scaled()
     table = evaluate(encoder, task, "mlp", progress=False)
     embedded = embed_task(encoder, task, False)
-    rows = {name: scoring._rows(task, embedded, name) for name in task.clips}
-    parts = {name: scoring._part(task, value) for name, value in rows.items()}
+    rows = {name: rows_of(task, embedded, name) for name in task.clips}
+    parts = {name: by_mlps._part(task, value) for name, value in rows.items()}
     splits = [
         Split(tuple(parts[n] for n in f.train), parts[f.valid[0]], parts[f.test[0]])
         for f in task.folds
@@ -92,7 +99,7 @@ def test_scores_are_those_of_one_plain_network_at_a_time(monkeypatch, tmp_path, 
     _, _, won, predictions = plain_probe(splits, task.prediction, schedule, GRID, begin)
     for fold, scores_NC, run in zip(task.folds, predictions, won, strict=True):
         for metric in task.metrics:
-            expected = scoring._score(task, rows[fold.test[0]], scores_NC, metric, run.choice)
+            expected = score_of(task, rows[fold.test[0]], scores_NC, metric, run.choice)
             got = table.query("fold == @fold.name and metric == @metric")["score"].item()
             np.testing.assert_allclose(got, expected, atol=1e-6, equal_nan=True)
 
@@ -132,7 +139,7 @@ def test_a_frame_is_labelled_by_what_sounds_at_its_middle(tmp_path):
     clip = replace(task.clips["train"][0], events=(Event(label, 150.0, 450.0),))
     task = replace(task, clips={**task.clips, "train": (clip,)})
     embedded = embed_task(Ticks(), task, False)
-    targets_NC = scoring._rows(task, embedded, "train").targets_NC
+    targets_NC = rows_of(task, embedded, "train").targets_NC
     # 150 is the middle of frame 1 and 450 that of frame 4; heareval's end is inclusive
     assert np.flatnonzero(targets_NC[:, 1]).tolist() == [1, 2, 3, 4]
     assert not targets_NC[:, [0, 2]].any()
@@ -140,8 +147,8 @@ def test_a_frame_is_labelled_by_what_sounds_at_its_middle(tmp_path):
 
 def test_where_nothing_is_predicted_the_f_measure_is_nan(tmp_path):
     task = read_hear_task(make_task(tmp_path, embedding="event", clips=2))
-    rows = scoring._rows(task, embed_task(load_encoder("logmel"), task, False), "valid")
-    part = scoring._part(task, rows)
+    rows = rows_of(task, embed_task(load_encoder("logmel"), task, False), "valid")
+    part = by_mlps._part(task, rows)
     nothing = np.zeros_like(rows.targets_NC)
     assert np.isnan(part.score(nothing)[0])
     best, choice = part.score(rows.targets_NC)
@@ -193,7 +200,7 @@ def asked(monkeypatch, encoder, task):
     def stop(splits, prediction, schedule, **options):
         raise Asked(splits, schedule)
 
-    monkeypatch.setattr(scoring, "mlp_probe", stop)
+    monkeypatch.setattr(by_mlps, "probe", stop)
     with pytest.raises(Asked) as caught:
         evaluate(encoder, task, "mlp", progress=False)
     return caught.value.args
@@ -280,7 +287,7 @@ def test_modes_of_a_task_stay_apart(tmp_path):
     ],
 )
 def test_the_schedule_is_what_the_metadata_say(tmp_path, monkeypatch, name, said, expected):
-    monkeypatch.setattr(scoring, "SCHEDULE", SCHEDULE)
+    monkeypatch.setattr(by_mlps, "SCHEDULE", SCHEDULE)
     params = {"task_specific_param_grid": said} if said else {}
     task = read_hear_task(
         make_task(
@@ -310,10 +317,10 @@ def test_the_schedule_is_what_the_metadata_say(tmp_path, monkeypatch, name, said
 def test_of_equal_settings_the_largest_win(tmp_path, monkeypatch, scores, wins):
     grid = ((250.0, 125.0), (250.0, 250.0), (500.0, 10.0))
     task = replace(read_hear_task(make_task(tmp_path, embedding="event", clips=1)), event_grid=grid)
-    rows = scoring._rows(task, embed_task(load_encoder("logmel"), task, False), "valid")
+    rows = rows_of(task, embed_task(load_encoder("logmel"), task, False), "valid")
     given = dict(zip(grid, scores, strict=True))
-    monkeypatch.setattr(scoring, "_score", lambda t, r, s, m, choice: given[choice])
-    assert scoring._part(task, rows).score(rows.targets_NC)[1] == wins
+    monkeypatch.setattr(by_mlps, "score_of", lambda t, r, s, m, choice: given[choice])
+    assert by_mlps._part(task, rows).score(rows.targets_NC)[1] == wins
 
 
 def test_weights_of_votes_and_seeds_of_mlps_count(tmp_path):
@@ -339,7 +346,7 @@ def never(*args, **options):
     ],
 )
 def test_faults_show_before_any_training(tmp_path, monkeypatch, capsys, options, said):
-    monkeypatch.setattr(scoring, "mlp_probe", never)
+    monkeypatch.setattr(by_mlps, "probe", never)
     wide = fake(get_scene_embeddings=lambda a, m: torch.cat([m(a).mean(1)] * 2, 1))
     wide.__file__ = __file__
     monkeypatch.setitem(sys.modules, "fake_hear", wide)
@@ -353,7 +360,7 @@ def test_faults_show_before_any_training(tmp_path, monkeypatch, capsys, options,
 
 
 def test_a_later_embedding_that_fails_fails_before_any_training(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(scoring, "mlp_probe", never)
+    monkeypatch.setattr(by_mlps, "probe", never)
     module = fake(get_scene_embeddings=lambda a, m: m(a).mean(1) / (0 if a.shape[1] == 7000 else 1))
     module.__file__ = __file__
     monkeypatch.setitem(sys.modules, "fake_hear", module)

@@ -8,7 +8,8 @@ import soundfile
 from dasheng_lib.cli import main
 from dasheng_lib.common.errors import UserError
 from dasheng_lib.encoders import load_encoder
-from dasheng_lib.evaluation.evaluate import evaluate, pooled, probe_folds
+from dasheng_lib.evaluation.evaluate import evaluate, probe_folds
+from dasheng_lib.evaluation.scoring import pooled
 from dasheng_lib.tasks.table import read_table_task
 
 
@@ -74,7 +75,7 @@ def test_folds_that_are_given_are_kept(tmp_path):
     assert [fold.name for fold in task.folds] == ["x", "y"]
     with pytest.raises(UserError, match="no test clip's class"):
         evaluate(load_encoder("logmel"), task, "knn", progress=False)
-    with pytest.raises(UserError, match="two folds: mlp"):
+    with pytest.raises(UserError, match="by which mlp selects"):
         evaluate(load_encoder("logmel"), task, "mlp", progress=False)
 
 

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import Literal
 
 from dasheng_lib.common.errors import UserError
-from dasheng_lib.evaluation.probes.arch import arch
-from dasheng_lib.evaluation.probes.classifier import Classifier
+from dasheng_lib.evaluation.probes.arch import arch, arch_best, attention, nonlinear
+from dasheng_lib.evaluation.probes.classifier import Classifier, Selector
+from dasheng_lib.evaluation.probes.hares import hares
 from dasheng_lib.evaluation.probes.knn import nearest
 from dasheng_lib.evaluation.probes.linear import logistic
 from dasheng_lib.evaluation.probes.majority import majority
+from dasheng_lib.evaluation.probes.svm import hares_svm
 
 
 @dataclass(frozen=True)
@@ -19,18 +23,20 @@ class Probe:
 
     Attributes:
         about: for help, in a line.
-        make: from whether several classes may hold, and its settings by name, to a classifier.
-            None for heareval's grid of networks, which chooses on a validation set, see
+        make: from whether several classes may hold, and its settings by name, to a classifier, or
+            to a selector if it selects. None for heareval's grid of networks, see
             :mod:`dasheng_lib.evaluation.probes.mlp.probe`.
         settings: those of ``k``, ``metric`` and ``seed`` that it asks for; one that asks for
             ``seed`` draws its first weights, the others give the same for every seed.
-        reads: whether it looks at the embeddings.
+        reads: a vector a clip, all its frames, or nothing.
+        valid: what it does with a validation split: train on it too, select by it, or leave it.
     """
 
     about: str
-    make: Callable[..., Classifier] | None
+    make: Callable[..., Classifier | Selector] | None
     settings: tuple[str, ...] = ()
-    reads: bool = True
+    reads: Literal["clips", "frames", ""] = "clips"
+    valid: Literal["trains", "selects", "unused"] = "trains"
 
     @property
     def draws(self) -> bool:
@@ -39,9 +45,25 @@ class Probe:
 
     @property
     def chooses(self) -> bool:
-        """Whether it needs a validation set, and can tell when an event begins and ends."""
+        """Whether it needs a validation set."""
+        return self.valid == "selects"
+
+    @property
+    def times(self) -> bool:
+        """Whether it can tell when an event begins and ends."""
         return self.make is None
 
+
+def _arch(about: str, make=arch, reads="clips", valid="unused") -> Probe:
+    return Probe(f"ARCH's {about}", make, ("seed",), reads, valid)
+
+
+def _hares(about: str, **settings) -> Probe:
+    return Probe(f"HARES's {about}", partial(hares, **settings), ("seed",), valid="unused")
+
+
+AUDIOSET = {"hidden": 512, "batch": 128, "whole": 200_000}
+MTT = {"batch": 128, "whole": 20_000, "share": 1}  # MagnaTagATune
 
 PROBES = {
     "linear": Probe("logistic regression on standardised features", logistic),
@@ -55,9 +77,18 @@ PROBES = {
         lambda multilabel, k: nearest(k, weights="softmax"),
         ("k",),
     ),
-    "arch": Probe("ARCH's linear head", arch, ("seed",)),
-    "mlp": Probe("heareval's grid of networks", None, ("seed",)),
-    "majority": Probe("the most frequent class", lambda multilabel: majority, reads=False),
+    "arch": _arch("linear head, the last epoch's weights"),
+    "arch-best": _arch("linear head, the best epoch's weights", arch_best, valid="selects"),
+    "arch-nonlinear": _arch("head with a hidden layer", partial(arch, head=nonlinear)),
+    "arch-attention": _arch("attention over frames", partial(arch, head=attention), "frames"),
+    "hares": _hares("linear layer, a twentieth of its 400,000 steps"),
+    "hares-paper": _hares("linear layer, all 400,000 steps", share=1),
+    "hares-mtt": _hares("linear layer by its 20,000 steps for tags", **MTT),
+    "hares-mlp": _hares("512 hidden units, a twentieth of their 200,000 steps", **AUDIOSET),
+    "hares-mlp-paper": _hares("512 hidden units, all 200,000 steps", **AUDIOSET, share=1),
+    "hares-svm": Probe("HARES's support vector machine", hares_svm, valid="selects"),
+    "mlp": Probe("heareval's grid of networks", None, ("seed",), valid="selects"),
+    "majority": Probe("the most frequent class", lambda multilabel: majority, reads=""),
 }
 
 
@@ -100,7 +131,22 @@ def classifier(
         ValueError: it chooses on a validation set.
     """
     probe = find_probe(name)
-    if probe.make is None:
+    if probe.chooses:
         raise ValueError(f"{name} wants a validation set")
+    return _made(probe, multilabel, k, metric, seed)
+
+
+def selector(
+    name: str, multilabel: bool = False, k: int = 10, metric: str = "cosine", seed: int = 0
+) -> Selector:
+    """A probe of the table over folds, but heareval's grid; settings as in :func:`classifier`."""
+    probe = find_probe(name)
+    made = _made(probe, multilabel, k, metric, seed)
+    if probe.chooses:
+        return made
+    return lambda turns: (made(turn.train, turn.train_NC, turn.test) for turn in turns)
+
+
+def _made(probe: Probe, multilabel: bool, k: int, metric: str, seed: int) -> Classifier | Selector:
     asked = {"k": k, "metric": metric, "seed": seed}
     return probe.make(multilabel, **{key: asked[key] for key in probe.settings})
