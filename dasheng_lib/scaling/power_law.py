@@ -165,8 +165,8 @@ def fit_power_law(
     All rows of a run are drawn, and held out, together.
 
     Args:
-        table: a row a checkpoint, with its ``run`` and, where there are arms, its ``factor``; rows
-            where x or y is missing or not above 0 are left out.
+        table: a row a checkpoint, with its ``run`` (else each row is one) and, where there are
+            arms, its ``factor``; rows where x or y is missing or not above 0 are left out.
         x, y: columns, such as one domain's quality.
         tasks: domain of each column of scores that ``y`` is the mean of: then tasks are
             resampled too, within their domains.
@@ -176,6 +176,8 @@ def fit_power_law(
         ValueError: ``y`` is not what its tasks give.
     """
     table = usable(table, [x, y, *(tasks or ())])
+    if "run" not in table:
+        table = table.assign(run=range(len(table)))
     x_N, y_N = table[x].to_numpy(float), table[y].to_numpy(float)
     rng = np.random.default_rng(fit.seed)
     counts_BG, code_N = fit.resample(table["run"], rng)

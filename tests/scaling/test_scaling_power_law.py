@@ -155,3 +155,11 @@ def test_the_rules_one_by_one():
     assert word(offset=NO) == word(linear=NO) == word(arms={"mask": NO}) == "partly"
     assert word(logarithmic=MAYBE) == word(saturating=MAYBE) == "cannot tell"
     assert word(arms={"mask": MAYBE}) == "supported"
+
+
+def test_without_runs_each_row_is_one():
+    rows = pd.DataFrame(
+        {"rankme": [1.0, 2, 4, 8, 16, 32], "quality": [0.1, 0.12, 0.15, 0.18, 0.2, 0.24]}
+    )
+    ours, named = fit_power_law(rows), fit_power_law(rows.assign(run=list("abcdef")))
+    assert ours.b == named.b and 0 < ours.b.low <= ours.b.high
