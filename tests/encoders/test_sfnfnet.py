@@ -71,6 +71,8 @@ def test_a_long_clip_is_read_in_equal_pieces(features):
     assert frames.shape == (1, 516, 108)
     torch.testing.assert_close(frames[:, 172:344], features.frames(parts[1]))
     torch.testing.assert_close(clip, sum(features.clips(p) for p in parts) * (172 / 516))
+    fast = slice(96, None)  # whose frames are all full
+    torch.testing.assert_close(clip[:, fast], frames.mean(1)[:, fast])
 
 
 def test_loudness_does_not_count(features):
@@ -78,6 +80,16 @@ def test_loudness_does_not_count(features):
     torch.testing.assert_close(
         features.clips(wave), features.clips(wave / 50), rtol=1e-3, atol=1e-4
     )
+
+
+def test_the_floor_is_a_clip_s_own():
+    wave = noise(2, 16_000)
+    wave[:, 8000:] *= 1e-5  # -100 dB, to the louder clip's floor or not
+    wave[1] *= 1000
+    mel = SlowFastLogMel()(wave)
+    for clip in mel:
+        assert clip.max() - clip.min() == pytest.approx(80, abs=0.01)
+    torch.testing.assert_close(mel[:1], SlowFastLogMel()(wave[:1]))
 
 
 def test_silence_is_the_same_everywhere(features):

@@ -8,8 +8,8 @@ from released_sfnfnet import shapes, taps, vectors, weights
 from dasheng_lib.common.errors import UserError
 from dasheng_lib.encoders.sfnfnet import from_release, release_name
 
-# Of the largest number; float32 by another library. Measured: 4e-6.
-NEAR = 3e-5
+# Of the largest number; float32 by another library. Measured: 1.4e-6.
+NEAR = 1e-5
 
 
 @pytest.fixture(scope="module")
@@ -51,8 +51,8 @@ def test_every_stage_is_that_of_the_release(network, golden, tag):
             assert_near(seen[stage], golden[f"{tag}/{stage}"], stage)
         else:
             mean, std = golden[f"{tag}/{stage}/mean_std"]
-            assert seen[stage].mean(dtype=np.float64) == pytest.approx(mean, abs=1e-5), stage
-            assert seen[stage].std(dtype=np.float64) == pytest.approx(std, rel=1e-5), stage
+            assert seen[stage].mean(dtype=np.float64) == pytest.approx(mean, abs=1e-6), stage
+            assert seen[stage].std(dtype=np.float64) == pytest.approx(std, rel=1e-6), stage
 
 
 def test_every_parameter_has_its_name(network):
