@@ -41,7 +41,7 @@ class SimCLRConfig:
 
     view: float = setting(0.75, "length of a view, as a share of the crop")
     temperature: float = setting(0.1, "what cosines are divided by")
-    layers: int = setting(3, "hidden layers of the projector")
+    layers: int = setting(1, "hidden layers of the projector")
     hidden: int = setting(256, "width of the hidden layers of projector and predictor")
     projected: int = setting(64, "width of what the projector gives")
 
