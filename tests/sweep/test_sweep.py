@@ -33,6 +33,7 @@ from dasheng_lib.sweep.engine import chosen, work, work_in_parallel, work_on_clu
 from dasheng_lib.sweep.grid import read_grid
 from dasheng_lib.sweep.iterations import Part, begins, of_one_run, part_of, parts
 from dasheng_lib.sweep.judge import (
+    HEALTH,
     VIEW_SECONDS,
     VIEWS,
     in_pieces,
@@ -306,9 +307,8 @@ def test_every_row_says_what_it_is_and_how_good(whole):
         "preset-8x2x2": [0, 2, 4],
     }
     # Of twelve dimensions there is no tail to fit a slope to.
-    health = {"accuracy", "majority", "perplexity", "use", "answers"}
     layers = {column for column in rows if column.startswith("layer1:")}  # of the deeper run
-    assert set(rows.columns[rows.isna().any()]) <= {"alpha_req", *health, *layers}
+    assert set(rows.columns[rows.isna().any()]) <= {"alpha_req", *HEALTH, *layers}
     deeper = rows[rows["run"] == "preset-8x2x2"]
     assert deeper[["layer1:rankme", "layer1:rankme_centred"]].notna().all(axis=None)
     probed = deeper.set_index("step")[["layer1:quality_heard", "layer1:knn_quality_heard"]].notna()
