@@ -6,6 +6,7 @@ of both paths.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import asdict
 
 import torch
@@ -107,6 +108,9 @@ class SlowFastEncoder(nn.Module):
             ValueError: not [B, N], or empty.
         """
         return self.of_mel(self.log_mel(wave_BN), drop_BK)
+
+    def calibrate(self, waves: Iterable[Tensor]) -> None:
+        """Nothing to set: each spectrogram is standardised by itself."""
 
     def of_mel(self, mel_BFT: Tensor, drop_BK: Tensor | None = None) -> Tensor:
         """Vectors of log-mels in dB, which may be mixed or cropped: ``[B, ceil(T / 4), D]``."""

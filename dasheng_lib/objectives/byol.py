@@ -97,8 +97,7 @@ class BYOL(nn.Module):
 
     def calibrate(self, waves: Iterable[Tensor]) -> None:
         """Set the input norm from a few batches, where the encoder has one; the target's too."""
-        if hasattr(self.encoder, "calibrate"):
-            self.encoder.calibrate(waves)
+        self.encoder.calibrate(waves)
         self.target["encoder"].load_state_dict(self.encoder.state_dict())
 
     def draw_noise(

@@ -106,9 +106,8 @@ class SimCLR(nn.Module):
         return list(self.encoder.blocks)
 
     def calibrate(self, waves: Iterable[Tensor]) -> None:
-        """Set the input norm from a few batches, where the encoder has one."""
-        if hasattr(self.encoder, "calibrate"):
-            self.encoder.calibrate(waves)
+        """Set what the encoder standardises by from a few batches [B, N]."""
+        self.encoder.calibrate(waves)
 
     def draw_noise(
         self, B: int, N: int, generator: torch.Generator, progress: float = 1.0
