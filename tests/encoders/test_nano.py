@@ -56,6 +56,16 @@ def test_the_card_says_what_is_recorded(recorded):
         assert shown == pytest.approx(expected, abs=0.051)
 
 
+def test_the_card_says_the_recorded_averages(recorded):
+    said = dict(re.findall(r"^\| \*(\w+)\* \|((?: [\d.]+ \|){6})$", CARD, re.MULTILINE))
+    means = accuracy_by_domain(recorded)
+    assert set(said) == set(means.columns)
+    for domain, numbers in said.items():
+        shown = [float(number) for number in re.findall(r"[\d.]+", numbers)]
+        expected = [100 * means[domain][column] for column in COLUMNS]
+        assert shown == pytest.approx(expected, abs=0.051), domain
+
+
 COLUMNS = [
     (encoder, probe)
     for probe in ("linear", "knn")
