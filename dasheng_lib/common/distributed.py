@@ -1,6 +1,7 @@
 """Training in several processes: this one's rank, its rows, the model in all of them.
 
-Everything here is torch's own (torchrun, DDP, FSDP2); in a single process they do nothing.
+Everything here is torch's own (torchrun, DDP, FSDP2); in a single process they do nothing. What
+shards and what reads the state of shards is imported where it is used: it takes a second.
 """
 
 from __future__ import annotations
@@ -14,12 +15,6 @@ from typing import Any, Literal
 import torch
 import torch.distributed as dist
 from torch import nn
-from torch.distributed.checkpoint.state_dict import (
-    StateDictOptions,
-    get_state_dict,
-    set_state_dict,
-)
-from torch.distributed.fsdp import FSDPModule, fully_shard
 from torch.distributed.nn.functional import all_gather
 from torch.nn.parallel import DistributedDataParallel
 
@@ -98,6 +93,8 @@ def parallelise(
     if strategy == "ddp":
         ids = [world.device.index] if world.device.type == "cuda" else None
         return DistributedDataParallel(model, ids, broadcast_buffers=False)
+    from torch.distributed.fsdp import fully_shard
+
     for block in blocks:
         fully_shard(block)
     return fully_shard(model)
@@ -109,7 +106,7 @@ def gathered(model: nn.Module) -> Iterator[None]:
 
     ``model`` has been called before. Every process does the same.
     """
-    sharded = isinstance(model, FSDPModule)
+    sharded = hasattr(model, "unshard")  # an FSDPModule
     if sharded:
         model.unshard()
     yield
@@ -122,6 +119,8 @@ def full_state(model: nn.Module, optimizer: torch.optim.Optimizer) -> tuple[dict
 
     Every process calls it; only the first gets the tensors.
     """
+    from torch.distributed.checkpoint.state_dict import StateDictOptions, get_state_dict
+
     return get_state_dict(
         model, optimizer, options=StateDictOptions(full_state_dict=True, cpu_offload=True)
     )
@@ -134,6 +133,8 @@ def restore_state(
 
     Every process calls it; the first brings the tensors, the others empty dictionaries.
     """
+    from torch.distributed.checkpoint.state_dict import StateDictOptions, set_state_dict
+
     set_state_dict(
         model,
         optimizer,

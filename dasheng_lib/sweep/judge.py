@@ -90,6 +90,7 @@ class Judge:
         self.views = views_of(whole[0])
         _, self.held = hold_out(whole[0], protocol.hold_out)
         self.exam = cache(self._exam)
+        self.rows = cache(self._rows)
 
     def __call__(
         self,
@@ -160,10 +161,8 @@ class Judge:
         """Scores of embeddings of each corpus: means, and those of each task if asked."""
         rows = []
         for number, task in self.tasks():
-            labels = self.corpora[number].task(task.name)
-            few = few_labels(labels, self.protocol.few, zlib.crc32(task.name.encode()))
             for probe in asked:
-                chosen = few if probe == "few" else labels
+                chosen, by_chance = self.rows(number, task.name, probe == "few")
                 classify = classifier("linear" if probe == "few" else probe, k=self.protocol.k)
                 rows.append(
                     {
@@ -172,13 +171,19 @@ class Judge:
                         "heard": not task.unheard,
                         "probe": probe,
                         "accuracy": evaluate_folds(features[number], chosen, classify).accuracy,
-                        "chance": chance(chosen),
+                        "chance": by_chance,
                     }
                 )
         table = pd.DataFrame(rows)
         each = table.itertuples() if each_task else ()
         counted = table[~table["task"].isin(self.protocol.aside)]
         return {**{f"{row.probe}:{row.task}": row.accuracy for row in each}, **qualities(counted)}
+
+    def _rows(self, number: int, task: str, few: bool) -> tuple[pd.DataFrame, float]:
+        labels = self.corpora[number].task(task)
+        if few:
+            labels = few_labels(labels, self.protocol.few, zlib.crc32(task.encode()))
+        return labels, chance(labels)
 
     def _losses(self, model: Objective, clip_seconds: float) -> dict[str, float]:
         facts = {"step": 0, "hours": 0.0, "speed": 0.0}

@@ -13,6 +13,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pandas as pd
@@ -47,7 +49,7 @@ Clip = tuple[str, str, str, np.ndarray, dict[str, tuple[str, str]]]
 
 
 def synthetic_corpus() -> Corpus:
-    """Build the corpus in memory; about a second, no files, no network.
+    """The corpus, built in memory once in a process: about a second, no files, no network.
 
     Returns:
         A corpus whose ``tasks`` are ``syn_vowel``, ``syn_contour`` (speech, talker held out),
@@ -55,6 +57,12 @@ def synthetic_corpus() -> Corpus:
         place held out) and ``syn_place`` (environment, event held out). A few clips are as
         awkward as real ones (one sample, 12.5 ms, silence, clipped …) and have no task.
     """
+    built = _built()
+    return replace(built, clips=built.clips.copy(), tasks=built.tasks.copy())
+
+
+@cache
+def _built() -> Corpus:
     clips, tasks, waves, offset = [], [], [], 0
     for domain, group, name, wave, labels in _all_clips():
         pcm = np.clip(np.round(wave * 32767), -32768, 32767).astype("<i2")

@@ -5,16 +5,17 @@ Shapes: N training rows, M test rows, D features, C classes.
 
 from __future__ import annotations
 
-from functools import partial
+from functools import cache, partial
 
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 from dasheng_lib.evaluation.probes.classifier import Classifier
 
 ALONE = 1 << 24  # numbers up to which a fit has one thread
+_libraries = cache(ThreadpoolController)  # to find them takes a third of a small fit
 
 
 def logistic(multilabel: bool = False, C: float = 1.0) -> Classifier:
@@ -46,5 +47,5 @@ def _fit(x_ND: np.ndarray, y_N: np.ndarray, C: float) -> LogisticRegression:
     # Threads of BLAS wait for each other by spinning: small fits are six times faster on one, and
     # then the same whatever the number of cores.
     threads = 1 if x_ND.size <= ALONE else None
-    with threadpool_limits(threads, user_api="blas"):
+    with _libraries().limit(limits=threads, user_api="blas"):
         return LogisticRegression(C=C, max_iter=1000, tol=1e-3).fit(x_ND, y_N)
