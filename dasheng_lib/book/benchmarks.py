@@ -22,17 +22,23 @@ DOMAINS = ("environment", "music", "speech")
 SAME = {
     "weights": "the same weights",
     "layers": "the same weights, other layers",
-    "recipe": "the same recipe, trained twice",
+    "recipe": "the same recipe",
     "family": "the same family",
 }
 PROBES = {
-    "arch": "linear, AdamW",
-    "hares": "linear, Adam",
-    "hares-mlp": "MLP, Adam",
-    "hares-mtt": "linear, Adam",
+    "arch": "linear",
+    "hares": "linear",
+    "hares-mlp": "MLP",
+    "hares-mtt": "linear",
     "hares-svm": "SVM",
 }
-MEASURES = {"top1_acc": "accuracy", "pitch_acc": "accuracy"}
+TITLES = {
+    "esc50": "ESC-50",
+    "fsd50k": "FSD50K",
+    "magna_tag_a_tune": "MagnaTagATune",
+    "nsynth": "NSynth",
+    "speech_commands": "Speech Commands",
+}
 
 
 @dataclass(frozen=True)
@@ -113,12 +119,12 @@ def shared_sets() -> pd.DataFrame:
     """Data sets that two benchmarks have, by the declarations of their tasks.
 
     Returns:
-        A row a task, ``data set, benchmark, task, classes, clips, measure, probe``. HEAR names its
+        A row a task, ``data_set, benchmark, task, classes, clips, probe``. HEAR names its
         folders after the set; a benchmark may make several tasks of one.
     """
     rows = []
     for source in hear_sources().values():
-        rows.append((_stem(source.folders[0]), "HEAR", source, "MLP, Adam, 8 settings"))
+        rows.append((_stem(source.folders[0]), "HEAR", source, "MLP"))
     for name, declared in (("arch", ARCH), ("hares", HARES)):
         for task in benchmark_tasks(name).values():
             probe = getattr(declared[task.name], "probe", "arch")
@@ -128,10 +134,10 @@ def shared_sets() -> pd.DataFrame:
         others = [set_ for set_, where, *_ in rows if where != benchmark and _alike(set_, stem)]
         if others:
             root = min([stem, *others], key=len)
-            measure = MEASURES.get(task.metric, task.metric)
-            kept.append((root, benchmark, task.column, task.classes, task.clips, measure, probe))
-    columns = ["data set", "benchmark", "task", "classes", "clips", "measure", "probe"]
-    return pd.DataFrame(kept, columns=columns).sort_values("data set", kind="stable")
+            name = TITLES.get(root, root)
+            kept.append((name, benchmark, task.column, task.classes, task.clips, probe))
+    columns = ["data_set", "benchmark", "task", "classes", "clips", "probe"]
+    return pd.DataFrame(kept, columns=columns).sort_values("data_set", kind="stable")
 
 
 def _stem(folder: str) -> str:
@@ -147,13 +153,13 @@ def on_shared_sets(tables: dict[str, Published]) -> pd.DataFrame:
     """Scores of one encoder on one data set in two benchmarks.
 
     Returns:
-        ``data set, encoder, row, other row, same, first, task, score, second, other task, other
-        score``: of each benchmark the task that has as many classes as the other's, or nearly; of
-        two such, the one with more clips. A task with more than twice the classes asks otherwise.
+        ``data_set, encoder, same, first, task, score, second, other_task, other_score``: of each
+        benchmark the task that has as many classes as the other's, or nearly; of two such, the one
+        with more clips. A task with more than twice the classes asks something else.
     """
     sets, rows = shared_sets(), []
     for pair in coinciding().itertuples():
-        for name, tasks in sets.groupby("data set", sort=False):
+        for name, tasks in sets.groupby("data_set", sort=False):
             one, two = (tasks[tasks["benchmark"] == b] for b in (pair.first, pair.second))
             scored = [
                 (abs(a.classes - b.classes), -a.clips, a, b)
@@ -167,7 +173,7 @@ def on_shared_sets(tables: dict[str, Published]) -> pd.DataFrame:
                 *_, a, b = min(scored, key=lambda found: found[:2])
                 mine = tables[pair.first].scores.at[pair.row, a.task]
                 theirs = tables[pair.second].scores.at[pair.other, b.task]
-                left = (name, pair.encoder, pair.row, pair.other, pair.same)
+                left = (name, pair.encoder, pair.same)
                 rows.append((*left, pair.first, a.task, mine, pair.second, b.task, theirs))
-    columns = ["data set", "encoder", "row", "other row", "same", "first", "task", "score"]
-    return pd.DataFrame(rows, columns=[*columns, "second", "other task", "other score"])
+    columns = ["data_set", "encoder", "same", "first", "task", "score"]
+    return pd.DataFrame(rows, columns=[*columns, "second", "other_task", "other_score"])

@@ -30,14 +30,15 @@ def reachable(shared: Mapping[str, int], level: float = 0.05) -> None:
         names = [name for name, many in shared.items() if many == k]
         ax.plot(k, smallest_p(k), "o", color="#0072B2", ms=8)
         ax.annotate(
-            "\n".join(names),
+            ", ".join(names),
             (k, smallest_p(k)),
-            xytext=(8, 2),
+            xytext=(8, 3),
             textcoords="offset points",
             color="#0072B2",
-            va="bottom" if k == 2 else "center",
+            va="bottom",
         )
-    ax.set(yscale="log", xlabel="encoders in both tables", ylabel="smallest p", ylim=(2e-5, 4))
+    ax.set(yscale="log", xlabel="encoders in both tables", ylabel="smallest p", ylim=(2e-5, 8))
+    ax.yaxis.set_major_formatter("{x:g}")
 
 
 def between(table: pd.DataFrame, domains: Mapping[str, str] | None = None, size: float = WIDTH):
@@ -68,7 +69,7 @@ def between(table: pd.DataFrame, domains: Mapping[str, str] | None = None, size:
         for (i, j), value in np.ndenumerate(table):
             if i != j and np.isfinite(value):
                 ink = "white" if abs(value) > 0.7 else "#333333"
-                ax.text(j, i, f"{value:.2f}", ha="center", va="center", color=ink, size=9)
+                ax.text(j, i, f"{value:.1f}", ha="center", va="center", color=ink, size=9)
     bar = fig.colorbar(image, ax=ax, shrink=0.6, aspect=25, ticks=[-1, -0.5, 0, 0.5, 1])
     bar.outline.set_visible(False)
 
@@ -124,37 +125,39 @@ def subsets(tables: Mapping[str, pd.DataFrame]) -> None:
             )
             ax.plot(table.index, table[column], marker=marker, ms=4, color=colour, label=name)
         ax.axhline(0, color="#999999", lw=0.8)
-        ax.set(ylabel="rank correlation", title=title, ylim=(-0.55, 1.05))
+        ax.set(ylabel="rank correlation", title=title)
+        ax.set_ylim(top=1.05)
     axes[1].set(xlabel="tasks in the set")
-    axes[1].legend(frameon=False, ncols=3, loc="lower center")
+    axes[0].legend(frameon=False, loc="lower right")
 
 
 def twice(rows: pd.DataFrame) -> None:
     """One encoder on one data set in two benchmarks, joined by a line.
 
     Args:
-        rows: of :func:`dasheng_lib.book.benchmarks.on_shared_sets`, with ``label``, in the order
-            in which they are drawn; a change of ``same`` leaves a gap and is named.
+        rows: of :func:`dasheng_lib.book.benchmarks.on_shared_sets`, with ``group``, in the order
+            in which they are drawn; a new group is named above its rows.
     """
-    _, ax = plt.subplots(figsize=(WIDTH, 0.36 * len(rows) + 0.5 * rows["same"].nunique() + 1.1))
+    groups = rows["group"].nunique()
+    _, ax = plt.subplots(figsize=(WIDTH, 0.29 * (len(rows) + 1.25 * groups) + 0.9))
     places, y, before = [], 0.0, None
-    for row in rows.itertuples():
-        if row.same != before:
-            y, before = y + 0.9, row.same
-            ax.text(0, y, row.same, color="#333333", style="italic", va="center")
-            y += 0.8
+    for group in rows["group"]:
+        if group != before:
+            y, before = y + 0.25, group
+            ax.text(1, y, group, color="#333333", size=10, style="italic", va="center")
+            y += 1
         places.append(y)
         y += 1
-    for place, (_, row) in zip(places, rows.iterrows(), strict=True):
-        scores = (row["score"], row["other score"])
-        ax.hlines(place, min(scores), max(scores), color="#BBBBBB", lw=2, zorder=0)
-        for benchmark, score in zip((row["first"], row["second"]), scores, strict=True):
+    for place, row in zip(places, rows.itertuples(), strict=True):
+        ax.hlines(place, row.score, row.other_score, color="#BBBBBB", lw=2, zorder=0)
+        for benchmark, score in ((row.first, row.score), (row.second, row.other_score)):
             colour, marker = BENCHMARKS[benchmark]
             ax.plot(score, place, marker, color=colour, ms=7)
     for name, (colour, marker) in BENCHMARKS.items():
         ax.plot([], [], marker, color=colour, ms=7, label=name)
-    ax.set_yticks(places, rows["label"])
-    ax.set(xlabel="published score (%)", xlim=(0, 100), ylim=(y - 0.3, 0.3))
+    ax.set_yticks(places, rows["data_set"])
+    ax.set(xlabel="published score (%)", xlim=(0, 100), ylim=(y - 0.3, -0.5))
     ax.grid(axis="x", alpha=0.3)
     ax.tick_params(axis="y", length=0)
-    ax.legend(frameon=False, ncols=3, loc="lower center", bbox_to_anchor=(0.4, 1))
+    place = {"loc": "lower center", "bbox_to_anchor": (0.5, 1)}
+    ax.legend(frameon=False, ncols=3, **place)

@@ -23,7 +23,7 @@ RELATIVES = {
     "SPC1": "fsdd",
     "SPC2": "number",
 }
-PROBES = {"knn": "k-NN", "mlp": "MLP"}
+PROBES = {"knn": "k-NN"}
 SHORT = {
     "dasheng:nano": "nano",
     "untrained nano": "untrained",
@@ -71,7 +71,7 @@ def on_all(tasks: Iterable[Declared], probes: Iterable[str]) -> pd.DataFrame:
 
 def exams() -> pd.DataFrame:
     """Mean score in percent of each encoder in each small exam that is recorded: our corpus and
-    what no encoder of ours has heard by two probes, tasks of ARCH, and HEAR's digits.
+    what no encoder of ours has heard by two probes; tasks of ARCH and of HEAR by theirs.
 
     Encoders by exams, NaN where an encoder has not taken it. A mean over tasks is over the
     headline ones.
@@ -85,8 +85,9 @@ def exams() -> pd.DataFrame:
     columns = {name: task.column for name, task in benchmark_tasks("arch").items()}
     for task, rows in read_results("arch").groupby("task", sort=False):
         found[f"{columns[task]} (ARCH)"] = _means(rows, "score")
-    for probe, rows in read_results("hear").groupby("probe", sort=False):
-        found[f"digits (HEAR), {PROBES.get(probe, probe)}"] = _means(rows, "score")
+    hear = read_results("hear")
+    for task, rows in hear[hear["probe"] == "mlp"].groupby("task", sort=False):
+        found[f"{task.partition('-')[0].replace('_', ' ')} (HEAR)"] = _means(rows, "score")
     table = 100 * pd.DataFrame(found)
     return table.rename(index={"openwakeword speech_embedding": "openwakeword"})
 

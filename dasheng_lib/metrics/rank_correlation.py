@@ -28,7 +28,8 @@ class Agreement:
 
     Attributes:
         value: the coefficient, from -1 (reversed) to 1 (the same order); NaN if a list is constant.
-        p: share of all orders of the systems with a coefficient as far from 0 or farther.
+        p: share of all orders of the systems with a coefficient as far from 0 or farther; NaN, as
+            are all others, if a list is constant.
         low, high: 95 % of coefficients when systems are drawn again; NaN for fewer than five.
         least, most: the coefficients when one system is left out; NaN for fewer than three.
         n: systems.
@@ -60,9 +61,10 @@ def _pairs(x_BN: np.ndarray, measure: str) -> np.ndarray:
         raise ValueError(f"measure is one of {', '.join(MEASURES)}, not {measure!r}")
     x_BN = np.asarray(x_BN, float)
     i, j = np.triu_indices(x_BN.shape[-1], 1)
+    if measure == "kendall":
+        return np.sign(x_BN[..., i] - x_BN[..., j])
     ranks_BN = stats.rankdata(x_BN, axis=-1)
-    apart_BP = ranks_BN[..., i] - ranks_BN[..., j]
-    return np.sign(apart_BP) if measure == "kendall" else apart_BP
+    return ranks_BN[..., i] - ranks_BN[..., j]
 
 
 def agree(
@@ -85,6 +87,8 @@ def agree(
     x_N, y_N = both.T
     generator = np.random.default_rng(seed)
     value = float(coefficient(x_N, y_N, measure))
+    if np.isnan(value):
+        return Agreement(value, *[np.nan] * 5, n)
     if n <= EXACT:
         orders_BN = np.array(list(itertools.permutations(range(n))))
     else:
@@ -92,7 +96,7 @@ def agree(
         orders_BN = np.concatenate([np.arange(n)[None], others_BN])
     tried_B = coefficient(x_N, y_N[orders_BN], measure)
     # The slack keeps equal coefficients equal whatever the order of their sums.
-    p = np.nan if np.isnan(value) else float((np.abs(tried_B) >= abs(value) - 1e-9).mean())
+    p = float((np.abs(tried_B) >= abs(value) - 1e-9).mean())
     low = high = least = most = np.nan
     if n >= 5:
         drawn_BN = generator.integers(n, size=(draws, n))
@@ -113,12 +117,13 @@ def smallest_p(n: int) -> float:
 def systems_needed(rho: float, power: float = 0.8, level: float = 0.05) -> int:
     """Systems that it takes for a true Spearman's ``rho`` to be told from 0, both signs asked for.
 
-    By Fisher's z with variance ``(1 + rho^2 / 2) / (n - 3)`` (Bonett and Wright 2000), so about.
+    About, by Fisher's z, whose variance is ``(1 + rho^2 / 2) / (n - 3)`` (Bonett and Wright 2000).
 
     Raises:
         ValueError: ``rho`` is 0 or not between -1 and 1.
     """
     if not 0 < abs(rho) < 1:
         raise ValueError(f"rho is between -1 and 1 and not 0; it is {rho}")
-    reach = stats.norm.ppf(1 - level / 2) + stats.norm.ppf(power)
-    return math.ceil(3 + (1 + rho**2 / 2) * (reach / np.arctanh(abs(rho))) ** 2)
+    # What is refuted is rho = 0, so that its variance counts for the level.
+    reach = stats.norm.ppf(1 - level / 2) + stats.norm.ppf(power) * np.sqrt(1 + rho**2 / 2)
+    return math.ceil(3 + (reach / np.arctanh(abs(rho))) ** 2)

@@ -32,10 +32,7 @@ def by_domain(between: pd.DataFrame, domains: Mapping[str, str]) -> pd.DataFrame
     blocks = {domain: [t for t in between if domains[t] == domain] for domain in domains.values()}
     return pd.DataFrame(
         {
-            one: {
-                other: float(np.nanmean(apart.loc[mine, theirs]))
-                for other, theirs in blocks.items()
-            }
+            one: {other: apart.loc[mine, theirs].stack().mean() for other, theirs in blocks.items()}
             for one, mine in blocks.items()
         }
     )
