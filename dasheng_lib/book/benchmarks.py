@@ -66,6 +66,9 @@ class Published:
 def published(missing: str = "skip") -> dict[str, Published]:
     """HEAR (Dasheng's Table 2), ARCH and HARES.
 
+    What is quoted of HEAR is of its leaderboard, ``docs/leaderboard.csv`` of
+    github.com/hearbenchmark/hearbenchmark.com at 1e632f5, in percent with two decimals.
+
     Args:
         missing: what a missing score is in HEAR's average, which is that of Dasheng's Table 4: see
             :func:`dasheng_lib.results.agreement.domain_means`.
