@@ -1,4 +1,5 @@
-"""The recorded scores of encoders (``book/results/encoders.csv``), as chapters set them beside."""
+"""The recorded scores of encoders (``book/results/encoders.csv`` and others), as chapters set them
+beside."""
 
 from __future__ import annotations
 
@@ -6,6 +7,8 @@ from collections.abc import Iterable
 
 import pandas as pd
 
+from dasheng_lib.corpora import OPENSETS
+from dasheng_lib.corpora.official_sets import benchmark_tasks
 from dasheng_lib.results import read_results
 from dasheng_lib.results.agreement import KNN_DOMAINS, grid
 from dasheng_lib.results.published import read_table
@@ -20,6 +23,7 @@ RELATIVES = {
     "SPC1": "fsdd",
     "SPC2": "number",
 }
+PROBES = {"knn": "k-NN"}
 SHORT = {
     "dasheng:nano": "nano",
     "untrained nano": "untrained",
@@ -63,3 +67,30 @@ def on_all(tasks: Iterable[Declared], probes: Iterable[str]) -> pd.DataFrame:
     same = recorded[recorded["task"].isin(names) & recorded["probe"].isin(probes)]
     tested = same.groupby(["encoder", "probe"])["task"].transform("nunique")
     return same[tested == len(names)].assign(headline=True)
+
+
+def exams() -> pd.DataFrame:
+    """Mean score in percent of each encoder in each small exam that is recorded: our corpus and
+    what no encoder of ours has heard by two probes; tasks of ARCH and of HEAR by theirs.
+
+    Encoders by exams, NaN where an encoder has not taken it. A mean over tasks is over the
+    headline ones.
+    """
+    own, found = read_results("encoders"), {}
+    if len(own):
+        own = own[own["headline"]]
+        exam = own["corpus"].where(~own["corpus"].isin(OPENSETS), "never heard")
+        for (name, probe), rows in own.groupby([exam, "probe"], sort=False):
+            found[f"{name}, {PROBES.get(probe, probe)}"] = _means(rows, "accuracy")
+    columns = {name: task.column for name, task in benchmark_tasks("arch").items()}
+    for task, rows in read_results("arch").groupby("task", sort=False):
+        found[f"{columns[task]} (ARCH)"] = _means(rows, "score")
+    hear = read_results("hear")
+    for task, rows in hear[hear["probe"] == "mlp"].groupby("task", sort=False):
+        found[f"{task.partition('-')[0].replace('_', ' ')} (HEAR)"] = _means(rows, "score")
+    table = 100 * pd.DataFrame(found)
+    return table.rename(index={"openwakeword speech_embedding": "openwakeword"})
+
+
+def _means(rows: pd.DataFrame, column: str) -> pd.Series:
+    return rows.groupby("encoder", sort=False)[column].mean()
