@@ -38,7 +38,7 @@ from dasheng_lib.tasks import Declared, suite
 from dasheng_lib.tasks.of_corpus import corpus_clips
 from dasheng_lib.train.health import validate
 
-EXAM_BATCH, EXAM_CROPS = 32, 384
+EXAM_BATCH = 32
 VIEWS, VIEW_SECONDS, VIEWED = 4, 0.48, 1000  # of LiDAR: views a clip, their length, most clips
 HEALTH = ("accuracy", "majority", "perplexity", "use", "answers", "spread", "reach")
 OF_LAYERS = ("quality_heard", "quality_unheard", "knn_quality_heard", "knn_quality_unheard")
@@ -60,6 +60,7 @@ class Protocol:
         few: labelled clips of each class for the probe with few labels, which sees no others.
         mask_ratio, exam_seconds: share hidden, and length of the crops, where losses of
             different runs are compared.
+        exam_crops: of which those losses are the mean.
         hold_out: share of the audio that no run trains on, see
             :func:`dasheng_lib.corpora.split.hold_out`; those losses are of it.
         layers: also rank every layer, and probe it at the first and last step.
@@ -75,6 +76,7 @@ class Protocol:
     few: int = 8
     mask_ratio: float = 0.75
     exam_seconds: float = 2.0
+    exam_crops: int = 384
     hold_out: float = 0.03
     layers: bool = False
     judged_at: tuple[float, ...] = (1 / 28, 1 / 14, 1 / 7, 2 / 7, 3 / 7, 1)
@@ -198,7 +200,7 @@ class Judge:
         return {**found, **{name: own.health.get(name, float("nan")) for name in HEALTH}}
 
     def _exam(self, seconds: float) -> list[np.ndarray]:
-        exam = Exam(self.held, seconds, EXAM_BATCH, EXAM_CROPS)
+        exam = Exam(self.held, seconds, EXAM_BATCH, self.protocol.exam_crops)
         return [exam.batch(step) for step in range(len(exam))]
 
 

@@ -20,7 +20,8 @@ GRID = """
 base: {preset: 12x2x2, corpus: synthetic, steps: 2, batch: 4, clip_seconds: 0.48}
 arms: {seed: {seed: [0, 1, 2]}}
 judged_at: [1]
-protocol: {corpora: [synthetic], tasks: [syn_vowel, syn_event], seconds: 0.5, few: 2, hold_out: 0.2}
+protocol: {corpora: [synthetic], tasks: [syn_vowel, syn_event], seconds: 0.5, few: 2,
+  hold_out: 0.2, exam_crops: 32}
 """
 
 

@@ -55,7 +55,8 @@ arms:
   mask: {mask_ratio: [0.25]}
   width: {preset: [8x2x2]}
 judged_at: [0.5, 1]
-protocol: {corpora: [synthetic], tasks: [syn_vowel, syn_event], seconds: 0.5, few: 2, layers: true}
+protocol: {corpora: [synthetic], tasks: [syn_vowel, syn_event], seconds: 0.5, few: 2, layers: true,
+  exam_crops: 32}
 """
 
 
@@ -188,7 +189,7 @@ def test_a_sweep_trains_and_judges_both_runs_of_hubert(tmp_path, monkeypatch):
         """
 base: {family: hubert, preset: 12x1x2, corpus: synthetic, steps: 6, batch: 4, clip_seconds: 0.5}
 judged_at: [0.16, 0.5, 1]
-protocol: {corpora: [synthetic], tasks: [syn_vowel], seconds: 0.5, few: 2}
+protocol: {corpora: [synthetic], tasks: [syn_vowel], seconds: 0.5, few: 2, exam_crops: 32}
 """,
     )
     pretrain, lives = runs.pretrain, [1, 1, 3]  # steps until it dies, life after life
