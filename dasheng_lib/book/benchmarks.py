@@ -1,184 +1,164 @@
-"""Three benchmarks side by side: their published tables, and the encoders and data sets that are in
-two of them."""
+"""ARCH and HARES in the chapters: tasks as they are declared, published scores, recorded rows."""
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from functools import partial
+from itertools import product
+from pathlib import Path
 
 import pandas as pd
 
-from dasheng_lib.common.places import MANIFESTS
+from dasheng_lib.book.over_folds import interval
+from dasheng_lib.corpora.official.files import Recording
 from dasheng_lib.corpora.official_sets import benchmark_tasks
-from dasheng_lib.results import as_printed, read_table
-from dasheng_lib.results.agreement import AVERAGE, HEAR_DOMAINS, domain_means
-from dasheng_lib.tasks.arch import ARCH
+from dasheng_lib.metrics.intervals import t_interval
+from dasheng_lib.results.agreement import grid
+from dasheng_lib.results.published import read_table
+from dasheng_lib.tasks.arch import ARCH, SEED
 from dasheng_lib.tasks.hares import HARES
-from dasheng_lib.tasks.hear.fetch import hear_sources
+from dasheng_lib.tasks.parts import Parts
 
 DOMAINS = ("environment", "music", "speech")
-# How far two rows are the same encoder, the nearest first.
-SAME = {
-    "weights": "the same weights",
-    "layers": "the same weights, other layers",
-    "recipe": "the same recipe",
-    "family": "the same family",
-}
-PROBES = {
-    "arch": "linear",
+EVERY, NONE, MEAN = "all", "none", "mean"  # parameters: all domains, no task, sort by the mean
+MEASURES = {"top1_acc": "accuracy", "mAP": "mAP", "all_slots": "all slots right"}
+HEADS = {
     "hares": "linear",
-    "hares-mlp": "MLP",
     "hares-mtt": "linear",
+    "hares-mlp": "512 hidden units",
     "hares-svm": "SVM",
 }
-TITLES = {
-    "esc50": "ESC-50",
-    "fsd50k": "FSD50K",
-    "magna_tag_a_tune": "MagnaTagATune",
-    "nsynth": "NSynth",
-    "speech_commands": "Speech Commands",
-}
+SHORT = {"openwakeword speech_embedding": "openwakeword"}
 
 
-@dataclass(frozen=True)
-class Published:
-    """A benchmark as printed.
+def declared(benchmark: str) -> pd.DataFrame:
+    """A row a task by its column: ``title, domain, clips, hours, classes, measure, how``.
 
-    Attributes:
-        scores: models by tasks in percent, those quoted by others at the end; NaN where missing.
-        average: of each model that has one, by the benchmark's own mean.
-        domains: from task to domain, domain after domain.
-        quoted: the models that the benchmark's own table lacks.
+    ``hours`` is what ARCH's probe hears, clips times the length they are cut or filled to; NaN for
+    HARES, whose clips have no declared length. ``how`` is, in words, how a task's clips are split
+    (ARCH), or what is scored by which probe (HARES).
     """
+    rows = {}
+    for name, task in benchmark_tasks(benchmark).items():
+        own = ARCH[name] if benchmark == "arch" else HARES[name]
+        seconds = own.seconds if benchmark == "arch" else float("nan")
+        rows[task.column] = {
+            "title": task.title,
+            "domain": task.domain,
+            "clips": task.clips,
+            "hours": task.clips * seconds / 3600,
+            "classes": task.classes,
+            "measure": MEASURES[task.metric],
+            "how": splits(own.part) if benchmark == "arch" else scored(own.test, own.probe),
+        }
+    return pd.DataFrame(rows).T.infer_objects()
 
-    scores: pd.DataFrame
-    average: pd.Series
-    domains: dict[str, str]
-    quoted: tuple[str, ...]
 
-    @property
-    def complete(self) -> pd.DataFrame:
-        """Models of its own table that have every score, by tasks ordered by domain."""
-        return self.scores.drop(index=list(self.quoted))[list(self.domains)].dropna()
+def splits(part: Callable[[Sequence[Recording], int], list[Parts]]) -> str:
+    """How a rule parts clips, in words: asked of the rule itself, with made-up recordings.
+
+    There are two official splits and five groups of them, so that two folds are splits in turn and
+    five are groups.
+    """
+    made = [
+        Recording(Path(str(row)), ("label",), split, group)
+        for row, (split, group, _) in enumerate(product(("train", "test"), "abcde", range(4)))
+    ]
+    folds = part(made, SEED)
+    if len(folds) > 1:
+        return "official folds in turn" if len(folds) == 2 else "speakers in turn"
+    if {made[row].split for row in folds[0].test} == {"test"}:
+        return "official split"
+    return f"split at random, {len(folds[0].test) / len(made):.0%} test"
 
 
-def published(missing: str = "skip") -> dict[str, Published]:
-    """HEAR (Dasheng's Table 2), ARCH and HARES.
+def scored(cut: Callable, probe: str) -> str:
+    """What of a clip HARES scores, and by which head."""
+    if not isinstance(cut, partial):
+        return f"whole clips, {HEADS[probe]}"
+    count = cut.keywords.get("count")
+    pieces = f"{count} crops" if count else "pieces"
+    return f"{pieces} of {cut.keywords['seconds']:g} s, {HEADS[probe]}"
 
-    What is quoted of HEAR is of its leaderboard, ``docs/leaderboard.csv`` of
-    github.com/hearbenchmark/hearbenchmark.com at 1e632f5, in percent with two decimals.
+
+def published(benchmark: str) -> pd.DataFrame:
+    """Models by tasks, in percent, as printed: rows with a score on each, columns as declared."""
+    columns = [task.column for task in benchmark_tasks(benchmark).values()]
+    return grid(read_table(benchmark))[columns].dropna()
+
+
+def domains_of(benchmark: str) -> dict[str, str]:
+    """From each task's column to its domain."""
+    return {task.column: task.domain for task in benchmark_tasks(benchmark).values()}
+
+
+def chosen(benchmark: str, domain: str = EVERY, drop: str = NONE) -> list[str]:
+    """Columns of one domain, or of all, without one task."""
+    found = domains_of(benchmark).items()
+    return [column for column, of in found if domain in (EVERY, of) and column != drop]
+
+
+def explored(scores: pd.DataFrame, columns: Sequence[str], sort_by: str = MEAN) -> pd.DataFrame:
+    """The table to read: the mean over the columns, computed, then these as published, sorted."""
+    means = scores[list(columns)].mean(axis=1)
+    order = (means if sort_by == MEAN else scores[sort_by]).sort_values(ascending=False).index
+    table = pd.concat(
+        {
+            "just now": means.rename(f"mean of {len(columns)}").to_frame(),
+            "published": scores[list(columns)],
+        },
+        axis=1,
+    )
+    return table.loc[order].rename_axis(index=None, columns=[None, None])
+
+
+def recorded_scores(table: pd.DataFrame) -> pd.DataFrame:
+    """Percent of each encoder on one task: its mean, and two intervals of it.
 
     Args:
-        missing: what a missing score is in HEAR's average, which is that of Dasheng's Table 4: see
-            :func:`dasheng_lib.results.agreement.domain_means`.
+        table: of ``dasheng evaluate``, one task and probe: ``encoder, seed, fold, score``.
+
+    Returns:
+        The best first: ``score, low, high`` (Student's 95 % over folds, seeds averaged), ``folds``
+        and ``seeds`` (the same intervals in words; "" where there is one).
     """
-    hear, quoted = (as_printed(read_table(name)) for name in ("dasheng_table2", "hear_quoted"))
-    hear = pd.concat([hear.drop(index="HEAR SOTA"), quoted])
-    hear.loc["Sony-ViT", "F50k"] = float("nan")  # printed as 0; the leaderboard has a blank
-    names = {"Env": "environment", "Music": "music", "Speech": "speech"}
-    domains = {task: names[d] for d in sorted(HEAR_DOMAINS) for task in HEAR_DOMAINS[d]}
-    average = domain_means(hear, missing)[AVERAGE].set_axis(hear.index)
-    found = {"HEAR": Published(hear, average, domains, tuple(quoted.index))}
-
-    arch = as_printed(read_table("arch"))
-    found["ARCH"] = Published(arch, arch.mean(axis=1, skipna=False), _domains("arch"), ())
-
-    hares, quoted = (as_printed(read_table(name)) for name in ("hares", "hares_quoted"))
-    average = hares["HARES"].reindex([*hares.index, *quoted.index])
-    tasks = _domains("hares")
-    hares = pd.concat([hares[list(tasks)], quoted.reindex(columns=list(tasks))])
-    return found | {"HARES": Published(hares, average, tasks, tuple(quoted.index))}
-
-
-def _domains(benchmark: str) -> dict[str, str]:
-    found = {task.column: task.domain for task in benchmark_tasks(benchmark).values()}
-    return dict(sorted(found.items(), key=lambda item: DOMAINS.index(item[1])))
-
-
-def coinciding() -> pd.DataFrame:
-    """Rows of two tables that are one encoder: ``encoder, first, row, second, other, same, why``.
-
-    An encoder that has several candidates has the nearest first.
-    """
-    return pd.read_csv(MANIFESTS / "coinciding.csv")
-
-
-def asked_twice(tables: dict[str, Published], first: str, second: str) -> Iterator[pd.DataFrame]:
-    """Encoders with their averages in two benchmarks, ``encoder, row, other, same`` and a column
-    for each benchmark: a table for each way of choosing among candidates, the nearest ones first.
-    """
-    pairs = coinciding().query("first == @first and second == @second")
-    pairs = pairs.assign(
-        **{
-            first: tables[first].average.reindex(pairs["row"]).to_numpy(),
-            second: tables[second].average.reindex(pairs["other"]).to_numpy(),
+    lines = {}
+    for name, rows in table.groupby("encoder", sort=False):
+        by_fold = 100 * rows.groupby("fold")["score"].mean()
+        by_seed = 100 * rows.groupby("seed")["score"].mean()
+        low, high = _interval(by_fold)
+        lines[SHORT.get(name, name)] = {
+            "score": by_fold.mean(),
+            "low": low,
+            "high": high,
+            "folds": interval(by_fold) if len(by_fold) > 1 else "",
+            "seeds": interval(by_seed) if len(by_seed) > 1 else "",
         }
-    ).dropna()
-    candidates = [list(rows.index) for _, rows in pairs.groupby("encoder", sort=False)]
-    for choice in itertools.product(*candidates):
-        yield pairs.loc[list(choice), ["encoder", "row", "other", "same", first, second]]
+    found = pd.DataFrame(lines).T.infer_objects()
+    return found.sort_values("score", ascending=False)
 
 
-def shared_sets() -> pd.DataFrame:
-    """Data sets that two benchmarks have, by the declarations of their tasks.
+def beside_printed(
+    benchmark: str, printed: pd.DataFrame, row: str, recorded: pd.DataFrame
+) -> pd.DataFrame:
+    """Recorded scores of several tasks, and what one published model has on each.
 
-    Returns:
-        A row a task, ``data_set, benchmark, task, classes, clips, probe``. HEAR names its
-        folders after the set; a benchmark may make several tasks of one.
+    Args:
+        printed: the published table.
+        row: the model.
+        recorded: rows of ``dasheng evaluate``.
     """
-    rows = []
-    for source in hear_sources().values():
-        rows.append((_stem(source.folders[0]), "HEAR", source, "MLP"))
-    for name, declared in (("arch", ARCH), ("hares", HARES)):
-        for task in benchmark_tasks(name).values():
-            probe = getattr(declared[task.name], "probe", "arch")
-            rows.append((task.set.name, name.upper(), task, PROBES[probe]))
-    kept = []
-    for stem, benchmark, task, probe in rows:
-        others = [set_ for set_, where, *_ in rows if where != benchmark and _alike(set_, stem)]
-        if others:
-            root = min([stem, *others], key=len)
-            name = TITLES.get(root, root)
-            kept.append((name, benchmark, task.column, task.classes, task.clips, probe))
-    columns = ["data_set", "benchmark", "task", "classes", "clips", "probe"]
-    return pd.DataFrame(kept, columns=columns).sort_values("data_set", kind="stable")
+    tasks, found = benchmark_tasks(benchmark), {}
+    for (task, probe), rows in recorded.groupby(["task", "probe"], sort=False):
+        for encoder, line in recorded_scores(rows).iterrows():
+            found[tasks[task].column, encoder, probe] = {
+                ("published", row): printed.at[row, tasks[task].column],
+                ("recorded", "score"): line["score"],
+                ("recorded", "over folds"): line["folds"],
+                ("recorded", "over seeds"): line["seeds"],
+            }
+    return pd.DataFrame(found).T.infer_objects()
 
 
-def _stem(folder: str) -> str:
-    return folder.split("-")[0]
-
-
-def _alike(one: str, other: str) -> bool:
-    """``nsynth`` and ``nsynth_pitch`` are one set, as are two versions of Speech Commands."""
-    return one.startswith(other) or other.startswith(one)
-
-
-def on_shared_sets(tables: dict[str, Published]) -> pd.DataFrame:
-    """Scores of one encoder on one data set in two benchmarks.
-
-    Returns:
-        ``data_set, encoder, same, first, task, score, second, other_task, other_score``: of each
-        benchmark the task that has as many classes as the other's, or nearly; of two such, the one
-        with more clips. A task with more than twice the classes asks something else.
-    """
-    sets, rows = shared_sets(), []
-    for pair in coinciding().itertuples():
-        for name, tasks in sets.groupby("data_set", sort=False):
-            one, two = (tasks[tasks["benchmark"] == b] for b in (pair.first, pair.second))
-            scored = [
-                (abs(a.classes - b.classes), -a.clips, a, b)
-                for a in one.itertuples()
-                for b in two.itertuples()
-                if max(a.classes, b.classes) <= 2 * min(a.classes, b.classes)
-                and pd.notna(tables[pair.first].scores.at[pair.row, a.task])
-                and pd.notna(tables[pair.second].scores.at[pair.other, b.task])
-            ]
-            if scored:
-                *_, a, b = min(scored, key=lambda found: found[:2])
-                mine = tables[pair.first].scores.at[pair.row, a.task]
-                theirs = tables[pair.second].scores.at[pair.other, b.task]
-                left = (name, pair.encoder, pair.same)
-                rows.append((*left, pair.first, a.task, mine, pair.second, b.task, theirs))
-    columns = ["data_set", "encoder", "same", "first", "task", "score"]
-    return pd.DataFrame(rows, columns=[*columns, "second", "other_task", "other_score"])
+def _interval(values: pd.Series) -> tuple[float, float]:
+    return t_interval(values.to_numpy()) if len(values) > 1 else (float("nan"), float("nan"))

@@ -135,7 +135,7 @@ def twice(rows: pd.DataFrame) -> None:
     """One encoder on one data set in two benchmarks, joined by a line.
 
     Args:
-        rows: of :func:`dasheng_lib.book.benchmarks.on_shared_sets`, with ``group``, in the order
+        rows: of :func:`dasheng_lib.book.coinciding.on_shared_sets`, with ``group``, in the order
             in which they are drawn; a new group is named above its rows.
     """
     groups = rows["group"].nunique()

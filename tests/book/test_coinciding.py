@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 from chapter_cells import run_cell
 
-from dasheng_lib.book import benchmarks
+from dasheng_lib.book import coinciding
 from dasheng_lib.book.recorded_encoders import exams
 from dasheng_lib.metrics.rank_correlation import Agreement, smallest_p, systems_needed
 from dasheng_lib.results import as_printed, read_table
@@ -12,7 +12,7 @@ from dasheng_lib.results import as_printed, read_table
 
 @pytest.fixture(scope="module")
 def tables():
-    return benchmarks.published()
+    return coinciding.published()
 
 
 def test_averages_are_those_that_are_printed(tables):
@@ -45,29 +45,29 @@ def test_no_digit_of_the_quoted_rows_slips(tables):
 
 
 def test_each_pair_of_rows_is_in_its_tables(tables):
-    pairs = benchmarks.coinciding()
-    assert set(pairs["same"]) <= set(benchmarks.SAME)
+    pairs = coinciding.coinciding()
+    assert set(pairs["same"]) <= set(coinciding.SAME)
     assert pairs["why"].str.len().min() > 20, "each says where it is known from"
     for pair in pairs.itertuples():
         assert pair.row in tables[pair.first].scores.index, pair
         assert pair.other in tables[pair.second].scores.index, pair
-    order = list(benchmarks.SAME)
+    order = list(coinciding.SAME)
     for _, rows in pairs.groupby(["first", "second", "encoder"]):
         places = [order.index(same) for same in rows["same"]]
         assert places == sorted(places), "the nearest candidate stands first"
 
 
 def test_every_choice_of_candidates_has_each_encoder_once(tables):
-    ways = list(benchmarks.asked_twice(tables, "HEAR", "ARCH"))
+    ways = list(coinciding.asked_twice(tables, "HEAR", "ARCH"))
     assert len(ways) == 2 * 2 * 3
     assert all(way["encoder"].is_unique and len(way) == 3 for way in ways)
     assert list(ways[0]["row"]) == ["GURA Hubert", "Data2Vec", "Wav2Vec2"]
-    (only,) = benchmarks.asked_twice(tables, "HEAR", "HARES")
+    (only,) = coinciding.asked_twice(tables, "HEAR", "HARES")
     assert "BYOL-A" not in set(only["other"]), "what is quoted has no average"
 
 
 def test_data_sets_that_two_benchmarks_share():
-    sets = benchmarks.shared_sets()
+    sets = coinciding.shared_sets()
     by = sets.groupby("data_set")["benchmark"].agg(lambda names: sorted(set(names)))
     assert by.to_dict() == {
         "ESC-50": ["ARCH", "HARES", "HEAR"],
@@ -81,7 +81,7 @@ def test_data_sets_that_two_benchmarks_share():
 
 
 def test_the_same_data_is_compared_where_it_is_asked_the_same(tables):
-    both = benchmarks.on_shared_sets(tables)
+    both = coinciding.on_shared_sets(tables)
     asked = set(zip(both["task"], both["other_task"], strict=True))
     assert ("NS-50", "NSynth pitch") in asked and ("SPC-F", "SC1") in asked
     assert not any(other in ("NSynth instr", "SC2") for _, other in asked)
