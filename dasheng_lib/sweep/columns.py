@@ -6,6 +6,7 @@ Measures of rank are rows of :mod:`dasheng_lib.rank.cards`, scores are :mod:`.ju
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -19,6 +20,7 @@ from dasheng_lib.train.build import new_model
 from dasheng_lib.train.config import RunConfig
 from dasheng_lib.train.flops import step_flops
 from dasheng_lib.train.health import verdict
+from dasheng_lib.train.schedule import TrainConfig
 
 
 def settings(trial: Trial, corpus: Corpus) -> dict[str, Any]:
@@ -47,7 +49,8 @@ def spent_by(trial: Trial, step: int) -> dict[str, float]:
     config, flops = trial.config, 0
     for part in parts(config):
         steps = min(max(step - part.begin, 0), part.config.train.steps)
-        flops += config.batch * steps * _flops(part.config) if steps else 0
+        of_any = replace(part.config, keep=(), train=TrainConfig())  # a rate costs nothing
+        flops += config.batch * steps * _flops(of_any) if steps else 0
     return {
         "hours_seen": config.batch * config.clip_seconds * step / 3600,
         "flops": float(flops),
