@@ -72,7 +72,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--from",
         dest="place",
         type=Path,
-        help="where the folders lie, or archives of hear; a benchmark's set is FOLDER/NAME",
+        help="where the folders lie, or archives of hear; a benchmark's set is FOLDER/NAME, or "
+        "known by what it holds",
     )
     hear.add_argument(
         "--keep-duplicates",

@@ -1,9 +1,9 @@
 """A benchmark's data set from its host: verified, unpacked once, or a sentence that says how."""
 
 import hashlib
+import shutil
 import tarfile
 import zipfile
-from dataclasses import replace
 
 import pytest
 from official_folders import SETS
@@ -50,14 +50,14 @@ def get(name, place=None):
 def test_a_zip_is_unpacked_once_and_read(host, tmp_path):
     SETS["vivae"](tmp_path / "vivae")
     zipped(tmp_path / "vivae", host / "VIVAE.zip")
-    assert find_set(benchmark_task("arch", "vivae").set) is None
+    assert find_set(benchmark_task("arch", "vivae")) is None
     folder = get("vivae")
     assert folder == tmp_path / "cache" / "official" / "vivae"
     assert [one.labels for one in vivae.read(folder)] == [("anger",), ("fear",)] * 4
     assert not list(tmp_path.rglob("escaped.txt"))
     assert not list((tmp_path / "cache" / "downloads").glob("*.zip"))
     (host / "VIVAE.zip").unlink()
-    assert get("vivae") == folder == find_set(benchmark_task("arch", "vivae").set)
+    assert get("vivae") == folder == find_set(benchmark_task("arch", "vivae"))
 
 
 def test_a_tar_and_a_table_beside_it(host, tmp_path):
@@ -81,9 +81,10 @@ def test_an_archive_that_is_not_the_one_promised_is_thrown_away(host, tmp_path, 
 def test_archives_that_are_here_are_unpacked_and_kept(host, tmp_path, monkeypatch):
     SETS["vivae"](tmp_path / "made")
     zipped(tmp_path / "made", tmp_path / "VIVAE.zip")
+    shutil.rmtree(tmp_path / "made")
     monkeypatch.setattr(fetching, "zenodo_remote", None)
     with pytest.raises(UserError, match="arch vivae is not here"):
-        get("vivae", tmp_path / "made")
+        get("vivae", tmp_path / "host")
     assert len(vivae.read(get("vivae", tmp_path))) == 8
     assert (tmp_path / "VIVAE.zip").is_file()
 
@@ -115,7 +116,7 @@ def test_what_no_program_can_get_says_how(host):
 
 
 def test_a_set_is_found_in_the_folder_that_is_named(host, tmp_path, monkeypatch):
-    data = replace(benchmark_task("arch", "emovo").set)
+    data = benchmark_task("arch", "emovo")
     for inside in ("emovo", "official/emovo"):
         root = tmp_path / inside.replace("/", "-")
         (root / inside).mkdir(parents=True)
