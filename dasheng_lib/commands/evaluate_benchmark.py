@@ -8,6 +8,8 @@ import time
 import warnings
 from pathlib import Path
 
+import pandas as pd
+
 from dasheng_lib.commands.scores import keep_scores, score_pairs
 from dasheng_lib.common.errors import UserError
 from dasheng_lib.corpora.official_sets import (
@@ -20,7 +22,7 @@ from dasheng_lib.corpora.official_sets import (
 from dasheng_lib.encoders import load_encoder
 from dasheng_lib.evaluation.averages import benchmark_average, summary
 from dasheng_lib.tasks.benchmarks import BENCHMARKS
-from dasheng_lib.tasks.task import Task
+from dasheng_lib.tasks.task import POOLED, Task
 
 
 def run_benchmark(args: argparse.Namespace) -> int:
@@ -36,17 +38,29 @@ def run_benchmark(args: argparse.Namespace) -> int:
         tasks = _read(args, found, options)
     table = score_pairs(args, [(encoder, task) for encoder in encoders for task in tasks])
     scores = summary(table)
-    parts = {task.name: task.part for task in tasks}
-    means = scores.groupby(["task", "metric", "encoder", "probe"], sort=False)
-    shown = 100 * means.agg(score=("score", "mean"), over_folds=("spread", "mean"))
-    shown = shown.round(2).assign(seeds=means.size()).reset_index()
-    print(shown.assign(part=shown["task"].map(parts)).to_string(index=False, na_rep=""))
+    print(_shown(table, scores, tasks).to_string(index=False, na_rep=""))
     if len(tasks) > 1:
         domains = {name: task.domain for name, task in benchmark_tasks(args.suite).items()}
         averages = 100 * benchmark_average(scores, domains).drop(columns="tasks")
         print(f"\nof {len(tasks)} of {len(domains)} tasks\n{averages.round(2).to_string()}")
     keep_scores(args, table, tasks, began)
     return 0
+
+
+def _shown(table: pd.DataFrame, scores: pd.DataFrame, tasks: list[Task]) -> pd.DataFrame:
+    """A row for each task, encoder and probe, in %: the metric of the paper's table over folds and
+    seeds, the second metric, and ``low, high``, the 95 % interval of the accuracy over clips."""
+    by = ["task", "encoder", "probe"]
+    means = scores.groupby(["task", "metric", "encoder", "probe"], sort=False)
+    shown = 100 * means.agg(score=("score", "mean"), over_folds=("spread", "mean"))
+    beside = table[~table["metric"].isin([POOLED, *scores["metric"]])]
+    for metric, rows in beside.groupby("metric", sort=False):
+        shown = shown.join(100 * rows.groupby(by)["score"].mean().rename(metric), on=by)
+    pooled = table[table["metric"] == POOLED]
+    if len(pooled):
+        shown = shown.join(100 * pooled.groupby(by)[["low", "high"]].mean(), on=by)
+    shown = shown.round(2).assign(seeds=means.size()).reset_index()
+    return shown.assign(part=shown["task"].map({task.name: task.part for task in tasks}))
 
 
 def _read(

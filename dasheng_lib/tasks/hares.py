@@ -39,7 +39,7 @@ from dasheng_lib.tasks.clip import Clip
 from dasheng_lib.tasks.cut import pieces, spread
 from dasheng_lib.tasks.hear.faults import shared_audio
 from dasheng_lib.tasks.of_recordings import clips_of
-from dasheng_lib.tasks.task import Fold, Task, k_folds
+from dasheng_lib.tasks.task import POOLED, Fold, Task, k_folds
 
 Cut = Callable[[Clip], list[Clip]]
 
@@ -113,7 +113,7 @@ def hares_task(name: str, folder: Path | str, progress: bool = True) -> Task:
         clips={split: tuple(clip for one, clip in pairs if one.split == split) for split in splits},
         labels=own.labels or tuple(sorted({label for one, _ in pairs for label in one.labels})),
         folds=_folds(splits),
-        metrics=(published.metric,),
+        metrics=(published.metric,) if published.metric == "mAP" else (published.metric, POOLED),
         prediction=PREDICTIONS.get(published.metric, "multiclass"),
         domain=published.domain,
         probe=own.probe,
