@@ -8,6 +8,7 @@ import zipfile
 import pytest
 from official_folders import SETS
 
+from dasheng_lib.cli import main
 from dasheng_lib.common import places
 from dasheng_lib.common.errors import UserError
 from dasheng_lib.corpora.fetch import official as fetching
@@ -15,6 +16,7 @@ from dasheng_lib.corpora.fetch.download import Remote
 from dasheng_lib.corpora.fetch.official import fetch_set
 from dasheng_lib.corpora.official import medleydb, vivae
 from dasheng_lib.corpora.official_sets import absent, benchmark_task, benchmark_tasks, find_set
+from dasheng_lib.tasks.benchmarks import BENCHMARKS
 
 
 @pytest.fixture
@@ -97,17 +99,28 @@ def test_an_archive_that_grows_too_large_is_refused(host, tmp_path):
     assert not (tmp_path / "cache" / "official" / "vivae").exists()
 
 
-@pytest.mark.parametrize("name", benchmark_tasks("arch"))
-def test_an_absent_set_is_one_sentence_with_way_licence_and_place(name, tmp_path):
-    task = benchmark_task("arch", name)
-    said = absent(task, tmp_path)
-    assert task.set.licence in said and f"{tmp_path}/{name} holds {task.set.holds}" in said
-    assert said.endswith(").") and "\n" not in said
-    fetched = f"`dasheng corpus fetch arch --task {name}`"
+EVERY = [(benchmark, name) for benchmark in BENCHMARKS for name in benchmark_tasks(benchmark)]
+
+
+@pytest.mark.parametrize(("benchmark", "name"), EVERY)
+def test_an_absent_set_is_one_sentence_with_way_licence_and_place(
+    benchmark, name, host, tmp_path, capsys
+):
+    task = benchmark_task(benchmark, name)
+    (tmp_path / "empty").mkdir()
+    command = ["evaluate", benchmark, "--task", name, "--from", str(tmp_path / "empty")]
+    assert main(command) == 2
+    said = capsys.readouterr().err.removeprefix("dasheng: ").removesuffix("\n")
+    assert said == absent(task, tmp_path / "empty")
+    assert f"(licence: {task.set.licence}" in said and f"see {task.set.page})." in said
+    assert f"{tmp_path}/empty/{task.set.name} holds {task.set.holds}" in said
+    # One sentence: no full stop with a blank behind it but in the name of a licence.
+    assert said.endswith(").") and "\n" not in said and ". " not in said
+    fetched = f"`dasheng corpus fetch {benchmark} --task {name}`"
     assert (fetched in said) == bool(task.set.zenodo or task.set.url)
     assert bool(task.set.how) != bool(task.set.zenodo or task.set.url)
     assert "name FOLDER with --from or DASHENG_DATA" in absent(task)
-    assert benchmark_task("arch", task.column.lower()) == task
+    assert benchmark_task(benchmark, task.column.lower()) == task
 
 
 def test_what_no_program_can_get_says_how(host):
