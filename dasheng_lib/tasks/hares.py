@@ -7,7 +7,10 @@ What differs from the paper:
   This rests on crops at other offsets having like features; longer clips, whose crops were drawn as
   often as those of short ones, weigh more, and what is left behind the last whole piece is not
   heard.
-- There clips of AudioSet and ESC-50 are augmented while the probe trains; here none are.
+- There AudioSet's clips are mixed with others while the probe trains, and ESC-50's support vector
+  machine learns from ten epochs of augmented clips; here none are. Each mixture would have to be
+  embedded, ten times the work, and how ESC-50 is augmented, or which label a mixture has for a
+  machine of one class a clip, the paper does not say.
 - Birdsong and TUT18 are split in another way, see ``hares.yml``.
 - Clips of MagnaTagATune that lack each of the 50 tags are left out.
 """
