@@ -77,7 +77,10 @@ def check(name: str, args: argparse.Namespace) -> int:
             print(f"{task.name}: {error}")
             code = 1
             continue
-        clips, classes = len(read.embedded), len(read.labels)
+        clips = len({clip.part_of or clip.name for clip in read.embedded})  # whole, not in pieces
+        # A class of a task of slots is what they say together.
+        slots = read.prediction == "slots"
+        classes = len({c.labels for c in read.embedded} if slots else read.labels)
         published = f"published are {task.clips} clips and {task.classes} classes"
         note = "as published" if (clips, classes) == (task.clips, task.classes) else published
         part = f" ({read.part})" if read.part else ""

@@ -2,6 +2,7 @@
 
 import json
 
+import hares_sets
 import numpy as np
 import pandas as pd
 import pytest
@@ -126,3 +127,11 @@ def test_corpus_lists_checks_and_fetches(data, capsys):
     assert "holds no audio with a name such as" in said(
         "check", "arch", "--from", str(data), code=1
     )
+
+
+def test_a_check_counts_recordings_not_their_pieces_and_intents_not_their_slots(data, capsys):
+    hares_sets.fluent_speech_commands(data / "fluent_speech_commands")
+    assert main(["corpus", "check", "hares", "--task", "Fluent", "--from", str(data)]) == 0
+    said = capsys.readouterr().out
+    assert "is sound; 6 clips, 2 classes, published are 26925 clips and 31 classes" in said
+    assert "(6 of 26925 clips)" in said
