@@ -29,6 +29,7 @@ corpora:
   emovo         Italian acted emotions of 6 speakers; to be fetched with a browser
   hear          the 19 tasks of the HEAR benchmark, one by one: name them with --task
   arch          the 12 data sets of the ARCH benchmark, likewise
+  hares         those of the HARES benchmark's 12 tasks, likewise
 
 examples:
   dasheng corpus fetch                      download and decode pocket; a second run does nothing
@@ -45,8 +46,8 @@ examples:
 
 Packages are neither installed nor unpacked to disk, and root is not needed. Downloads and
 samples lie in the cache folder: $DASHENG_CACHE, else ~/.cache/dasheng. The folders of sets from
-esc10 to emovo, HEAR's folders and archives, and the sets of arch in their authors' layouts, are
-first looked for in $DASHENG_DATA."""
+esc10 to emovo, HEAR's folders and archives, and the sets of arch and hares in their authors'
+layouts, are first looked for in $DASHENG_DATA."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

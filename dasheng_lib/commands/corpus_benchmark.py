@@ -35,7 +35,7 @@ def fetch(name: str, args: argparse.Namespace) -> None:
 def line(name: str) -> str:
     """What the list of all corpora says about a benchmark."""
     tasks = benchmark_tasks(name).values()
-    here = f"{sum(find_set(task.set) is not None for task in tasks)} of {len(tasks)}"
+    here = f"{sum(find_set(task) is not None for task in tasks)} of {len(tasks)}"
     return f"{name:<22}{'':>6}{'':>7}  {here:<12}{read_yml(name)['title']}"
 
 
@@ -47,7 +47,7 @@ def show(name: str, args: argparse.Namespace) -> None:
         f"{'here':<5}licence"
     )
     for task in _asked(name, args.task):
-        here = "yes" if find_set(task.set, args.place) else "no"
+        here = "yes" if find_set(task, args.place) else "no"
         print(
             f"  {task.name:<24}{task.column:<13}{task.domain:<13}{task.clips:>7}{task.classes:>9}  "
             f"{here:<5}{task.set.licence}"
@@ -66,7 +66,7 @@ def check(name: str, args: argparse.Namespace) -> int:
     """
     code = 0
     for task in _asked(name, args.task):
-        folder = find_set(task.set, args.place)
+        folder = find_set(task, args.place)
         if folder is None:
             if args.task:
                 raise UserError(absent(task, args.place))
@@ -77,7 +77,10 @@ def check(name: str, args: argparse.Namespace) -> int:
             print(f"{task.name}: {error}")
             code = 1
             continue
-        clips, classes = len(read.embedded), len(read.labels)
+        clips = len({clip.part_of or clip.name for clip in read.embedded})  # whole, not in pieces
+        # A class of a task of slots is what they say together.
+        slots = read.prediction == "slots"
+        classes = len({c.labels for c in read.embedded} if slots else read.labels)
         published = f"published are {task.clips} clips and {task.classes} classes"
         note = "as published" if (clips, classes) == (task.clips, task.classes) else published
         part = f" ({read.part})" if read.part else ""

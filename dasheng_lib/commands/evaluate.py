@@ -22,6 +22,7 @@ examples:
   dasheng evaluate hear --task esc50 --encoder dasheng:nano --encoder hear:my.module
   dasheng evaluate hear --task spoken_digit --probes mlp knn linear --seeds 0 1 2
   dasheng evaluate arch --task emovo --from ~/data --encoder logmel
+  dasheng evaluate hares --task nsynth_pitch --task esc50 --from ~/data --encoder dasheng:nano
   dasheng evaluate csv birds.csv --encoder logmel --encoder dasheng:nano --confusion
 """
 
@@ -72,7 +73,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--from",
         dest="place",
         type=Path,
-        help="where the folders lie, or archives of hear; a benchmark's set is FOLDER/NAME",
+        help="where the folders lie, or archives of hear; a benchmark's set is FOLDER/NAME, or "
+        "known by what it holds",
     )
     hear.add_argument(
         "--keep-duplicates",

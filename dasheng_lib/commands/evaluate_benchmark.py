@@ -8,6 +8,8 @@ import time
 import warnings
 from pathlib import Path
 
+import pandas as pd
+
 from dasheng_lib.commands.scores import keep_scores, score_pairs
 from dasheng_lib.common.errors import UserError
 from dasheng_lib.corpora.official_sets import (
@@ -20,6 +22,7 @@ from dasheng_lib.corpora.official_sets import (
 from dasheng_lib.encoders import load_encoder
 from dasheng_lib.evaluation.averages import benchmark_average, summary
 from dasheng_lib.tasks.benchmarks import BENCHMARKS
+from dasheng_lib.tasks.task import POOLED, Task
 
 
 def run_benchmark(args: argparse.Namespace) -> int:
@@ -32,20 +35,51 @@ def run_benchmark(args: argparse.Namespace) -> int:
     encoders = [load_encoder(name) for name in args.encoder or ["logmel"]]
     with warnings.catch_warnings():
         warnings.showwarning = lambda message, *_: print(f"dasheng: {message}", file=sys.stderr)
-        tasks = [BENCHMARKS[args.suite](task.name, folder, **options) for task, folder in found]
+        tasks = _read(args, found, options)
     table = score_pairs(args, [(encoder, task) for encoder in encoders for task in tasks])
     scores = summary(table)
-    parts = {task.name: task.part for task in tasks}
-    means = scores.groupby(["task", "metric", "encoder", "probe"], sort=False)
-    shown = 100 * means.agg(score=("score", "mean"), over_folds=("spread", "mean"))
-    shown = shown.round(2).assign(seeds=means.size()).reset_index()
-    print(shown.assign(part=shown["task"].map(parts)).to_string(index=False, na_rep=""))
-    if len(found) > 1:
+    print(_shown(table, scores, tasks).to_string(index=False, na_rep=""))
+    if len(tasks) > 1:
         domains = {name: task.domain for name, task in benchmark_tasks(args.suite).items()}
         averages = 100 * benchmark_average(scores, domains).drop(columns="tasks")
-        print(f"\nof {len(found)} of {len(domains)} tasks\n{averages.round(2).to_string()}")
+        print(f"\nof {len(tasks)} of {len(domains)} tasks\n{averages.round(2).to_string()}")
     keep_scores(args, table, tasks, began)
     return 0
+
+
+def _shown(table: pd.DataFrame, scores: pd.DataFrame, tasks: list[Task]) -> pd.DataFrame:
+    """A row for each task, encoder and probe, in %: the metric of the paper's table over folds and
+    seeds, the second metric, and ``low, high``, the 95 % interval of the accuracy over clips."""
+    by = ["task", "encoder", "probe"]
+    means = scores.groupby(["task", "metric", "encoder", "probe"], sort=False)
+    shown = 100 * means.agg(score=("score", "mean"), over_folds=("spread", "mean"))
+    beside = table[~table["metric"].isin([POOLED, *scores["metric"]])]
+    for metric, rows in beside.groupby("metric", sort=False):
+        shown = shown.join(100 * rows.groupby(by)["score"].mean().rename(metric), on=by)
+    pooled = table[table["metric"] == POOLED]
+    if len(pooled):
+        shown = shown.join(100 * pooled.groupby(by)[["low", "high"]].mean(), on=by)
+    shown = shown.round(2).assign(seeds=means.size()).reset_index()
+    return shown.assign(part=shown["task"].map({task.name: task.part for task in tasks}))
+
+
+def _read(
+    args: argparse.Namespace, found: list[tuple[BenchmarkTask, Path]], options: dict[str, bool]
+) -> list[Task]:
+    """The tasks; of those that nobody named, the ones that can be read, the others are said.
+
+    Raises:
+        UserError: one that is named cannot be read, or none can.
+    """
+    tasks = []
+    for number, (task, folder) in enumerate(found, 1):
+        try:
+            tasks.append(BENCHMARKS[args.suite](task.name, folder, **options))
+        except UserError as error:
+            if args.task or (number == len(found) and not tasks):
+                raise
+            print(f"dasheng: {error} It is passed by.", file=sys.stderr)
+    return tasks
 
 
 def places(
@@ -58,7 +92,7 @@ def places(
     """
     tasks = [benchmark_task(benchmark, name) for name in names]
     asked = tasks or list(benchmark_tasks(benchmark).values())
-    found = [(task, folder) for task in asked if (folder := find_set(task.set, place))]
+    found = [(task, folder) for task in asked if (folder := find_set(task, place))]
     here = {task.name for task, _ in found}
     if lost := [task for task in tasks if task.name not in here]:
         raise UserError(absent(lost[0], place))

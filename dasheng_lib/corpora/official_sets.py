@@ -10,6 +10,7 @@ from dasheng_lib.common.cache import cache_dir
 from dasheng_lib.common.errors import UserError
 from dasheng_lib.common.places import data_places
 from dasheng_lib.corpora.manifest import read_yml
+from dasheng_lib.corpora.official.files import folders_in, nested
 
 # Manifests with tasks and sets; a set that two benchmarks share is described in one of them.
 MANIFESTS = ("arch", "hares")
@@ -25,6 +26,8 @@ class OfficialSet:
         licence, page: of the recordings; where they are described.
         gigabytes: of the download, about; None if nobody says.
         how: to get it, for people; "" if a program can.
+        called: further names that its folder may have.
+        signs: patterns of what is in its folder, any of which tells it under whatever name.
         suffix: of its official clips.
         zenodo: from file to the record that lists it.
         url, sha256, bytes: of an archive elsewhere.
@@ -36,6 +39,8 @@ class OfficialSet:
     page: str
     gigabytes: float | None = None
     how: str = ""
+    called: Sequence[str] = ()
+    signs: Sequence[str] = ()
     suffix: str = ".wav"
     zenodo: Mapping[str, int] = field(default_factory=dict)
     url: str | None = None
@@ -94,20 +99,40 @@ def benchmark_task(benchmark: str, name: str) -> BenchmarkTask:
     )
 
 
-def find_set(data: OfficialSet, place: Path | None = None) -> Path | None:
-    """The folder of a set; None if it is nowhere.
+def find_set(task: BenchmarkTask, place: Path | None = None) -> Path | None:
+    """The folder of a task's set; None if it is nowhere.
+
+    It is called after the task, the set or the column of the paper's table, capitals and marks
+    aside (``nsynth_pitch``, ``nsynth``, ``ESC-50``); else it is known by what it holds, such as
+    ``ESC-50-master`` or what an archive puts right into ``place``.
 
     Args:
         place: look here alone, and in the cache.
     """
-    for root in data_places() if place is None else [Path(place).expanduser()]:
-        for folder in (root / data.name, root / "official" / data.name):
-            if folder.is_dir():
-                return folder
-        if place is not None and root.name == data.name and root.is_dir():
-            return root
-    cached = cached_set(data)
-    return cached if cached.is_dir() else None
+    roots = data_places() if place is None else [Path(place).expanduser()]
+    roots = [folder for root in roots for folder in (root, root / "official") if folder.is_dir()]
+    names = [_plain(name) for name in (task.name, task.set.name, task.column, *task.set.called)]
+    cached = cached_set(task.set)
+    return (
+        next((found for root in roots if (found := _called(root, names))), None)
+        or next((found for root in roots if (found := _known(root, task.set.signs))), None)
+        or (cached if cached.is_dir() else None)
+    )
+
+
+def _called(root: Path, names: Sequence[str]) -> Path | None:
+    """The folder of one of these names in ``root``, or ``root`` itself."""
+    here = {_plain(folder.name): folder for folder in reversed([*folders_in(root), root])}
+    return next((here[name] for name in names if name in here), None)
+
+
+def _known(root: Path, signs: Sequence[str]) -> Path | None:
+    """``root``, or the first folder at most two deep in it, that holds one of the signs."""
+    return next((at for at in nested(root) if any(any(at.glob(sign)) for sign in signs)), None)
+
+
+def _plain(name: str) -> str:
+    return "".join(filter(str.isalnum, name.lower()))
 
 
 def absent(task: BenchmarkTask, place: Path | None = None) -> str:

@@ -19,7 +19,7 @@ from dasheng_lib.evaluation.embed import Embedded, embed
 from dasheng_lib.evaluation.probes import Probe, find_probe, selector
 from dasheng_lib.evaluation.probes.classifier import Features, Turn
 from dasheng_lib.evaluation.rows import of_recordings, rows_of
-from dasheng_lib.evaluation.scoring import Tested, pooled, score_of
+from dasheng_lib.evaluation.scoring import Tested, answerable, pooled, score_of
 from dasheng_lib.tasks.task import POOLED, Fold, Task
 
 
@@ -49,7 +49,8 @@ def evaluate(
         of the MLP that won, ``valid, layers, lr, init, epoch``. Scores are NaN where heareval has
         none, and ``clips`` counts recordings, not their pieces. Where the task asks for the pooled
         accuracy, it has one row, with ``fold`` ``"all"`` and the columns ``low, high, classes``
-        too, see :func:`pooled`: the first if it is the task's first metric, else the last.
+        too, see :func:`pooled`: the first if it is the task's first metric, else the last, and
+        left out if no test clip's class trains.
 
     Raises:
         UserError: as :func:`check_asked`; an embedding is not finite or has a wrong shape (the
@@ -64,9 +65,10 @@ def evaluate(
                 facts = {"fold": one.fold.name, "metric": metric, "clips": len(one.rows.clips)}
                 score = score_of(task, one.rows, one.scores_NC, metric, one.choice)
                 rows.append({**facts, **one.won, "score": score})
-    if POOLED in task.metrics:
+    first = task.metrics[0] == POOLED
+    if POOLED in task.metrics and (first or answerable(task)):
         row = pooled(task, tested).row()
-        place = 0 if task.metrics[0] == POOLED else len(rows)
+        place = 0 if first else len(rows)
         rows.insert(place, {"fold": "all", "metric": POOLED, "score": row.pop(POOLED), **row})
     return pd.DataFrame([names | row for row in rows])
 

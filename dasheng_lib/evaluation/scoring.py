@@ -47,8 +47,7 @@ def pooled(task: Task, tested: Sequence[Tested]) -> Score:
     """
     found = []
     for one in tested:
-        splits = (*one.fold.train, *one.fold.valid)
-        trained = {label for name in splits for clip in task.clips[name] for label in clip.labels}
+        trained = _trained(task, one.fold)
         told = [_told(task, values) for values in (one.rows.targets_NC, one.scores_NC)]
         for clip, label, guess in zip(one.rows.clips, *told, strict=True):
             if trained.issuperset(clip.labels):
@@ -57,6 +56,21 @@ def pooled(task: Task, tested: Sequence[Tested]) -> Score:
         raise UserError(f"{task.name}: no test clip's class occurs in its training part.")
     clips, groups, labels, guesses = map(np.array, zip(*found, strict=True))
     return Score(labels == guesses, clips, groups, labels, guesses)
+
+
+def answerable(task: Task) -> bool:
+    """Whether :func:`pooled` has any clip to count."""
+    for fold in task.folds:
+        trained = _trained(task, fold)
+        if any(trained.issuperset(c.labels) for name in fold.test for c in task.clips[name]):
+            return True
+    return False
+
+
+def _trained(task: Task, fold: Fold) -> set[str]:
+    """The classes that train or select in a fold."""
+    splits = (*fold.train, *fold.valid)
+    return {label for name in splits for clip in task.clips[name] for label in clip.labels}
 
 
 def _told(task: Task, values_NC: np.ndarray) -> list[str]:

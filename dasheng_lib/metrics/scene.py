@@ -6,8 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 from scipy import special
+from sklearn.metrics import f1_score
 
-SCENE_METRICS = ("top1_acc", "pitch_acc", "chroma_acc", "mAP", "d_prime", "aucroc")
+SCENE_METRICS = (
+    "top1_acc", "pitch_acc", "chroma_acc", "macro_f1", "mAP", "weighted_mAP", "d_prime", "aucroc"
+)  # fmt: skip
 SEMITONES = 12
 
 
@@ -17,19 +20,21 @@ def higher_is_better(metric: str) -> bool:
 
 
 def scene_score(metric: str, scores_NC: np.ndarray, targets_NC: np.ndarray) -> float:
-    """One of heareval's scores of whole clips.
+    """One of heareval's scores of whole clips, or of the two that ARCH adds.
 
     Args:
         metric: one of ``SCENE_METRICS``. ``top1_acc`` and ``pitch_acc`` are the share of clips
             whose highest score is at the highest target, the first of equals; ``chroma_acc`` the
-            same after taking both class numbers modulo 12. ``mAP`` and ``aucroc`` are plain means
-            over classes; ``d_prime`` is the mean of √2·Φ⁻¹(area) over classes.
+            same after taking both class numbers modulo 12. ``macro_f1`` is of these guesses, the
+            mean over the classes that are there or guessed. ``mAP`` and ``aucroc`` are plain means
+            over classes, ``weighted_mAP`` weighs a class by its clips; ``d_prime`` is the mean of
+            √2·Φ⁻¹(area) over classes.
         scores_NC: any real numbers; only their order within a class, or within a clip, counts.
         targets_NC: 0 or 1; one class a clip or any number of them.
 
     Returns:
-        Accuracies, mAP and aucroc in [0, 1], d_prime any number. A class without a positive clip
-        has average precision 0. A class with positive or negative clips only makes aucroc and
+        Accuracies, F1, mAP and aucroc in [0, 1], d_prime any number. A class without a positive
+        clip has average precision 0. A class with positive or negative clips only makes aucroc and
         d_prime NaN; so does a NaN among the scores, which makes mAP NaN too.
 
     Raises:
@@ -40,15 +45,18 @@ def scene_score(metric: str, scores_NC: np.ndarray, targets_NC: np.ndarray) -> f
         raise ValueError(f"no scene metric is called {metric!r}: {', '.join(SCENE_METRICS)}")
     if scores_NC.ndim != 2 or scores_NC.shape != targets_NC.shape or not scores_NC.size:
         raise ValueError(f"scores {scores_NC.shape} and targets {targets_NC.shape} must be [N, C]")
-    if metric in ("top1_acc", "pitch_acc", "chroma_acc"):
+    if metric in ("top1_acc", "pitch_acc", "chroma_acc", "macro_f1"):
         guess, truth = scores_NC.argmax(1), targets_NC.argmax(1)
         if metric == "chroma_acc":
             guess, truth = guess % SEMITONES, truth % SEMITONES
+        if metric == "macro_f1":
+            return float(f1_score(truth, guess, average="macro"))
         return float((guess == truth).mean())
     if np.isnan(scores_NC).any():
         return float("nan")
-    if metric == "mAP":
-        return float(average_precision(scores_NC, targets_NC).mean())
+    if metric in ("mAP", "weighted_mAP"):
+        weights_C = targets_NC.sum(0) if metric == "weighted_mAP" and targets_NC.any() else None
+        return float(np.average(average_precision(scores_NC, targets_NC), weights=weights_C))
     area_C = roc_area(scores_NC, targets_NC)
     if metric == "aucroc":
         return float(area_C.mean())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,7 +18,7 @@ def clips_of(
 ) -> list[tuple[Recording, Clip]]:
     """Each recording with its clip, which is whole; each file is looked at once.
 
-    A file that cannot be read as audio (sets have a few that are empty) is left out, and said.
+    A file that cannot be read as audio or is empty (sets have a few) is left out, and said.
 
     Args:
         folder: of the set; clips are named by their path in it.
@@ -26,10 +27,11 @@ def clips_of(
         UserError: none can be read.
     """
     folder = folder.absolute()
-    names = [one.path.absolute().relative_to(folder).as_posix() for one in recordings]
+    # A set's parts may lie beside its folder.
+    names = [Path(os.path.relpath(one.path.absolute(), folder)).as_posix() for one in recordings]
     found, unread = [], []
     for name, one, facts in zip(names, recordings, wav_facts(folder, names, progress), strict=True):
-        if facts is None or not facts.rate:
+        if facts is None or not facts.rate or not facts.samples:
             unread.append(name)
         else:
             found.append((one, file_clip(name, one.path, facts, labels=one.labels)))

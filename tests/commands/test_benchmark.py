@@ -2,12 +2,15 @@
 
 import json
 
+import hares_sets
+import numpy as np
 import pandas as pd
 import pytest
 from official_folders import SETS
 
 from dasheng_lib.cli import main
 from dasheng_lib.common import places
+from dasheng_lib.metrics.intervals import wilson_interval
 
 
 @pytest.fixture
@@ -29,7 +32,12 @@ def test_a_task_ends_with_a_row_a_fold_that_says_what_it_is_of(data, tmp_path, c
     assert "36 of 588 clips; copies as .ogg" in line and "arch" in line
     assert "36/36" in said.err or "embed 36 clips" in said.err
     rows = pd.read_csv(tmp_path / "rows.csv")
-    assert list(rows["fold"]) == ["f1", "f2", "f3", "m1", "m2", "m3"]
+    folds = ["f1", "f2", "f3", "m1", "m2", "m3"]
+    assert list(rows["fold"]) == [*np.repeat(folds, 2), "all"]
+    assert list(rows["metric"]) == ["top1_acc", "macro_f1"] * 6 + ["accuracy"]
+    low, high = rows.loc[rows["metric"] == "accuracy", ["low", "high"]].to_numpy()[0]
+    assert (low, high) == pytest.approx(wilson_interval(36, 36), abs=1e-6)
+    assert f"{100 * low:.2f}" in line and line.split()[5:9] == ["100.0", "0.0", "100.0", "90.36"]
     assert set(rows["part"]) == {"36 of 588 clips; copies as .ogg"}
     assert set(rows["probe"]) == {"arch"} and (rows["score"] == 1).all()  # two pitches
     facts = json.loads((tmp_path / "rows.json").read_text())
@@ -43,7 +51,30 @@ def test_all_that_is_here_is_evaluated_and_averaged(data, tmp_path, capsys):
         ["fsd50k", "mAP"], ["ravdess", "top1_acc"], ["emovo", "top1_acc"]
     ]  # fmt: skip
     assert "of 3 of 12 tasks" in said.out
+    assert {"macro_f1", "weighted_mAP", "low", "high"} <= set(said.out.splitlines()[0].split())
     assert "1 of the 11 clips that its lists name are not there" in said.err
+
+
+def test_a_set_that_nobody_named_and_nobody_can_read_is_passed_by(data, capsys):
+    for path in (data / "ravdess").rglob("*.wav"):
+        path.unlink()
+    assert main(["evaluate", "arch", "--from", str(data), "--probes", "knn", "-k", "1"]) == 0
+    said = capsys.readouterr()
+    assert "ravdess" not in said.out and "of 2 of 12 tasks" in said.out
+    assert "ravdess holds no audio" in said.err and "It is passed by." in said.err
+
+
+def test_a_class_that_never_trains_leaves_no_interval(data, tmp_path, capsys):
+    for path in (data / "emovo").rglob("*-*"):
+        if (path.stem[:3] == "dis") == (path.parent.name in ("f1", "f2", "f3")):
+            path.unlink()
+    for speaker in ("f2", "f3", "m2", "m3"):
+        for path in (data / "emovo" / speaker).glob("*-*"):
+            path.unlink()
+    command = ["evaluate", "arch", "--task", "emovo", "--from", str(data), "--probes", "knn"]
+    assert main([*command, "-k", "1", "--record", str(tmp_path / "rows")]) == 0
+    rows = pd.read_csv(tmp_path / "rows.csv")
+    assert set(rows["metric"]) == {"top1_acc", "macro_f1"} and (rows["score"] == 0).all()
 
 
 def test_clips_may_keep_their_length(data, tmp_path):
@@ -96,3 +127,11 @@ def test_corpus_lists_checks_and_fetches(data, capsys):
     assert "holds no audio with a name such as" in said(
         "check", "arch", "--from", str(data), code=1
     )
+
+
+def test_a_check_counts_recordings_not_their_pieces_and_intents_not_their_slots(data, capsys):
+    hares_sets.fluent_speech_commands(data / "fluent_speech_commands")
+    assert main(["corpus", "check", "hares", "--task", "Fluent", "--from", str(data)]) == 0
+    said = capsys.readouterr().out
+    assert "is sound; 6 clips, 2 classes, published are 26925 clips and 31 classes" in said
+    assert "(6 of 26925 clips)" in said

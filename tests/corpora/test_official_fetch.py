@@ -1,13 +1,14 @@
 """A benchmark's data set from its host: verified, unpacked once, or a sentence that says how."""
 
 import hashlib
+import shutil
 import tarfile
 import zipfile
-from dataclasses import replace
 
 import pytest
 from official_folders import SETS
 
+from dasheng_lib.cli import main
 from dasheng_lib.common import places
 from dasheng_lib.common.errors import UserError
 from dasheng_lib.corpora.fetch import official as fetching
@@ -15,6 +16,7 @@ from dasheng_lib.corpora.fetch.download import Remote
 from dasheng_lib.corpora.fetch.official import fetch_set
 from dasheng_lib.corpora.official import medleydb, vivae
 from dasheng_lib.corpora.official_sets import absent, benchmark_task, benchmark_tasks, find_set
+from dasheng_lib.tasks.benchmarks import BENCHMARKS
 
 
 @pytest.fixture
@@ -50,14 +52,14 @@ def get(name, place=None):
 def test_a_zip_is_unpacked_once_and_read(host, tmp_path):
     SETS["vivae"](tmp_path / "vivae")
     zipped(tmp_path / "vivae", host / "VIVAE.zip")
-    assert find_set(benchmark_task("arch", "vivae").set) is None
+    assert find_set(benchmark_task("arch", "vivae")) is None
     folder = get("vivae")
     assert folder == tmp_path / "cache" / "official" / "vivae"
     assert [one.labels for one in vivae.read(folder)] == [("anger",), ("fear",)] * 4
     assert not list(tmp_path.rglob("escaped.txt"))
     assert not list((tmp_path / "cache" / "downloads").glob("*.zip"))
     (host / "VIVAE.zip").unlink()
-    assert get("vivae") == folder == find_set(benchmark_task("arch", "vivae").set)
+    assert get("vivae") == folder == find_set(benchmark_task("arch", "vivae"))
 
 
 def test_a_tar_and_a_table_beside_it(host, tmp_path):
@@ -81,9 +83,10 @@ def test_an_archive_that_is_not_the_one_promised_is_thrown_away(host, tmp_path, 
 def test_archives_that_are_here_are_unpacked_and_kept(host, tmp_path, monkeypatch):
     SETS["vivae"](tmp_path / "made")
     zipped(tmp_path / "made", tmp_path / "VIVAE.zip")
+    shutil.rmtree(tmp_path / "made")
     monkeypatch.setattr(fetching, "zenodo_remote", None)
     with pytest.raises(UserError, match="arch vivae is not here"):
-        get("vivae", tmp_path / "made")
+        get("vivae", tmp_path / "host")
     assert len(vivae.read(get("vivae", tmp_path))) == 8
     assert (tmp_path / "VIVAE.zip").is_file()
 
@@ -96,17 +99,28 @@ def test_an_archive_that_grows_too_large_is_refused(host, tmp_path):
     assert not (tmp_path / "cache" / "official" / "vivae").exists()
 
 
-@pytest.mark.parametrize("name", benchmark_tasks("arch"))
-def test_an_absent_set_is_one_sentence_with_way_licence_and_place(name, tmp_path):
-    task = benchmark_task("arch", name)
-    said = absent(task, tmp_path)
-    assert task.set.licence in said and f"{tmp_path}/{name} holds {task.set.holds}" in said
-    assert said.endswith(").") and "\n" not in said
-    fetched = f"`dasheng corpus fetch arch --task {name}`"
+EVERY = [(benchmark, name) for benchmark in BENCHMARKS for name in benchmark_tasks(benchmark)]
+
+
+@pytest.mark.parametrize(("benchmark", "name"), EVERY)
+def test_an_absent_set_is_one_sentence_with_way_licence_and_place(
+    benchmark, name, host, tmp_path, capsys
+):
+    task = benchmark_task(benchmark, name)
+    (tmp_path / "empty").mkdir()
+    command = ["evaluate", benchmark, "--task", name, "--from", str(tmp_path / "empty")]
+    assert main(command) == 2
+    said = capsys.readouterr().err.removeprefix("dasheng: ").removesuffix("\n")
+    assert said == absent(task, tmp_path / "empty")
+    assert f"(licence: {task.set.licence}" in said and f"see {task.set.page})." in said
+    assert f"{tmp_path}/empty/{task.set.name} holds {task.set.holds}" in said
+    # One sentence: no full stop with a blank behind it but in the name of a licence.
+    assert said.endswith(").") and "\n" not in said and ". " not in said
+    fetched = f"`dasheng corpus fetch {benchmark} --task {name}`"
     assert (fetched in said) == bool(task.set.zenodo or task.set.url)
     assert bool(task.set.how) != bool(task.set.zenodo or task.set.url)
     assert "name FOLDER with --from or DASHENG_DATA" in absent(task)
-    assert benchmark_task("arch", task.column.lower()) == task
+    assert benchmark_task(benchmark, task.column.lower()) == task
 
 
 def test_what_no_program_can_get_says_how(host):
@@ -115,7 +129,7 @@ def test_what_no_program_can_get_says_how(host):
 
 
 def test_a_set_is_found_in_the_folder_that_is_named(host, tmp_path, monkeypatch):
-    data = replace(benchmark_task("arch", "emovo").set)
+    data = benchmark_task("arch", "emovo")
     for inside in ("emovo", "official/emovo"):
         root = tmp_path / inside.replace("/", "-")
         (root / inside).mkdir(parents=True)

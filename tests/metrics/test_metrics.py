@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from scipy.stats import binomtest
-from sklearn.metrics import average_precision_score, roc_auc_score
+from sklearn.metrics import average_precision_score, f1_score, roc_auc_score
 
 from dasheng_lib.metrics.intervals import paired_bootstrap, t_interval, wilson_interval
 from dasheng_lib.metrics.scene import (
@@ -43,6 +43,20 @@ def test_average_precision_and_area_agree_with_scikit_learn_also_at_ties(levels)
     np.testing.assert_allclose(
         roc_area(scores, targets), roc_auc_score(targets, scores, average=None), atol=1e-12
     )
+
+
+def test_the_second_metrics_of_arch_agree_with_scikit_learn():
+    rng = np.random.default_rng(0)
+    scores, targets = rng.random((60, 5)), rng.random((60, 5)) < [0.5, 0.1, 0.3, 0.02, 0.0]
+    expected = average_precision_score(targets[:, :4], scores[:, :4], average="weighted")
+    assert scene_score("weighted_mAP", scores, targets) == pytest.approx(expected)
+    assert scene_score("weighted_mAP", scores, targets) != scene_score("mAP", scores, targets)
+    assert scene_score("weighted_mAP", scores, 0 * targets) == 0
+    # Three classes of which one is never told and one that nobody says is guessed, by hand.
+    truth, guess = np.array([0, 0, 0, 1, 1]), np.array([0, 0, 2, 0, 1])
+    by_hand = np.mean([2 * 2 / (2 * 2 + 1 + 1), 2 * 1 / (2 * 1 + 0 + 1), 0])
+    assert scene_score("macro_f1", np.eye(4)[guess], np.eye(4)[truth]) == pytest.approx(by_hand)
+    assert f1_score(truth, guess, average="macro") == pytest.approx(by_hand)
 
 
 def test_a_perfect_and_a_reversed_ranking():

@@ -154,7 +154,7 @@ def test_what_is_scored_how(tmp_path):
 def test_an_intent_has_one_value_in_each_slot(tmp_path):
     made.fluent_speech_commands(tmp_path)
     task = hares_task("fluent_speech_commands", tmp_path, progress=False)
-    assert task.prediction == "slots" and task.metrics == ("all_slots",)
+    assert task.prediction == "slots" and task.metrics == ("all_slots", "accuracy")
     slots = [label.split("=")[0] for label in task.labels]
     assert slots == sorted(slots) and set(slots) == {"action", "location", "object"}
     for part in task.clips.values():

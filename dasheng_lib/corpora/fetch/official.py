@@ -39,7 +39,7 @@ def fetch_set(task: BenchmarkTask, place: Path | None = None, progress: bool = T
             is another file than promised; the disk is full.
     """
     data = task.set
-    found = find_set(data, place)
+    found = find_set(task, place)
     if found:
         return found
     here = [place / name for name in _archives(data)] if place else []

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from dasheng_lib.common.errors import UserError
-from dasheng_lib.corpora.official.files import Recording, audio_in, stem, table, there
+from dasheng_lib.corpora.official.files import Recording, audio_below, stem, table, there
 
 COLUMNS = ["itemid", "hasbird"]
 LABELS = {"0": "no bird", "1": "bird"}
@@ -20,18 +20,19 @@ LABELS = {"0": "no bird", "1": "bird"}
 def read(folder: Path) -> list[Recording]:
     """The clips of those of the three that are there.
 
-    A set is a csv with the columns ``itemid`` and ``hasbird``, in ``folder`` or in a folder of it,
-    and clips beside it or in ``wav/`` beside it. Splits are ours, by the clip's name, see
-    :func:`dealt`: the labels of the official test were never given out, and the split that HARES
-    has of the rest was not at hand (the manifest says where it is).
+    A set is a csv with the columns ``itemid`` and ``hasbird``, and clips of these names, which no
+    two of the sets share; all of them anywhere in ``folder``. Splits are ours, by the clip's name,
+    see :func:`dealt`: the labels of the official test were never given out, and the split that
+    HARES has of the rest was not at hand (the manifest says where it is).
 
     Raises:
         UserError: no such csv, a label that is neither 0 nor 1, or no clip.
     """
-    tables = sorted(path for path in (*folder.glob("*.csv"), *folder.glob("*/*.csv")) if _is(path))
+    tables = sorted(path for path in folder.rglob("*.csv") if _is(path))
     if not tables:
         raise UserError(f"{folder} has no csv with the columns {' and '.join(COLUMNS)}.")
-    return there(folder, (row for path in tables for row in _clips(path)))
+    audio = audio_below(folder)
+    return there(folder, (row for path in tables for row in _clips(path, audio)))
 
 
 def dealt(clip: str) -> str:
@@ -45,13 +46,12 @@ def dealt(clip: str) -> str:
 def _is(path: Path) -> bool:
     if path.name.startswith("._"):
         return False
-    with path.open(encoding="utf-8", newline="") as file:
+    with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
         return set(COLUMNS) <= set(next(csv.reader(file), []))
 
 
-def _clips(path: Path) -> Iterator[tuple]:
+def _clips(path: Path, audio: dict[str, Path]) -> Iterator[tuple]:
     """Path or None, label, split and group (itself) of each clip of a csv."""
-    audio = audio_in(path.parent / "wav") | audio_in(path.parent)
     for row in table(path, COLUMNS).itertuples():
         clip = stem(row.itemid)
         if row.hasbird not in LABELS:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -112,14 +113,37 @@ def within(folder: Path, names: Sequence[str]) -> Path:
     """The folder itself, or the one in it that holds all of ``names``, as archives unpack.
 
     Raises:
-        UserError: neither does, as :func:`need` says it.
+        UserError: none does, as :func:`need` says it.
     """
-    inside = sorted(path for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
-    for place in (folder, *inside):
+    for place in nested(folder):
         if all((place / name).exists() for name in names):
             return place
     need(folder, names)
     raise AssertionError("unreachable")
+
+
+def around(folder: Path, names: Iterable[str]) -> Path:
+    """The folder itself, or the one in it that holds any of ``names``; itself if none does."""
+    names = list(names)
+    found = (at for at in nested(folder) if any((at / name).exists() for name in names))
+    return next(found, folder)
+
+
+def folders_in(folder: Path) -> list[Path]:
+    """The folders right in a folder by name, but hidden ones and what macOS leaves in zips."""
+    if not folder.is_dir():
+        return []
+    with os.scandir(folder) as entries:
+        names = [entry.name for entry in entries if entry.is_dir()]
+    return [folder / name for name in sorted(names) if not name.startswith((".", "__MACOSX"))]
+
+
+def nested(folder: Path) -> Iterator[Path]:
+    """The folder, those in it, and those in these: archives have folders of their own around."""
+    yield folder
+    yield from (inner := folders_in(folder))
+    for place in inner:
+        yield from folders_in(place)
 
 
 def table(path: Path, columns: Sequence[str], **how) -> pd.DataFrame:

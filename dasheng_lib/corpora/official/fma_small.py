@@ -12,8 +12,9 @@ from pathlib import Path
 import pandas as pd
 
 from dasheng_lib.common.errors import UserError
-from dasheng_lib.corpora.official.files import Recording, named, there
+from dasheng_lib.corpora.official.files import Recording, around, named, there
 
+TRACKS = "fma_metadata/tracks.csv"
 COLUMNS = [("set", "subset"), ("set", "split"), ("track", "genre_top"), ("artist", "id")]
 SPLITS = {"training": "train", "validation": "valid", "test": "test"}
 
@@ -24,11 +25,13 @@ def read(folder: Path) -> list[Recording]:
     Raises:
         UserError: this is not the set, or none of its clips is there.
     """
-    places = [folder / "fma_metadata" / "tracks.csv", folder / "tracks.csv"]
-    tracks = next((place for place in places if place.is_file()), None)
+    # The two archives may as well be unpacked beside each other.
+    places = [around(folder, [TRACKS, "tracks.csv"]), folder.absolute().parent]
+    tables = [place / name for place in places for name in (TRACKS, "tracks.csv")]
+    tracks = next((path for path in tables if path.is_file()), None)
     if tracks is None:
-        raise UserError(f"{places[0]} is missing: unpack fma_metadata.zip there.")
-    audio = folder / "fma_small" if (folder / "fma_small").is_dir() else folder
+        raise UserError(f"{folder / TRACKS} is missing: unpack fma_metadata.zip there.")
+    audio = around(around(folder, ["fma_small"]), [f"{number:03d}" for number in range(156)])
     return there(
         folder,
         (

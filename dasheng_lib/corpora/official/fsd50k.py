@@ -8,7 +8,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from dasheng_lib.corpora.official.files import Recording, named, table, there, within
+from dasheng_lib.corpora.official.files import (
+    Recording,
+    around,
+    audio_below,
+    stem,
+    table,
+    there,
+    within,
+)
+
+TRUTH = "FSD50K.ground_truth"
 
 
 def read(folder: Path) -> list[Recording]:
@@ -17,16 +27,20 @@ def read(folder: Path) -> list[Recording]:
     Raises:
         UserError: this is not the set, or none of its clips is there.
     """
-    truth = "FSD50K.ground_truth"
-    folder = within(folder, [f"{truth}/dev.csv", f"{truth}/eval.csv"])
-    dev = table(folder / truth / "dev.csv", ["fname", "labels", "split"])
-    test = table(folder / truth / "eval.csv", ["fname", "labels"]).assign(split="test")
+    folder = around(folder, [TRUTH])
+    truth = within(folder / TRUTH, ["dev.csv", "eval.csv"])
+    dev = table(truth / "dev.csv", ["fname", "labels", "split"])
+    test = table(truth / "eval.csv", ["fname", "labels"]).assign(split="test")
     splits = {"train": "train", "val": "valid", "test": "test"}
+    parts = [
+        (audio_below(folder / f"FSD50K.{part}_audio"), rows)
+        for part, rows in (("dev", dev), ("eval", test))
+    ]
     return there(
         folder,
         (
-            (named(folder / audio, f"{row.fname}.wav"), _labels(row.labels), splits[row.split], "")
-            for audio, rows in (("FSD50K.dev_audio", dev), ("FSD50K.eval_audio", test))
+            (audio.get(stem(row.fname)), _labels(row.labels), splits.get(row.split, ""), "")
+            for audio, rows in parts
             for row in rows.itertuples()
         ),
     )

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from dasheng_lib.corpora.official.files import Recording, audio_in, there, within
+from dasheng_lib.corpora.official.files import Recording, around, audio_in, there, within
 
 INSTRUMENTS = {
     "cel": "cello",
@@ -36,10 +36,11 @@ def read(folder: Path) -> list[Recording]:
     """
     folder = within(folder, ["IRMAS-TrainingData"])
     training = folder / "IRMAS-TrainingData"
+    excerpts = around(training, INSTRUMENTS)
     train = [
         (path, (INSTRUMENTS[code],), "train", name.rpartition("__")[0])
         for code in INSTRUMENTS
-        for name, path in audio_in(training / code).items()
+        for name, path in audio_in(excerpts / code).items()
     ]
     test = [
         (audio_in(text.parent).get(text.name.removesuffix(".txt")), labels, "test", "")

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from dasheng_lib.corpora.official.files import Recording, named, table, there, within
+from dasheng_lib.corpora.official.files import Recording, around, named, table, there, within
 
 # By falling frequency. That several mean the same (vocal, vocals, voice) is part of the task.
 TAGS = (
@@ -31,9 +31,9 @@ def read(folder: Path) -> list[Recording]:
     Raises:
         UserError: this is not the set, or none of its clips is there.
     """
-    folder = within(folder, ["annotations_final.csv"])
-    rows = table(folder / "annotations_final.csv", [*TAGS, "mp3_path"], sep="\t")
-    audio = folder / "mp3" if (folder / "mp3").is_dir() else folder
+    tables = within(folder, ["annotations_final.csv"])
+    rows = table(tables / "annotations_final.csv", [*TAGS, "mp3_path"], sep="\t")
+    audio = around(folder, SPLITS)
     tagged = (rows[list(TAGS)] == "1").to_numpy()
     return there(
         folder,

@@ -20,8 +20,9 @@ def read(folder: Path) -> list[Recording]:
     Raises:
         UserError: this is not the set, or none of its clips is there.
     """
-    folder = within(folder, [METADATA])
-    rows = table(folder / METADATA, ["subset", "instrument", "instrument_id", "uuid4"])
+    rows = table(
+        within(folder, [METADATA]) / METADATA, ["subset", "instrument", "instrument_id", "uuid4"]
+    )
     songs = rows.get("track_id", rows.get("song_id", rows["uuid4"]))
     audio = audio_below(folder)
     return there(

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from dasheng_lib.common.errors import UserError, tell
-from dasheng_lib.corpora.official.files import Recording, audio_in, there
+from dasheng_lib.corpora.official.files import Recording, around, audio_in, there
 
 SPLITS = ("train", "valid", "test")
 FAMILIES = (
@@ -40,7 +40,8 @@ def pitches(folder: Path) -> list[Recording]:
 
 
 def _notes(folder: Path, label: str) -> Iterator[tuple]:
-    parts = {split: folder / f"nsynth-{split}" for split in SPLITS}
+    folder = around(folder, ["audio", *(f"nsynth-{split}" for split in SPLITS)])
+    parts = {split: around(folder / f"nsynth-{split}", ["audio"]) for split in SPLITS}
     if (folder / "audio").is_dir():
         own = [split for split in SPLITS if folder.name.startswith(f"nsynth-{split}")]
         parts = {own[0] if own else "": folder}

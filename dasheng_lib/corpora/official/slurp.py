@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from dasheng_lib.common.errors import UserError
-from dasheng_lib.corpora.official.files import Recording, audio_in, need, stem, there
+from dasheng_lib.corpora.official.files import Recording, around, audio_below, stem, there, within
 
 SPLITS = {"train": "train", "devel": "valid", "test": "test"}
 
@@ -23,9 +23,10 @@ def read(folder: Path) -> list[Recording]:
     Raises:
         UserError: this is not the set, or none of its recordings is there.
     """
-    lists, audio = _first(folder, "dataset/slurp"), _first(folder, "audio")
-    need(lists, [f"{name}.jsonl" for name in SPLITS])
-    clips = audio_in(audio / "slurp_real")
+    checkout = around(folder, ["dataset/slurp"]) / "dataset/slurp"
+    names = [f"{name}.jsonl" for name in SPLITS]
+    lists = within(checkout if checkout.is_dir() else folder, names)
+    clips = audio_below(around(folder, ["slurp_real"]) / "slurp_real")
     return there(
         folder,
         (
@@ -35,10 +36,6 @@ def read(folder: Path) -> list[Recording]:
             for name in names
         ),
     )
-
-
-def _first(folder: Path, inside: str) -> Path:
-    return folder / inside if (folder / inside).is_dir() else folder
 
 
 def _rows(path: Path) -> Iterator[tuple[str, list[str]]]:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from dasheng_lib.corpora.official.files import Recording, audio_in, stem, there, within
+from dasheng_lib.corpora.official.files import Recording, audio_in, nested, stem, there, within
 
 COMMANDS = ("down", "go", "left", "no", "off", "on", "right", "stop", "up", "yes")
 SILENCE, UNKNOWN, NOISE = "_silence_", "_unknown_", "_background_noise_"
@@ -36,13 +36,15 @@ def twelve(folder: Path) -> list[Recording]:
 
     Silence is the recordings of ``_background_noise_``, to be cut into seconds; ``running_tap``
     selects and the others train, as in TensorFlow Datasets. What tests is the official test set,
-    which has its own silence, if it is there (``speech_commands_test_set_v0.0N``, in ``folder``, or
-    ``folder`` itself); else the testing list, which has no silence.
+    which has its own silence, if it is there (``speech_commands_test_set_v0.0N``, in ``folder``,
+    beside it, or ``folder`` itself); else the testing list, which has no silence.
 
     Raises:
         UserError: neither the lists nor a test set are there, or all clips are missing.
     """
-    tests = [path for path in (folder, *sorted(folder.glob("*"))) if (path / UNKNOWN).is_dir()]
+    beside = folder.with_name(folder.name.replace("commands_v0", "commands_test_set_v0"))
+    places = (*nested(folder), beside)
+    tests = [path for path in places if (path / UNKNOWN).is_dir()]
     rows = [] if tests[:1] == [folder] else list(_archive(folder))
     if tests:
         rows = [row for row in rows if row[2] != "test"]
