@@ -18,8 +18,9 @@ SWEEPS = MANIFESTS / "sweeps"
 
 
 def data_places() -> list[Path]:
-    """Where data sets are looked for: ``$DASHENG_DATA``, ``data`` of the checkout, ``shared/data``
-    beside it."""
+    """Where data sets are looked for: ``$DASHENG_DATA`` alone, where it is set; else ``data`` of the
+    checkout and ``shared/data`` beside it."""
     own = os.environ.get("DASHENG_DATA")
-    mine = [Path(own).expanduser()] if own else []
-    return [*mine, ROOT / "data", ROOT.parent / "shared" / "data"]
+    if own:
+        return [Path(own).expanduser()]
+    return [ROOT / "data", ROOT.parent / "shared" / "data"]

@@ -81,8 +81,8 @@ def as_found(manifest: Manifest, place: Path) -> tuple[Manifest, set[str]]:
 def find(manifest: Manifest) -> Path | None:
     """Folder or downloaded archive of the set; None if it is nowhere.
 
-    Looked for in ``$DASHENG_DATA/NAME``, ``data/NAME`` of the checkout and ``shared/data/NAME``
-    beside it, under our name or the official folder's, and in the cache.
+    Looked for in the folders of :func:`dasheng_lib.common.places.data_places`, under our name or
+    the official folder's, and in the cache.
     """
     for folder in data_places():
         for name in (manifest.name, manifest.info.get("folder", manifest.name)):

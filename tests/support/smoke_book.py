@@ -1,9 +1,11 @@
 """The real book, run at the smallest size once for all tests of a session."""
 
 import io
+import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 import yaml
@@ -21,13 +23,20 @@ class SmokeBook:
 
     def run(self, chapter: str) -> Path:
         """Run a chapter through the driver with the smoke profile; its executed notebook."""
-        build(self._options(only=(chapter,), site=False))
+        with self._alone():
+            build(self._options(only=(chapter,), site=False))
         return self.root / "_build" / "executed" / f"{chapter}.ipynb"
 
     def site(self) -> Path:
         """Build the site, warnings being errors; its folder."""
-        index = build(self._options(strict=True))
+        with self._alone():
+            index = build(self._options(strict=True))
         return index.parent
+
+    def _alone(self):
+        """Without the data sets that a developer may have: with them pages say more."""
+        (self.root / "no_data").mkdir(exist_ok=True)
+        return patch.dict(os.environ, DASHENG_DATA=str(self.root / "no_data"))
 
     def _options(self, **more) -> Options:
         quiet = io.StringIO()

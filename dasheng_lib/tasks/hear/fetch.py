@@ -1,7 +1,7 @@
 """HEAR's official folders: where they are, and how to get them.
 
-Looked for in ``$DASHENG_DATA``, ``data`` of the checkout and ``shared/data`` beside it, and in the
-cache, unpacked or as archives; then downloaded from Zenodo and unpacked into the cache.
+Looked for in the folders of :func:`dasheng_lib.common.places.data_places` and in the cache,
+unpacked or as archives; then downloaded from Zenodo and unpacked into the cache.
 """
 
 from __future__ import annotations
