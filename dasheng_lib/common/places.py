@@ -18,7 +18,7 @@ SWEEPS = MANIFESTS / "sweeps"
 
 
 def data_places() -> list[Path]:
-    """Where data sets are looked for: ``$DASHENG_DATA`` alone, where it is set; else ``data`` of the
+    """Where data sets are: in ``$DASHENG_DATA`` alone, where it is set; else in ``data`` of the
     checkout and ``shared/data`` beside it."""
     own = os.environ.get("DASHENG_DATA")
     if own:
