@@ -8,13 +8,14 @@ from dataclasses import asdict
 from pathlib import Path
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from dasheng_lib.checkpoint.weights import load_published
 from dasheng_lib.common.errors import UserError
 from dasheng_lib.features import MIN_SAMPLES, SAMPLE_RATE
-from dasheng_lib.model.encoder import Encoder, encoder_config
+from dasheng_lib.model.encoder import Encoder
 from dasheng_lib.model.frozen import PRECISIONS, freeze
+from dasheng_lib.objectives.family import LOG_MEL, Network
 
 
 class DashengEncoder:
@@ -87,19 +88,19 @@ class DashengEncoder:
         return torch.tensor([self.encoder.tokens(samples) for samples in lengths.tolist()])
 
 
-def untrained_network(size: str, seed: int = 0) -> Encoder:
-    """A freshly initialised network of a size, in evaluation mode.
+def untrained_network(size: str, seed: int = 0, kind: Network = LOG_MEL) -> nn.Module:
+    """A freshly initialised network of a size and kind, in evaluation mode.
 
     Raises:
         UserError: no such size.
     """
     try:
-        config = encoder_config(size)
+        config = kind.size(size)
     except ValueError as error:
         raise UserError(f"{error}.") from error
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return Encoder(config).eval()
+        return kind.module(config).eval()
 
 
 def _fingerprint(encoder: Encoder) -> str:

@@ -14,9 +14,11 @@ import torch
 from torch import Tensor
 
 from dasheng_lib.common.errors import UserError, tell
+from dasheng_lib.encoders.dasheng import untrained_network
 from dasheng_lib.encoders.fingerprint import state_digest
 from dasheng_lib.model.slowfast_encoder import TOKEN_SAMPLES, SlowFastEncoder, token_count
-from dasheng_lib.model.slowfast_nfnet import SlowFastConfig, SlowFastNFNet, sfnfnet_config
+from dasheng_lib.model.slowfast_nfnet import SlowFastConfig, SlowFastNFNet
+from dasheng_lib.objectives.family import SLOWFAST
 
 __all__ = ["SlowFastConfig", "SlowFastFeatures", "SlowFastNFNet", "from_release"]
 
@@ -56,13 +58,7 @@ class SlowFastFeatures:
         Raises:
             UserError: no such size.
         """
-        try:
-            config = sfnfnet_config(size)
-        except ValueError as error:
-            raise UserError(f"{error}.") from error
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            return cls(SlowFastEncoder(config), f"untrained {size}")
+        return cls(untrained_network(size, seed, SLOWFAST), f"untrained {size}")
 
     @torch.inference_mode()
     def frames(self, wave_BN: Tensor, lengths: Tensor | None = None) -> Tensor:

@@ -121,3 +121,23 @@ def test_the_best_weights_are_those_of_the_least_loss_in_validation():
         np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5)
     last = arch(epochs=EPOCHS)(x, y, test)
     assert np.abs(found - last).max() > 1e-2
+
+
+@pytest.mark.parametrize("head", [nonlinear, attention])
+def test_small_steps_are_taken_by_one_thread_and_the_others_come_back(head, monkeypatch):
+    (x, y), (test, _) = drawn(N, 1), drawn(40, 2)
+    if head is attention:
+        x, test = (Embedded(rows, np.arange(len(rows) + 1)) for rows in (x, test))
+    threads, step = [], torch.optim.AdamW.step
+    monkeypatch.setattr(
+        torch.optim.AdamW,
+        "step",
+        lambda self: threads.append(torch.get_num_threads()) or step(self),
+    )
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    try:
+        arch(head=head, epochs=2)(x, y, test)
+        assert set(threads) == {1} and torch.get_num_threads() == 3
+    finally:
+        torch.set_num_threads(before)

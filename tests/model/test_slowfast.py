@@ -93,6 +93,8 @@ def test_shapes_of_the_paper_s_table(choices):
         model = SlowFastNFNet(**choices).eval()
         seen = taps(model)
         assert model(torch.empty(2, 400, 128)).shape == (2, 3456)
+        without = SlowFastNFNet(final_conv=False, **choices).eval()
+        assert without(torch.empty(2, 400, 128)).shape == (2, 1728)
     assert {name: tuple(stage.shape[1:]) for name, stage in seen.items()} == {
         "stem_slow": (25, 32, 128),
         "stem_fast": (100, 32, 16),

@@ -6,6 +6,7 @@ Shapes: N rows, B rows of a batch, T frames, D features, H hidden units, C class
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 import numpy as np
 import torch
@@ -79,14 +80,27 @@ def descend(
         yield from descend_linear(head, epochs, x.numpy(), y_NC.numpy(), multilabel, decay)
         return
     optimizer = torch.optim.AdamW(head.parameters(), weight_decay=decay, fused=True)
-    for steps in epochs:
-        head.train()
-        for rows, rate in steps:
-            optimizer.param_groups[0]["lr"] = rate
-            optimizer.zero_grad()
-            loss_of(head(*read(x, rows)), y_NC[rows], multilabel).backward()
-            optimizer.step()
+    with one_thread():
+        for steps in epochs:
+            head.train()
+            for rows, rate in steps:
+                optimizer.param_groups[0]["lr"] = rate
+                optimizer.zero_grad()
+                loss_of(head(*read(x, rows)), y_NC[rows], multilabel).backward()
+                optimizer.step()
+            yield
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Let torch work alone: steps of a millisecond gain little from a second thread, and where
+    the processor has other work they wait for it many times as long."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
         yield
+    finally:
+        torch.set_num_threads(before)
 
 
 @torch.no_grad()
