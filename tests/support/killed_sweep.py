@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import torch
+import torch._dynamo  # as the first optimizer does: once, before the forks
 
 from dasheng_lib.sweep.engine import work
 from dasheng_lib.sweep.grid import read_grid

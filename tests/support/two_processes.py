@@ -9,8 +9,7 @@ import torch
 
 from dasheng_lib.common.distributed import start_processes, stop_processes
 from dasheng_lib.corpora.synthetic.corpus import synthetic_corpus
-from dasheng_lib.train import TrainConfig
-from dasheng_lib.train.batches import batches_of
+from dasheng_lib.train import TrainConfig, batches
 from dasheng_lib.train.config import RunConfig
 from dasheng_lib.train.run import Execution, pretrain_into
 
@@ -19,13 +18,16 @@ CONFIG = RunConfig(
 )
 
 
+batches.VALIDATION_CROPS = 24
+
+
 class Stops(Exception):
     pass
 
 
 def run(folder: Path, stop: int | None = None, config: RunConfig = CONFIG, **execution):
     """Train in ``folder``; with ``stop``, raise when that step has been read."""
-    data, held = batches_of(synthetic_corpus(), config)
+    data, held = batches.batches_of(synthetic_corpus(), config)
     if stop is not None:
         read = data.batch
 
