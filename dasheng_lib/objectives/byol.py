@@ -16,6 +16,7 @@ from torch.nn import functional as F
 
 from dasheng_lib.common.distributed import gather_rows, gather_with_gradient
 from dasheng_lib.common.settings import setting
+from dasheng_lib.objectives.parts import mlp
 from dasheng_lib.objectives.views import (
     boxes,
     drops_of,
@@ -85,8 +86,8 @@ class BYOL(nn.Module):
         super().__init__()
         self.config = config = config or BYOLConfig()
         self.encoder = encoder
-        self.projector = head(encoder.dim, config.hidden, config.projected)
-        self.predictor = head(config.projected, config.hidden, config.projected)
+        self.projector = mlp([encoder.dim, config.hidden, config.projected])
+        self.predictor = mlp([config.projected, config.hidden, config.projected])
         online = nn.ModuleDict({"encoder": encoder, "projector": self.projector})
         self.target = copy.deepcopy(online).requires_grad_(False)
 
@@ -172,13 +173,3 @@ class BYOL(nn.Module):
 def across(guess_N2d: Tensor, target_N2d: Tensor) -> Tensor:
     """2 - 2 cos of unit vectors, of each view's guess and the other view's target: 0 to 4."""
     return (2 - 2 * (guess_N2d * target_N2d.flip(1)).sum(2)).mean()
-
-
-def head(width: int, hidden: int, out: int) -> nn.Sequential:
-    """Projector or predictor: one hidden layer with batch normalisation."""
-    return nn.Sequential(
-        nn.Linear(width, hidden, bias=False),  # the norm takes it out again
-        nn.BatchNorm1d(hidden),
-        nn.ReLU(),
-        nn.Linear(hidden, out),
-    )

@@ -5,8 +5,11 @@ Shapes: B clips, T frames, V codes.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import pairwise
+
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 
 def hidden_weights(mask_BT: Tensor) -> Tensor:
@@ -41,3 +44,24 @@ def damp_gradient(x: Tensor, factor: float) -> Tensor:
 def counts(codes: Tensor, mask_BT: Tensor, V: int) -> Tensor:
     """How often each of V codes stands at a hidden frame, float32 [V]."""
     return torch.bincount(codes[mask_BT], minlength=V).float()
+
+
+def mlp(widths: Sequence[int], norm: bool = True, bias: bool = True) -> nn.Sequential:
+    """Projector or predictor: linear layers from each width to the next, ReLU between them.
+
+    Args:
+        norm: batch normalisation before each ReLU. Where it is given the vectors of all processes,
+            its statistics are those of all.
+        bias: of the last layer; the others have none, which a norm would take out again.
+    """
+    *hidden, last = pairwise(widths)
+    parts = [
+        part
+        for before, width in hidden
+        for part in (
+            nn.Linear(before, width, bias=False),
+            *([nn.BatchNorm1d(width)] if norm else []),
+            nn.ReLU(),
+        )
+    ]
+    return nn.Sequential(*parts, nn.Linear(*last, bias=bias))

@@ -251,6 +251,7 @@ def test_a_trained_sfnfnet_is_read_back_by_family_and_by_network(synthetic, tmp_
         lambda: SimCLRConfig(view=0.0),
         lambda: SimCLRConfig(temperature=0.0),
         lambda: SimCLRConfig(hidden=0),
+        lambda: SimCLRConfig(projector_norm="layer"),
         lambda: BYOLConfig(decay=1.1),
         lambda: BYOLConfig(projected=0),
         lambda: tiny("simclr", task=SimCLRConfig(view=0.05), clip_seconds=0.2),
@@ -266,10 +267,13 @@ def test_impossible_settings_are_refused(make):
 def test_published_projectors_can_be_asked_for():
     published = SimCLRConfig(layers=3, hidden=4096)
     model = new_model(replace(RECIPES["simclr"], preset="24x1x2", task=published))
-    shapes = [list(p.shape) for p in model.projector.parameters()]
+    shapes = [list(p.shape) for p in model.projector.parameters() if p.ndim > 1]
     assert shapes == [[4096, 24], [4096, 4096], [4096, 4096], [64, 4096]]
+    assert sum(isinstance(part, nn.BatchNorm1d) for part in model.projector) == 3
     plain = new_model(replace(RECIPES["simclr"], preset="24x1x2", task=SimCLRConfig(layers=0)))
     assert [type(part) for part in plain.projector] == [nn.Linear]
+    bare = replace(RECIPES["simclr"], preset="24x1x2", task=SimCLRConfig(projector_norm="none"))
+    assert [type(part) for part in new_model(bare).projector] == [nn.Linear, nn.ReLU, nn.Linear]
 
 
 # Health
