@@ -37,8 +37,8 @@ class SimCLRConfig:
         temperature: what cosines are divided by.
         layers, hidden: hidden layers of the projector, and their width (published: 3 of 4,096).
         projected: width of its output (not published).
-        projector_norm: ``"batch"`` normalises its hidden layers, as SimCLR's own code does; HARES
-            does not say. ``"none"``.
+        projector_norm: its batch normalisation, see :func:`dasheng_lib.objectives.parts.mlp`;
+            SimCLR's own code has it behind every layer, HARES does not say.
     """
 
     view: float = setting(0.75, "length of a view, as a share of the crop")
@@ -46,7 +46,9 @@ class SimCLRConfig:
     layers: int = setting(1, "hidden layers of the projector")
     hidden: int = setting(256, "width of the hidden layers of projector and predictor")
     projected: int = setting(64, "width of what the projector gives")
-    projector_norm: str = setting("batch", "of the projector's hidden layers: batch or none")
+    projector_norm: str = setting(
+        "hidden", "batch normalisation behind layers of the projector: hidden, every or none"
+    )
 
     def __post_init__(self) -> None:
         if not 0.0 < self.view <= 1.0 or self.temperature <= 0:
@@ -56,8 +58,6 @@ class SimCLRConfig:
             )
         if self.layers < 0 or min(self.hidden, self.projected) < 1:
             raise ValueError("layers is at least 0, hidden and projected at least 1")
-        if self.projector_norm not in ("batch", "none"):
-            raise ValueError(f"projector_norm is 'batch' or 'none', not {self.projector_norm!r}")
 
     def frames(self, T: int) -> int:
         """Frames of a view of a crop of ``T`` frames."""
@@ -98,7 +98,7 @@ class SimCLR(nn.Module):
         self.config = config = config or SimCLRConfig()
         self.encoder = encoder
         widths = [encoder.dim, *[config.hidden] * config.layers, config.projected]
-        self.projector = mlp(widths, norm=config.projector_norm == "batch", bias=False)
+        self.projector = mlp(widths, config.projector_norm, bias=False)
 
     @property
     def blocks(self) -> list[nn.Module]:
