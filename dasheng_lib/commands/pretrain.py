@@ -36,6 +36,7 @@ examples:
       --teacher runs/hubert-1/final.safetensors
   dasheng pretrain --recipe simclr --preset sfnfnet-16 --steps 1200 --out runs/simclr
   dasheng pretrain --recipe supervised --labels event --steps 400 --out runs/events
+  dasheng pretrain --only-domain music --hold-out 0.03 --steps 1200 --out runs/music
   dasheng pretrain --steps 20000 --hold-out 0.03 --epoch 1000 --out runs/longer
   torchrun --nproc-per-node 8 -m dasheng_lib.train --recipe paper:base \\
       --shards audio/train --held-shards audio/valid --out runs/base
@@ -55,7 +56,7 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
     for config in (usual, usual.train):
         for name, field in settings(config).items():
             default = getattr(config, name)
-            about = field.metadata["about"] + (f" ({default})" if default != () else "")
+            about = field.metadata["about"] + (f" ({default})" if default not in ((), "") else "")
             _option(parser, type(config), name, about)
     for name, families in _task_settings().items():
         defaults = {family: getattr(family_defaults(family).task, name) for family in families}
@@ -196,8 +197,10 @@ def _audio(args: argparse.Namespace, config: RunConfig):
 
     if not args.shards:
         return batches_of(prepare(load_corpus(args.corpus)), config)
-    if config.speed != 1.0 or config.mix:
-        raise UserError("--speed and --mix are for a corpus: shards are streamed as they are.")
+    if config.speed != 1.0 or config.mix or config.only_domain:
+        raise UserError(
+            "--speed, --mix and --only-domain are for a corpus: shards are streamed as they are."
+        )
     return tuple(
         shards
         and ShardCrops(

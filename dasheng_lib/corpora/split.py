@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from dasheng_lib.common.cache import digest
+from dasheng_lib.common.errors import UserError
 from dasheng_lib.corpora.corpus import Corpus
 
 
@@ -67,6 +68,19 @@ def exam_clips(corpus: Corpus, count: int) -> dict[str, Corpus]:
         rows = ordered.index[np.lexsort((ordered["group"], turns))]
         exam[str(domain)] = _part(corpus, np.resize(rows, count))
     return exam
+
+
+def of_domain(corpus: Corpus, domain: str) -> Corpus:
+    """The clips of one domain, or all where it is ``""``; labels are left out unless nothing is.
+
+    Raises:
+        UserError: there are none.
+    """
+    domains = corpus.clips["domain"]
+    if domain and domain not in set(domains):
+        known = ", ".join(sorted(set(domains)))
+        raise UserError(f"{corpus.name} has no domain {domain!r}: it has {known}.")
+    return _part(corpus, (domains == domain).to_numpy() | (not domain))
 
 
 def portion(corpus: Corpus, share: float) -> Corpus:

@@ -6,7 +6,7 @@ Shapes: B clips, N samples, T frames (40 ms), D width.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from torch import Tensor
 from dasheng_lib.common.errors import UserError, tell
 from dasheng_lib.encoders.dasheng import untrained_network
 from dasheng_lib.encoders.fingerprint import state_digest
+from dasheng_lib.features import HOP
 from dasheng_lib.model.slowfast_encoder import TOKEN_SAMPLES, SlowFastEncoder, token_count
 from dasheng_lib.model.slowfast_nfnet import SlowFastConfig, SlowFastNFNet
 from dasheng_lib.objectives.family import SLOWFAST
@@ -30,8 +31,8 @@ class SlowFastFeatures:
 
     A clip's vector is what the network pools itself. A clip of more than 10 s is read in the fewest
     pieces of equal length that are no longer, each standardised on its own; its vector is their
-    mean, weighted by their frames. Nothing of a batch is padded inside: clips of one length are
-    embedded together, and a clip's vectors are always those of the clip alone.
+    mean, weighted by their frames. Nothing of a batch is padded inside: clips of as many frames of
+    10 ms are embedded together, and a clip's vectors are always those of the clip alone.
 
     Args:
         encoder: given up; it is put into evaluation mode, on the device where it is now.
@@ -66,7 +67,7 @@ class SlowFastFeatures:
         out_BTD = torch.zeros(
             len(wave_BN), token_count(wave_BN.shape[1]), self.dim, device=self.device
         )
-        for rows, part_BN in self._of_one_length(wave_BN, lengths):
+        for rows, part_BN in self._of_as_many_frames(wave_BN, lengths):
             part_BTD = torch.cat([self.encoder(piece_BN) for piece_BN in pieces(part_BN)], 1)
             out_BTD[rows, : part_BTD.shape[1]] = part_BTD
         return out_BTD
@@ -75,23 +76,29 @@ class SlowFastFeatures:
     def clips(self, wave_BN: Tensor, lengths: Tensor | None = None) -> Tensor:
         """One vector for each clip, ``[B, dim]``."""
         out_BD = torch.zeros(len(wave_BN), self.dim, device=self.device)
-        for rows, part_BN in self._of_one_length(wave_BN, lengths):
+        for rows, part_BN in self._of_as_many_frames(wave_BN, lengths):
             for piece_BN in pieces(part_BN):
                 share = token_count(piece_BN.shape[1]) / token_count(part_BN.shape[1])
                 out_BD[rows] += share * self.encoder.pooled(piece_BN)
         return out_BD
 
-    def _of_one_length(
+    def _of_as_many_frames(
         self, wave_BN: Tensor, lengths: Tensor | None
-    ) -> list[tuple[Tensor, Tensor]]:
-        """Rows of the batch that are equally long, and their waveforms without the padding."""
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        """Rows of the batch with as many frames, and their waveforms with zeros up to the next.
+
+        Beyond its end the log-mel takes a clip for zeros, so that these change no frame.
+        """
         if lengths is None:
             lengths = torch.full((len(wave_BN),), wave_BN.shape[1])
-        groups = [(n, (lengths == n).nonzero()[:, 0].cpu()) for n in lengths.unique().tolist()]
-        return [
-            (rows, wave_BN[rows.to(wave_BN.device), :n].to(self.device, non_blocking=True))
-            for n, rows in groups
-        ]
+        lengths = lengths.to(wave_BN.device)
+        frames = -(-lengths // HOP)
+        for count in frames.unique().tolist():
+            rows = (frames == count).nonzero()[:, 0]
+            part_BN = wave_BN[rows, : count * HOP]
+            behind_BN = torch.arange(part_BN.shape[1], device=rows.device) >= lengths[rows, None]
+            part_BN = part_BN.masked_fill(behind_BN, 0)
+            yield rows.to(self.device), part_BN.to(self.device, non_blocking=True)
 
 
 def pieces(wave_BN: Tensor) -> tuple[Tensor, ...]:

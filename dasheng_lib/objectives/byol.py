@@ -16,6 +16,7 @@ from torch.nn import functional as F
 
 from dasheng_lib.common.distributed import gather_rows, gather_with_gradient
 from dasheng_lib.common.settings import setting
+from dasheng_lib.objectives.parts import mlp
 from dasheng_lib.objectives.views import (
     boxes,
     drops_of,
@@ -36,13 +37,25 @@ class BYOLConfig:
         decay: what the target keeps of itself at a step; 0 makes it the network itself.
         hidden: width of the hidden layer of projector and predictor (published: 4,096).
         projected: width of their output (published: 256).
+        projector_norm: batch normalisation of the projector, see
+            :func:`dasheng_lib.objectives.parts.mlp`. Published is ``"hidden"``; ``"every"``, as in
+            SimSiam, keeps clips apart from the start, and its targets cannot all become one.
+        least_height: smallest height of a view as a share of the mel bins (published: 0.6). Below 1
+            views differ in pitch, which is then forgotten, and so are vowels.
     """
 
     decay: float = setting(0.99, "share of itself that the target keeps at a step")
     hidden: int = setting(256, "width of the hidden layers of projector and predictor")
     projected: int = setting(64, "width of what the projector gives")
+    projector_norm: str = setting(
+        "hidden", "batch normalisation behind layers of the projector: hidden, every or none"
+    )
+
+    least_height: float = setting(0.6, "smallest height of a view, as a share of the mel bins")
 
     def __post_init__(self) -> None:
+        if not 0.0 < self.least_height <= 1.0:
+            raise ValueError(f"least_height is above 0 and at most 1, not {self.least_height}")
         if not 0.0 <= self.decay <= 1.0:
             raise ValueError(f"decay is 0 to 1, not {self.decay}")
         if min(self.hidden, self.projected) < 1:
@@ -85,8 +98,8 @@ class BYOL(nn.Module):
         super().__init__()
         self.config = config = config or BYOLConfig()
         self.encoder = encoder
-        self.projector = head(encoder.dim, config.hidden, config.projected)
-        self.predictor = head(config.projected, config.hidden, config.projected)
+        self.projector = mlp([encoder.dim, config.hidden, config.projected], config.projector_norm)
+        self.predictor = mlp([config.projected, config.hidden, config.projected])
         online = nn.ModuleDict({"encoder": encoder, "projector": self.projector})
         self.target = copy.deepcopy(online).requires_grad_(False)
 
@@ -148,7 +161,9 @@ class BYOL(nn.Module):
         for noise_BC in noise.unbind(1):
             other_BFT = all_NFT[noise_BC[:, 0].long()]
             mel = power_mixed(mel_BFT, other_BFT, 1 - MOST_MIXED * noise_BC[:, 1])
-            views.append(resized(mel, boxes(noise_BC[:, 2:6], *mel.shape[1:])))
+            views.append(
+                resized(mel, boxes(noise_BC[:, 2:6], *mel.shape[1:], self.config.least_height))
+            )
         return torch.stack(views, 1)
 
     @torch.no_grad()
@@ -172,13 +187,3 @@ class BYOL(nn.Module):
 def across(guess_N2d: Tensor, target_N2d: Tensor) -> Tensor:
     """2 - 2 cos of unit vectors, of each view's guess and the other view's target: 0 to 4."""
     return (2 - 2 * (guess_N2d * target_N2d.flip(1)).sum(2)).mean()
-
-
-def head(width: int, hidden: int, out: int) -> nn.Sequential:
-    """Projector or predictor: one hidden layer with batch normalisation."""
-    return nn.Sequential(
-        nn.Linear(width, hidden, bias=False),  # the norm takes it out again
-        nn.BatchNorm1d(hidden),
-        nn.ReLU(),
-        nn.Linear(hidden, out),
-    )

@@ -13,7 +13,7 @@ from typing import Any
 
 from torch import nn
 
-from dasheng_lib.features import HOP, SAMPLE_RATE
+from dasheng_lib.features import HOP, SAMPLE_RATE, frame_count
 from dasheng_lib.masking import span_places
 from dasheng_lib.model.encoder import (
     PATCH_FRAMES,
@@ -27,9 +27,9 @@ from dasheng_lib.model.slowfast_nfnet import SlowFastConfig, sfnfnet_config
 from dasheng_lib.model.waveform import (
     WaveformConfig,
     WaveformEncoder,
-    frame_count,
     waveform_config,
 )
+from dasheng_lib.model.waveform import frame_count as waveform_frames
 from dasheng_lib.objectives.byol import BYOL, BYOLConfig
 from dasheng_lib.objectives.hubert import Hubert, HubertConfig
 from dasheng_lib.objectives.mae import MAEConfig, MaskedAutoencoder
@@ -76,6 +76,8 @@ class Family:
         further: other networks that it can train; no two of a family's share a size's name.
         labelled: whether a step learns from the labels of its clips; ``config.labels`` names the
             tasks of the corpus that have them, and there are ``config.classes`` at most.
+        seen: ``seen(config, samples)`` is how much of a crop of so many samples the encoder is
+            given at once.
     """
 
     network: Network
@@ -87,6 +89,7 @@ class Family:
     has_teacher: bool = False
     further: tuple[Network, ...] = ()
     labelled: bool = False
+    seen: Callable[[Any, int], int] = lambda config, samples: samples
 
     @property
     def networks(self) -> tuple[Network, ...]:
@@ -131,8 +134,12 @@ def _views_fit(network: Any, config: SimCLRConfig, samples: int) -> None:
         )
 
 
+def _view(config: SimCLRConfig, samples: int) -> int:
+    return HOP * (config.frames(frame_count(samples)) - 1)
+
+
 def _spans_fit(network: WaveformConfig, config: Any, samples: int) -> None:
-    span_places(frame_count(samples), config.span)
+    span_places(waveform_frames(samples), config.span)
 
 
 LOG_MEL = Network("log-mel", Encoder, EncoderConfig, encoder_config)
@@ -148,7 +155,13 @@ FAMILIES = {
     "hubert": Family(WAVEFORM, Hubert, HubertConfig, _spans_fit, has_teacher=True),
     "wav2vec2": Family(WAVEFORM, Wav2Vec2, Wav2Vec2Config, _spans_fit),
     "simclr": Family(
-        LOG_MEL, SimCLR, SimCLRConfig, _views_fit, whole_batch=True, further=(SLOWFAST,)
+        LOG_MEL,
+        SimCLR,
+        SimCLRConfig,
+        _views_fit,
+        whole_batch=True,
+        further=(SLOWFAST,),
+        seen=_view,
     ),
     "byol": Family(
         LOG_MEL, BYOL, BYOLConfig, _positions_reach, whole_batch=True, further=(SLOWFAST,)

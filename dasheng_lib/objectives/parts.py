@@ -5,8 +5,13 @@ Shapes: B clips, T frames, V codes.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import pairwise
+
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+
+PROJECTOR_NORMS = ("hidden", "every", "none")
 
 
 def hidden_weights(mask_BT: Tensor) -> Tensor:
@@ -41,3 +46,27 @@ def damp_gradient(x: Tensor, factor: float) -> Tensor:
 def counts(codes: Tensor, mask_BT: Tensor, V: int) -> Tensor:
     """How often each of V codes stands at a hidden frame, float32 [V]."""
     return torch.bincount(codes[mask_BT], minlength=V).float()
+
+
+def mlp(widths: Sequence[int], norm: str = "hidden", bias: bool = True) -> nn.Sequential:
+    """Projector or predictor: linear layers from each width to the next, ReLU between them.
+
+    Args:
+        norm: which layers have batch normalisation behind them: ``"hidden"``, ``"every"`` (what
+            comes out then has mean 0 and deviation 1 over a batch), ``"none"``. Where it is given
+            the vectors of all processes, its statistics are those of all.
+        bias: of the last layer; the others have none, which a norm would take out again.
+
+    Raises:
+        ValueError: no such choice.
+    """
+    if norm not in PROJECTOR_NORMS:
+        raise ValueError(f"projector_norm is {' or '.join(PROJECTOR_NORMS)}, not {norm!r}")
+    parts: list[nn.Module] = []
+    for before, width in pairwise(widths[:-1]):
+        parts.append(nn.Linear(before, width, bias=False))
+        parts += [nn.BatchNorm1d(width)] if norm != "none" else []
+        parts.append(nn.ReLU())
+    parts.append(nn.Linear(*widths[-2:], bias=bias))
+    parts += [nn.BatchNorm1d(widths[-1], affine=False)] if norm == "every" else []
+    return nn.Sequential(*parts)

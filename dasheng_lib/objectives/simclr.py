@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
-from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -17,6 +16,7 @@ from torch.nn import functional as F
 
 from dasheng_lib.common.distributed import gather_rows, gather_with_gradient
 from dasheng_lib.common.settings import setting
+from dasheng_lib.objectives.parts import mlp
 from dasheng_lib.objectives.views import (
     beta_5_2,
     cropped,
@@ -37,6 +37,8 @@ class SimCLRConfig:
         temperature: what cosines are divided by.
         layers, hidden: hidden layers of the projector, and their width (published: 3 of 4,096).
         projected: width of its output (not published).
+        projector_norm: its batch normalisation, see :func:`dasheng_lib.objectives.parts.mlp`;
+            SimCLR's own code has it behind every layer, HARES does not say.
     """
 
     view: float = setting(0.75, "length of a view, as a share of the crop")
@@ -44,6 +46,9 @@ class SimCLRConfig:
     layers: int = setting(1, "hidden layers of the projector")
     hidden: int = setting(256, "width of the hidden layers of projector and predictor")
     projected: int = setting(64, "width of what the projector gives")
+    projector_norm: str = setting(
+        "hidden", "batch normalisation behind layers of the projector: hidden, every or none"
+    )
 
     def __post_init__(self) -> None:
         if not 0.0 < self.view <= 1.0 or self.temperature <= 0:
@@ -80,10 +85,10 @@ class SimCLR(nn.Module):
     """Contrastive learning of clips as in HARES.
 
     Views: two random crops of a clip, each mixed with a crop of another clip of the batch, its own
-    share drawn from Beta(5, 2). Loss: NT-Xent over all views of all processes.
+    share drawn from Beta(5, 2). Loss: NT-Xent over all views of all processes, whose batch
+    statistics are of all of them, too.
 
-    Source: Wang et al. 2021 (HARES), section 3; Chen et al. 2020, equation 1. The projector has no
-    biases and no normalisation, so that it cannot give every clip one and the same direction.
+    Source: Wang et al. 2021 (HARES), section 3; Chen et al. 2020, equation 1.
     """
 
     family = "simclr"
@@ -92,13 +97,8 @@ class SimCLR(nn.Module):
         super().__init__()
         self.config = config = config or SimCLRConfig()
         self.encoder = encoder
-        widths = [encoder.dim, *[config.hidden] * config.layers]
-        hidden = [
-            part
-            for before, width in pairwise(widths)
-            for part in (nn.Linear(before, width, bias=False), nn.ReLU())
-        ]
-        self.projector = nn.Sequential(*hidden, nn.Linear(widths[-1], config.projected, bias=False))
+        widths = [encoder.dim, *[config.hidden] * config.layers, config.projected]
+        self.projector = mlp(widths, config.projector_norm, bias=False)
 
     @property
     def blocks(self) -> list[nn.Module]:
@@ -127,8 +127,7 @@ class SimCLR(nn.Module):
         vector_VD = mean_vectors(
             self.encoder, view_B2Ft.flatten(0, 1), noise[..., 8:].flatten(0, 1)
         )
-        vector_N2D = gather_with_gradient(vector_VD.unflatten(0, (-1, 2)))
-        z_N2d = self.projector(vector_N2D)
+        z_N2d = self.projector(gather_with_gradient(vector_VD)).unflatten(0, (-1, 2))
         loss, right_N2 = nt_xent(z_N2d, self.config.temperature)
         answers, others = right_N2.numel(), right_N2.numel() - 1
         reach = reachable(len(z_N2d), self.config.temperature)

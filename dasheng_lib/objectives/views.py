@@ -50,16 +50,17 @@ def power_mixed(mel_BFT: Tensor, other_BFT: Tensor, share_B: Tensor) -> Tensor:
     return 10 * power_BFT.clamp_min(1e-10).log10()
 
 
-def boxes(chance_B4: Tensor, bins: int, T: int) -> Tensor:
+def boxes(chance_B4: Tensor, bins: int, T: int, least_height: float = SCALES[0]) -> Tensor:
     """Random parts of a canvas on which a clip lies in the middle: top, height, left, width.
 
     The canvas is as high as the clip and 1.5 times as long. Height and width are 0.6 to 1.5 times
-    the clip's and no more than the canvas'; then the place is drawn. In bins and frames of the
+    the clip's and no more than the canvas'; then the place is drawn. Of another ``least_height``,
+    heights begin there; of 1, a clip keeps all its bins. In bins and frames of the
     clip, not rounded; a left below 0 begins before it. ``[B, 4]``.
     """
     low, high = SCALES
-    size_B2 = low + (high - low) * chance_B4[:, :2]
-    height_B, width_B = bins * size_B2[:, 0].clamp_max(1.0), T * size_B2[:, 1].clamp_max(CANVAS)
+    height_B = bins * (least_height + (high - least_height) * chance_B4[:, 0]).clamp_max(1.0)
+    width_B = T * (low + (high - low) * chance_B4[:, 1]).clamp_max(CANVAS)
     top_B = chance_B4[:, 2] * (bins - height_B)
     left_B = chance_B4[:, 3] * (CANVAS * T - width_B) - (CANVAS - 1) / 2 * T
     return torch.stack([top_B, height_B, left_B, width_B], 1)

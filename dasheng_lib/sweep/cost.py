@@ -23,8 +23,8 @@ PROBING = 12.0  # seconds of one core for its probes
 def estimate(trials: Sequence[Trial], timed: int = 2) -> pd.DataFrame:
     """Seconds that each trial will take in one process with the threads of this one.
 
-    Every distinct shape (size, batch, clip length, mask ratio, precision) is trained for
-    ``timed`` steps on noise after one to warm up; judging is estimated from one embedded batch.
+    Every distinct shape (task, size, batch, clip length, precision) is trained for ``timed`` steps
+    on noise after one to warm up; judging is estimated from one embedded batch.
 
     Returns:
         Rows ``run, steps, judged, train_seconds, judge_seconds``.
@@ -33,7 +33,8 @@ def estimate(trials: Sequence[Trial], timed: int = 2) -> pd.DataFrame:
     rows = []
     for trial in trials:
         config = trial.config
-        shape = replace(config, keep=(), train=replace(config.train, steps=timed + 1, seed=0))
+        brief = replace(config.train, steps=timed + 1, seed=0, lr=1e-4)
+        shape = replace(config, keep=(), only_domain="", train=brief)
         if shape not in known:
             known[shape] = _timed(shape)
         step, embedding = known[shape]

@@ -159,11 +159,17 @@ def _trial(
         raise ValueError(f"data is a share of the corpus, above 0 and at most 1, not {data}")
     but_seed = {key: value for key, value in changes.items() if key != "seed"}
     corpus = settings.get("corpus", "pocket")
+    if FAMILIES[config.family].labelled and corpus != protocol.corpora[0]:
+        raise ValueError(
+            f"{config.family} is examined by the labels of {protocol.corpora[0]}: "
+            f"{corpus} may number them otherwise"
+        )
     return Trial(_name(changes), _name(but_seed), arm, config, corpus, data)
 
 
 def _name(changes: Mapping[str, Any]) -> str:
-    return ".".join(f"{key}-{value}" for key, value in sorted(changes.items())) or "base"
+    said = {key: "+".join(map(str, v)) if isinstance(v, list) else v for key, v in changes.items()}
+    return ".".join(f"{key}-{value}" for key, value in sorted(said.items())) or "base"
 
 
 def _frozen(value: Any) -> Any:

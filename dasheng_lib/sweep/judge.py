@@ -20,7 +20,7 @@ from dasheng_lib.common.distributed import World
 from dasheng_lib.corpora import load_corpus
 from dasheng_lib.corpora.corpus import Corpus
 from dasheng_lib.corpora.crops import Exam
-from dasheng_lib.corpora.split import hold_out, shortened
+from dasheng_lib.corpora.split import hold_out, shortened, without
 from dasheng_lib.corpora.trim import prepare
 from dasheng_lib.encoders.dasheng import DashengEncoder
 from dasheng_lib.encoders.layers import every_layer
@@ -36,6 +36,8 @@ from dasheng_lib.objectives.mae import MaskedAutoencoder
 from dasheng_lib.rank.measures import measure
 from dasheng_lib.tasks import Declared, suite
 from dasheng_lib.tasks.of_corpus import corpus_clips
+from dasheng_lib.train.batches import Batch, learned_from, reader
+from dasheng_lib.train.config import RunConfig
 from dasheng_lib.train.health import validate
 
 EXAM_BATCH = 32
@@ -89,16 +91,15 @@ class Judge:
         self.protocol = protocol
         whole = [prepare(load(name)) for name in protocol.corpora]
         self.corpora = [shortened(corpus, protocol.seconds) for corpus in whole]
-        self.views = views_of(whole[0])
+        self.heard, self.views = whole[0], views_of(whole[0])
         _, self.held = hold_out(whole[0], protocol.hold_out)
-        self.exam = cache(self._exam)
         self.rows = cache(self._rows)
 
     def __call__(
         self,
         encoder: AudioEncoder,
         model: Objective,
-        clip_seconds: float,
+        config: RunConfig,
         keep: Path | None = None,
         layers: bool = False,
     ) -> dict[str, float]:
@@ -106,8 +107,8 @@ class Judge:
 
         Args:
             encoder: given up.
-            clip_seconds: length of the crops that it was trained on. A Dasheng encoder is given
-                longer clips in pieces of it, so that no position is used that was not trained.
+            config: what it was trained by. A Dasheng encoder is given clips in pieces of what it
+                saw of a crop, so that no position is used that was not trained.
             keep: file (.npy) for the embeddings that the ranks are of.
             layers: probe every layer too.
 
@@ -120,7 +121,7 @@ class Judge:
             layer n, counted from 1, ``layerN:rankme`` and so on.
         """
         D = encoder.dim
-        encoder = every_layer(in_pieces(encoder, clip_seconds))
+        encoder = every_layer(in_pieces(encoder, config.seen_seconds))
         by_corpus = [compute_embeddings(encoder, corpus_clips(c)) for c in self.corpora]
         last = [Z_NL[:, -D:] for Z_NL in by_corpus]
         if keep:
@@ -135,7 +136,7 @@ class Judge:
                 for name, value in measure(Z_ND, RANKS).items()
             },
             **self.scores(last, ("linear", "knn", "few"), each_task=True),
-            **self._losses(model, clip_seconds),
+            **self._losses(model, config),
         }
         if self.protocol.layers:
             for number in range(1, encoder.dim // D):
@@ -187,21 +188,25 @@ class Judge:
             labels = few_labels(labels, self.protocol.few, zlib.crc32(task.encode()))
         return labels, chance(labels)
 
-    def _losses(self, model: Objective, clip_seconds: float) -> dict[str, float]:
+    def _losses(self, model: Objective, config: RunConfig) -> dict[str, float]:
         facts = {"step": 0, "hours": 0.0, "speed": 0.0}
         world = World(device=next(model.parameters()).device)
-        own = validate(model, model, self.exam(clip_seconds), world, **facts)
+        own = validate(model, model, self._exam(config), world, **facts)
         found = {"loss": float("nan"), "own_loss": own.loss, "explained": own.explained}
         if isinstance(model, MaskedAutoencoder):
             common = copy(model)  # shares the weights
             common.config = replace(model.config, mask_ratio=self.protocol.mask_ratio)
-            exam = self.exam(self.protocol.exam_seconds)
+            exam = self._exam(replace(config, clip_seconds=self.protocol.exam_seconds))
             found["loss"] = validate(common, common, exam, world, **facts).loss
         return {**found, **{name: own.health.get(name, float("nan")) for name in HEALTH}}
 
-    def _exam(self, seconds: float) -> list[np.ndarray]:
-        exam = Exam(self.held, seconds, EXAM_BATCH, self.protocol.exam_crops)
-        return [exam.batch(step) for step in range(len(exam))]
+    def _exam(self, config: RunConfig) -> list[Batch]:
+        """What no run has heard, in crops such as a run's, with the labels that it learns."""
+        corpus = learned_from(self.heard, config)
+        held = without(corpus, set(corpus.clips["group"]) - set(self.held.clips["group"]))
+        exam = Exam(held, config.clip_seconds, EXAM_BATCH, self.protocol.exam_crops, config.short)
+        read = reader(exam, config, slice(0, EXAM_BATCH))
+        return [read(step) for step in range(len(exam))]
 
 
 def qualities(table: pd.DataFrame) -> dict[str, float]:

@@ -15,7 +15,7 @@ from dasheng_lib.common.distributed import World
 from dasheng_lib.common.provenance import provenance
 from dasheng_lib.corpora import load_corpus
 from dasheng_lib.corpora.corpus import Corpus
-from dasheng_lib.corpora.split import portion, without
+from dasheng_lib.corpora.split import of_domain, portion, without
 from dasheng_lib.corpora.trim import prepare
 from dasheng_lib.sweep.columns import settings, spent_by, state
 from dasheng_lib.sweep.grid import Trial
@@ -28,7 +28,8 @@ from dasheng_lib.train.run import Execution, Run, pretrain_into
 def audio_of(trial: Trial, held: Corpus, load: Callable[[str], Corpus] = load_corpus) -> Corpus:
     """What a trial trains on: its share of its corpus, without the groups that are held out."""
     corpus = learned_from(prepare(load(trial.corpus)), trial.config)
-    return portion(without(corpus, set(held.clips["group"])), trial.data)
+    rest = without(corpus, set(held.clips["group"]))
+    return portion(of_domain(rest, trial.config.only_domain), trial.data)
 
 
 def run_trial(
@@ -119,7 +120,7 @@ def judged(trial: Trial, folder: Path, step: int, judge: Judge) -> dict[str, flo
         began = time.perf_counter()
         keep, ends = path.with_suffix(".npy"), step in (0, kept_steps(trial, folder)[-1])
         encoder, model = run.encoder(own, device()), run.model(own, device())
-        found = judge(encoder, model, trial.config.clip_seconds, keep, layers=ends)
+        found = judge(encoder, model, trial.config, keep, layers=ends)
         found["judge_seconds"] = time.perf_counter() - began
         with atomic_file(path) as temporary:
             temporary.write_text(json.dumps(found, indent=1))

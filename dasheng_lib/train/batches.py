@@ -12,7 +12,7 @@ from torch import Tensor
 from dasheng_lib.common.errors import UserError
 from dasheng_lib.corpora.corpus import Corpus
 from dasheng_lib.corpora.crops import Crops, Exam
-from dasheng_lib.corpora.split import hold_out, labelled
+from dasheng_lib.corpora.split import hold_out, labelled, of_domain
 from dasheng_lib.objectives.family import FAMILIES
 from dasheng_lib.tasks.pocket import suite
 from dasheng_lib.train.config import RunConfig
@@ -40,11 +40,12 @@ def batches_of(corpus: Corpus, config: RunConfig) -> tuple[Crops, Exam | None]:
     """What to train on and what to validate on: the crops of a corpus, and of what is held out.
 
     Raises:
-        UserError: every domain is a single group, so that nothing can be held out.
+        UserError: every domain is a single group, so that nothing can be held out; or there is no
+            domain such as the configuration names.
     """
     corpus = learned_from(corpus, config)
     if not config.hold_out:
-        return crops_of(corpus, config), None
+        return crops_of(of_domain(corpus, config.only_domain), config), None
     rest, held = hold_out(corpus, config.hold_out)
     if not len(held):
         raise UserError(
@@ -52,7 +53,7 @@ def batches_of(corpus: Corpus, config: RunConfig) -> tuple[Crops, Exam | None]:
             "train with a hold_out of 0, or on more groups."
         )
     exam = Exam(held, config.clip_seconds, config.batch, VALIDATION_CROPS, config.short)
-    return crops_of(rest, config), exam
+    return crops_of(of_domain(rest, config.only_domain), config), exam
 
 
 def learned_from(corpus: Corpus, config: RunConfig) -> Corpus:

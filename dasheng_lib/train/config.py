@@ -29,6 +29,7 @@ class RunConfig:
             the batch is that of all processes together.
         streams: places in shards that are read at once, see
             :class:`dasheng_lib.shards.ShardCrops`; a multiple of the processes is best.
+        only_domain: train on this domain of the corpus alone; what is held out is of all.
         hold_out: share of the audio that is never trained on, but validated on.
         epoch: steps between two validations; 0 validates before the first and after the last.
         keep: steps whose weights are kept besides the first and the last; by default halvings of
@@ -48,6 +49,7 @@ class RunConfig:
     speed: float = setting(1.0, "clips are played up to this times faster or slower")
     mix: float = setting(0.0, "largest share of another crop that is mixed in")
     streams: int = setting(8, "places in shards that are read at once")
+    only_domain: str = setting("", "train on this domain alone: speech, music or environment")
     hold_out: float = setting(0.0, "share of the audio to validate on")
     epoch: int = setting(0, "steps between validations, 0: at the end only")
     keep: tuple[int, ...] = setting((), "steps to keep besides the last (its halvings)")
@@ -100,6 +102,12 @@ class RunConfig:
         return self.task.teacher if FAMILIES[self.family].has_teacher else None
 
     @property
+    def seen_seconds(self) -> float:
+        """How much of a crop the encoder is given at once: all of it, or a view."""
+        crop = round(self.clip_seconds * SAMPLE_RATE)
+        return FAMILIES[self.family].seen(self.task, crop) / SAMPLE_RATE
+
+    @property
     def snapshots(self) -> tuple[int, ...]:
         """Steps whose weights are kept, from 0 to the last."""
         steps = self.train.steps
@@ -113,9 +121,12 @@ class RunConfig:
     def record(self) -> dict[str, Any]:
         """All settings as files keep them, those of the task beside the run's own.
 
-        What a task leaves to a default (None) is left out.
+        What a task leaves to a default (None) is left out, and ``only_domain`` where it says
+        nothing, so that runs from before there was one go on.
         """
         own = asdict(self)
+        if not self.only_domain:
+            del own["only_domain"]
         task = {name: value for name, value in own.pop("task").items() if value is not None}
         return {"family": self.family, **own, **task}
 

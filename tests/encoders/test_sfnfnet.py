@@ -60,6 +60,16 @@ def test_a_clip_does_not_depend_on_its_neighbours(features):
         )
 
 
+def test_clips_of_as_many_frames_are_read_together(features, monkeypatch):
+    """Real clips end at any sample: one by one, short ones would take ten times as long."""
+    wave, lengths, sizes = noise(4, 6000), torch.tensor([4961, 5120, 5121, 5000]), []
+    alone = torch.cat([features.clips(w[None, :n]) for w, n in zip(wave, lengths, strict=True)])
+    pooled = features.encoder.pooled
+    monkeypatch.setattr(features.encoder, "pooled", lambda w: sizes.append(len(w)) or pooled(w))
+    torch.testing.assert_close(features.clips(wave, lengths), alone, rtol=1e-4, atol=1e-5)
+    assert sizes == [3, 1]
+
+
 def test_a_long_clip_is_read_in_equal_pieces(features):
     wave = noise(1, 330_000)
     parts = pieces(wave)

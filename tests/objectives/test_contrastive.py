@@ -251,8 +251,10 @@ def test_a_trained_sfnfnet_is_read_back_by_family_and_by_network(synthetic, tmp_
         lambda: SimCLRConfig(view=0.0),
         lambda: SimCLRConfig(temperature=0.0),
         lambda: SimCLRConfig(hidden=0),
+        lambda: new_model(tiny("simclr", task=SimCLRConfig(projector_norm="layer"))),
         lambda: BYOLConfig(decay=1.1),
         lambda: BYOLConfig(projected=0),
+        lambda: BYOLConfig(least_height=0.0),
         lambda: tiny("simclr", task=SimCLRConfig(view=0.05), clip_seconds=0.2),
         lambda: tiny("byol", clip_seconds=10.1),
         lambda: tiny("byol", train=TrainConfig(accumulate=2)),
@@ -266,10 +268,13 @@ def test_impossible_settings_are_refused(make):
 def test_published_projectors_can_be_asked_for():
     published = SimCLRConfig(layers=3, hidden=4096)
     model = new_model(replace(RECIPES["simclr"], preset="24x1x2", task=published))
-    shapes = [list(p.shape) for p in model.projector.parameters()]
+    shapes = [list(p.shape) for p in model.projector.parameters() if p.ndim > 1]
     assert shapes == [[4096, 24], [4096, 4096], [4096, 4096], [64, 4096]]
+    assert sum(isinstance(part, nn.BatchNorm1d) for part in model.projector) == 3
     plain = new_model(replace(RECIPES["simclr"], preset="24x1x2", task=SimCLRConfig(layers=0)))
     assert [type(part) for part in plain.projector] == [nn.Linear]
+    bare = replace(RECIPES["simclr"], preset="24x1x2", task=SimCLRConfig(projector_norm="none"))
+    assert [type(part) for part in new_model(bare).projector] == [nn.Linear, nn.ReLU, nn.Linear]
 
 
 # Health
@@ -320,13 +325,14 @@ def test_no_answers_reach_more_than_the_corners_of_a_simplex(N, temperature):
 
 
 def test_byol_whose_target_is_itself_collapses(synthetic):
-    """Without the moving average and the predictor. With the predictor it does not, in 60 steps:
-    that is SimSiam."""
+    """As published, without the moving average and the predictor. With the predictor it does not,
+    in 60 steps: that is SimSiam. Nor does it where the projector's outputs are normalised: batch
+    statistics compare clips."""
 
     def itself(model):
         model.predictor = nn.Identity()
 
-    usual = trained(synthetic, tiny("byol"))
+    usual = trained(synthetic, tiny("byol", task=BYOLConfig()))
     assert verdict(usual) == "healthy" and usual["spread"].iloc[-1] > 0.2
     assert usual["explained"].iloc[-1] > 0.05
     fallen = trained(synthetic, tiny("byol", task=BYOLConfig(decay=0.0)), itself)
