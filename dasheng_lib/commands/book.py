@@ -63,7 +63,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--cell-timeout",
         type=int,
         metavar="SECONDS",
-        help="longest time for one cell, 0 for no limit (default: 900 for the profiles quick and "
+        help="longest time for one cell, 0 for no limit (default: 3600 for the profiles quick and "
         "smoke, no limit for the others)",
     )
     parser.add_argument(
@@ -97,7 +97,7 @@ def run(args: argparse.Namespace) -> int:
 def cell_seconds(profile: str, asked: int | None) -> int | None:
     """The limit for one cell: what was asked for, or what suits the profile."""
     if asked is None:
-        return 900 if profile in ("quick", "smoke") else None
+        return 3600 if profile in ("quick", "smoke") else None
     if asked < 0:
         raise UserError(f"--cell-timeout {asked} is no time: write seconds, or 0 for no limit.")
     return asked or None

@@ -168,7 +168,7 @@ def test_provenance_is_plain_and_names_what_matters():
 
 
 def test_the_limit_for_a_cell_suits_the_profile():
-    assert cell_seconds("quick", None) == 900
+    assert cell_seconds("quick", None) == 3600
     assert cell_seconds("desk", None) is None
     assert cell_seconds("desk", 5) == 5
     assert cell_seconds("quick", 0) is None

@@ -35,7 +35,7 @@ class Options:
     force: bool = False
     corpus: str = "auto"
     parameters: tuple[str, ...] = ()
-    cell_seconds: int | None = 900
+    cell_seconds: int | None = 3600
     strict: bool = False
     site: bool = True
     out: TextIO = field(default_factory=lambda: sys.stdout)
