@@ -21,6 +21,7 @@ from dasheng_lib.corpora.crops import Crops
 from dasheng_lib.encoders import load_encoder
 from dasheng_lib.objectives.byol import BYOLConfig, across
 from dasheng_lib.objectives.family import FAMILIES
+from dasheng_lib.objectives.parts import mlp
 from dasheng_lib.objectives.simclr import SimCLRConfig, nt_xent, reachable
 from dasheng_lib.train import TrainConfig, make_optimizer, mask_noise, pretrain
 from dasheng_lib.train.build import new_model
@@ -275,6 +276,15 @@ def test_published_projectors_can_be_asked_for():
     assert [type(part) for part in plain.projector] == [nn.Linear]
     bare = replace(RECIPES["simclr"], preset="24x1x2", task=SimCLRConfig(projector_norm="none"))
     assert [type(part) for part in new_model(bare).projector] == [nn.Linear, nn.ReLU, nn.Linear]
+
+
+@pytest.mark.parametrize("norm, norms", [("none", 0), ("hidden", 1), ("every", 2)])
+def test_a_projector_is_normalised_where_it_is_asked_to_be(norm, norms):
+    head = mlp([5, 7, 3], norm, bias=False)
+    assert sum(isinstance(part, nn.BatchNorm1d) for part in head) == norms
+    out = head(3 + torch.randn(64, 5, generator=torch.Generator().manual_seed(0)))
+    even = out.mean(0).abs().max() < 1e-5 and (out.var(0, correction=0) - 1).abs().max() < 0.05
+    assert bool(even) == (norm == "every")
 
 
 # Health

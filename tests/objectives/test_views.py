@@ -74,6 +74,13 @@ def test_boxes_lie_on_the_canvas():
     assert ((height == 64) & (top.abs() < eps)).float().mean() == pytest.approx(5 / 9, abs=0.03)
 
 
+def test_views_of_full_height_differ_in_time_alone():
+    chance = rand(200, 4)
+    whole, usual = boxes(chance, 64, 100, least_height=1.0), boxes(chance, 64, 100)
+    assert torch.equal(whole[:, :2], torch.tensor([0.0, 64.0]).expand(200, 2))
+    assert torch.equal(whole[:, 2:], usual[:, 2:])
+
+
 def test_resizing_is_torch_s_own_where_the_edges_of_the_box_are_far():
     """A padded canvas, cut and interpolated: rows and columns near the cut see less there."""
     mel = torch.randn(1, 16, 40, generator=torch.Generator().manual_seed(0)) * 10 - 30
