@@ -39,9 +39,9 @@ class BYOLConfig:
         projected: width of their output (published: 256).
         projector_norm: batch normalisation of the projector, see
             :func:`dasheng_lib.objectives.parts.mlp`. Published is ``"hidden"``; ``"every"``, as in
-            SimSiam, keeps clips apart from the start, and its targets cannot all become one.
+            SimSiam, compares clips through the batch, so that targets cannot all become one.
         least_height: smallest height of a view as a share of the mel bins (published: 0.6). Below 1
-            views differ in pitch, which is then forgotten, and so are vowels.
+            views differ in pitch, which is then forgotten.
     """
 
     decay: float = setting(0.99, "share of itself that the target keeps at a step")

@@ -56,8 +56,9 @@ RECIPES = {
     ),
     # HARES says 1e-4 or 2e-4 at batches of 1,024 to 4,096, BYOL-A 3e-4. By what runs of 64 x 0.96 s
     # at 96x4x3 gain over untrained ones on tasks of the pocket corpus, by linear probe / k-NN, in
-    # points: SimCLR with batch norm +3.8 / +3.0 in 300 steps. BYOL as published +2.4 / -6.6: views
-    # that differ in pitch, and targets of few directions. With neither +4.6 / -0.8 in 400.
+    # points: SimCLR with batch norm +3.8 / +3.0 in 300 steps. BYOL as published +2.4 / -6.6 in
+    # 300. In 150 steps at 1e-3: views of one pitch alone +1.1 / -5.6; 256 normalised outputs alone
+    # +2.1 / -8.1; both +4.8 / -1.5, and +6.1 / +0.5 in 800.
     "simclr": RunConfig(task=SimCLRConfig(), even="domains", train=TrainConfig(lr=5e-4)),
     "byol": RunConfig(
         task=BYOLConfig(projected=256, projector_norm="every", least_height=1.0),
