@@ -1,4 +1,4 @@
-"""The nearest clips of other talkers, fonts and packages, to listen to."""
+"""The nearest clips of other talkers, fonts, kits and sounds, to listen to."""
 
 from __future__ import annotations
 

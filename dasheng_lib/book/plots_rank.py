@@ -23,7 +23,7 @@ def over_run(history: pd.DataFrame, spectra: Mapping[int, np.ndarray]) -> None:
     """
     _, (left, right) = plt.subplots(1, 2, figsize=(9.5, 3.4))
     at = history["step"].replace(0, history["step"][history["step"] > 0].min() / 2)
-    left.plot(at, history["RankMe"], "o-", color=ENCODERS["pretrained"][0], label="as published")
+    left.plot(at, history["RankMe"], "o-", color=ENCODERS["pretrained"][0], label="as defined")
     left.plot(at, history["centred"], "s--", color="#0072B2", label="centred")
     left.set(xscale="log", xlabel="step", ylabel="RankMe", ylim=(0, None))
     left.legend(frameon=False)

@@ -71,7 +71,7 @@ CARDS = (
         (),
         "higher",
         "0 to D",
-        "Right to 0.2 % from N = 8 D on; reads 2 to 5 % high at N = 2 D.",
+        "Right to 0.2 % from N = 8 D on; reads up to 5 % high at N = 2 D.",
         lambda s: s.ranks.corrected(),
     ),
     Measure(

@@ -115,7 +115,7 @@ class RankMe:
         With N rows RankMe reads low by about 0.14 D / N of itself, whatever the spectrum. If it is
         off by c / N, the halves of n and m rows are off by c / n and c / m, which gives c. For
         equal halves that is Richardson's 2 R(N) - mean R(N / 2). From N = 8 D on it is right to
-        0.2 %; at 2 D it reads 2 to 5 % high. Where all rows fall into one half, since there is
+        0.2 %; at 2 D it reads up to 5 % high. Where all rows fall into one half, since there is
         one or all are the same, nothing is corrected.
         """
         whole = self.compute(centred)
