@@ -31,7 +31,8 @@ arms:
   labels: {family: supervised, labels: [[syn_vowel, syn_event]]}
   convolutions: {family: byol, preset: sfnfnet-16}
 judged_at: [1]
-protocol: {corpora: [synthetic], tasks: [syn_vowel], seconds: 0.1, few: 2, layers: true}
+protocol: {corpora: [synthetic], tasks: [syn_vowel], seconds: 0.1, few: 2, layers: true,
+  exam_crops: 32}
 """
 
 
@@ -57,7 +58,6 @@ def test_every_objective_s_runs_are_judged_killed_or_not(tmp_path, monkeypatch, 
                 raise KeyboardInterrupt
 
     monkeypatch.setattr(runs, "pretrain", dying)
-    monkeypatch.setattr(judge, "EXAM_CROPS", 32)
     monkeypatch.setattr(judge, "VIEWED", 8)
     while lives:
         with pytest.raises(KeyboardInterrupt):
