@@ -253,7 +253,8 @@ def block_without_its_branch(block, x):
 def test_variance_through_depth_at_initialisation(gain):
     """White noise in: 0.5 to 1.5 until something is pooled, and never under 0.03.
 
-    It is the hardest input: every stage's pool halves it, and a GELU passes less of what is small.
+    Every stage's pool halves it, and a GELU passes less of what is small. Smooth input keeps less
+    than noise: the band is of noise.
     """
     model = wake(network(4, fast_stem="release"), gain).eval()
     seen = taps(model)
