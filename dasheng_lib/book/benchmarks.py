@@ -23,6 +23,7 @@ DOMAINS = ("environment", "music", "speech")
 EVERY, NONE, MEAN = "all", "none", "mean"  # parameters: all domains, no task, sort by the mean
 MEASURES = {"top1_acc": "accuracy", "mAP": "mAP", "all_slots": "all slots right"}
 HEADS = {
+    "arch": "linear",
     "hares": "linear",
     "hares-mtt": "linear",
     "hares-mlp": "512 hidden units",

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from dasheng_lib.book.benchmarks import DOMAINS, HEADS
 from dasheng_lib.common.places import MANIFESTS
 from dasheng_lib.corpora.official_sets import benchmark_tasks
 from dasheng_lib.results import as_printed, read_table
@@ -17,20 +18,12 @@ from dasheng_lib.tasks.arch import ARCH
 from dasheng_lib.tasks.hares import HARES
 from dasheng_lib.tasks.hear.fetch import hear_sources
 
-DOMAINS = ("environment", "music", "speech")
 # How far two rows are the same encoder, the nearest first.
 SAME = {
     "weights": "the same weights",
     "layers": "the same weights, other layers",
     "recipe": "the same recipe",
     "family": "the same family",
-}
-PROBES = {
-    "arch": "linear",
-    "hares": "linear",
-    "hares-mlp": "MLP",
-    "hares-mtt": "linear",
-    "hares-svm": "SVM",
 }
 TITLES = {
     "esc50": "ESC-50",
@@ -133,7 +126,7 @@ def shared_sets() -> pd.DataFrame:
     for name, declared in (("arch", ARCH), ("hares", HARES)):
         for task in benchmark_tasks(name).values():
             probe = getattr(declared[task.name], "probe", "arch")
-            rows.append((task.set.name, name.upper(), task, PROBES[probe]))
+            rows.append((task.set.name, name.upper(), task, HEADS[probe]))
     kept = []
     for stem, benchmark, task, probe in rows:
         others = [set_ for set_, where, *_ in rows if where != benchmark and _alike(set_, stem)]

@@ -12,7 +12,7 @@ from fake_packages import audio_bytes, serving, tar_bytes, tone, zip_bytes
 from dasheng_lib import cli
 from dasheng_lib.common import places
 from dasheng_lib.common.errors import UserError
-from dasheng_lib.common.places import CORPORA
+from dasheng_lib.common.places import CORPORA, data_places
 from dasheng_lib.corpora import OPENSETS, load_corpus, manifest, openset
 from dasheng_lib.corpora.source import Source
 from dasheng_lib.tasks import SUITES, suite
@@ -205,3 +205,10 @@ def test_unheard_tasks_are_those_of_the_open_sets():
     unheard = {task.corpus for tasks in SUITES.values() for task in tasks if task.unheard}
     assert unheard == set(OPENSETS)
     assert not any(task.unheard for name in ("pocket", "synthetic") for task in suite(name))
+
+
+def test_where_a_place_is_named_nothing_else_is_looked_through(tmp_path, monkeypatch):
+    monkeypatch.setenv("DASHENG_DATA", str(tmp_path))
+    assert data_places() == [tmp_path]
+    monkeypatch.delenv("DASHENG_DATA")
+    assert len(data_places()) == 2
