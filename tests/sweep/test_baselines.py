@@ -1,5 +1,6 @@
 """What costs nothing is scored as the sweep scores, and recorded beside it."""
 
+import zlib
 from dataclasses import replace
 
 import numpy as np
@@ -8,6 +9,8 @@ import pytest
 
 from dasheng_lib.cli import main
 from dasheng_lib.corpora import load_corpus
+from dasheng_lib.evaluation.folds import chance
+from dasheng_lib.evaluation.probes.few_shot import few_labels
 from dasheng_lib.results import read_results
 from dasheng_lib.sweep.baselines import AVERAGES, baselines, half_interval
 from dasheng_lib.sweep.judge import Judge, Protocol
@@ -98,3 +101,19 @@ def test_those_recorded_are_of_the_first_sweep():
     chance = pd.Series({task: 1 / count for task, count in kept.attrs["classes"].items()})
     row = kept.set_index("baseline").loc["chance"]
     assert [row[f"linear:{task}"] for task in chance.index] == pytest.approx(list(chance), rel=1e-5)
+
+
+@pytest.mark.parametrize(("probe", "prefix"), [("knn", "knn_quality"), ("few", "few_quality")])
+def test_chance_is_that_of_the_labels_that_a_probe_is_given(found, probe, prefix):
+    judge = found[0]
+    corpus = judge.corpora[0]
+    rows_ND = np.random.default_rng(0).normal(size=(len(corpus), 3))
+    scores = judge.scores([rows_ND], ("linear", "knn", "few"), each_task=True)
+    above = []
+    for name in TASKS:  # one of each domain
+        labels = corpus.task(name)
+        if probe == "few":
+            labels = few_labels(labels, judge.protocol.few, zlib.crc32(name.encode()))
+        guess = chance(labels)
+        above.append((scores[f"{probe}:{name}"] - guess) / (1 - guess))
+    assert scores[f"{prefix}_above_chance"] == pytest.approx(np.mean(above))
