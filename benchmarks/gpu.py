@@ -21,6 +21,9 @@ and `check.json` says so. From the root of the checkout:
 Steps come in the order of their value for what follows; each leaves its results in
 OUT/results.zip, the sweep after every run, so that a cut leaves what is done. `--before` takes
 the finished runs of an earlier results.zip for done. `run --tiny --device cpu` tries it all.
+A sweep's results.zip becomes a record of the book by
+
+    python benchmarks/gpu.py keep OUT/results.zip --grid GRID.yml --record book/results/NAME
 """
 
 from __future__ import annotations
@@ -37,6 +40,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pandas as pd
 import torch
@@ -51,8 +55,9 @@ from dasheng_lib.common.provenance import provenance
 from dasheng_lib.corpora import load_corpus
 from dasheng_lib.corpora.split import shortened
 from dasheng_lib.corpora.trim import prepare
-from dasheng_lib.results import write_results
+from dasheng_lib.results import recordable, write_results
 from dasheng_lib.sweep.grid import read_grid
+from dasheng_lib.sweep.table import SweepTable
 
 ROOT = Path(__file__).parents[1]
 STEPS = ("check", "tests", "speed", "small", "sweep")
@@ -111,9 +116,15 @@ def main(argv: Sequence[str] | None = None) -> None:
     running.add_argument("--judges", type=int, default=Crew.judges, help="processes that judge")
     running.add_argument("--device", default="cuda", choices=["cpu", "cuda"])
     running.add_argument("--tiny", action="store_true", help="see that every step would work")
+    keeping = verbs.add_parser("keep", help="add what a sweep on the card found to the records")
+    keeping.add_argument("results", type=Path, help="results.zip of the last call with the grid")
+    keeping.add_argument("--grid", type=Path, required=True, help="YAML file of that call")
+    keeping.add_argument("--record", type=recordable, required=True, help="FILE.csv, without .csv")
     args = parser.parse_args(argv)
     if args.verb == "pack":
         pack_into(args.file, args.names, args.kbps)
+    elif args.verb == "keep":
+        keep(args.results, args.grid, args.record)
     else:
         run(args)
 
@@ -249,6 +260,20 @@ def sweep(task: Task) -> str:
     rows = task.results / "sweep.csv"
     done = pd.read_csv(rows)["run"].nunique() if rows.exists() else 0
     return f"{done} runs are in the table, {len(left)} are left: {' '.join(left[:8])}"
+
+
+def keep(results: Path, grid: Path, record: Path) -> None:
+    """Rows and runs of a sweep on the card as a record of the book, with what made them."""
+    with zipfile.ZipFile(results) as archive, TemporaryDirectory() as folder:
+        for name in ("sweep.csv", "runs.csv"):
+            (Path(folder) / name).write_bytes(archive.read(name))
+        card = json.loads(archive.read("sweep.json"))
+        table = SweepTable(Path(folder), read_grid(grid).trials)
+        command = f"python benchmarks/gpu.py run FILE --steps sweep --grid {grid}"
+        origin = {"grid": grid.read_text(), "card": card, **table.origin()}
+        write_results(record, table.rows(), command, **origin)
+        table.keep_runs(record)
+        print(f"{record}.csv: {len(table.runs())} runs")
 
 
 if __name__ == "__main__":

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import time
 from dataclasses import asdict
 from pathlib import Path
 
 from dasheng_lib.commands.record import add_record, keep
-from dasheng_lib.common.cache import atomic_file
 from dasheng_lib.common.errors import UserError
 from dasheng_lib.results.recorded import recordable
 
@@ -141,17 +139,5 @@ def _baselines(args: argparse.Namespace, grid) -> int:
 
 
 def _record(args: argparse.Namespace, table) -> None:
-    runs = table.runs()
-    made = runs["provenance"].map(json.loads)
-    keep(
-        args.record,
-        table.rows(),
-        grid=args.grid.read_text(),
-        corpora=dict(zip(runs["corpus"], runs["corpus_digest"], strict=True)),
-        commits=sorted({origin["commit"] for origin in made}),
-        processors=sorted({origin["processor"] for origin in made}),
-        seconds=round(float(runs[["train_seconds", "judge_seconds"]].sum().sum())),
-        device=", ".join(sorted(set(runs["device"]))),
-    )
-    with atomic_file(args.record.with_name(f"{args.record.name}_runs.csv")) as temporary:
-        runs.to_csv(temporary, index=False)
+    keep(args.record, table.rows(), grid=args.grid.read_text(), **table.origin())
+    table.keep_runs(args.record)

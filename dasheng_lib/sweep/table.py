@@ -9,6 +9,7 @@ belongs to is written as the grid has it now, and what it no longer has is left 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -44,6 +45,24 @@ class SweepTable:
     def runs(self) -> pd.DataFrame:
         """A row a run of the grid that is there."""
         return self._of_the_grid(_read(self.runs_path))
+
+    def origin(self) -> dict[str, Any]:
+        """What the runs were made with: digests of their audio, commits, processors, seconds."""
+        runs = self.runs()
+        made, digests = runs["provenance"].map(json.loads), runs.groupby("corpus")["corpus_digest"]
+        return {
+            "corpora": {
+                name: sorted(set(d)) for name, d in runs.groupby("corpus")["corpus_digest"]
+            },
+            "commits": sorted({origin["commit"] for origin in made}),
+            "processors": sorted({origin["processor"] for origin in made}),
+            "seconds": round(float(runs[["train_seconds", "judge_seconds"]].sum().sum())),
+            "device": ", ".join(sorted(set(runs["device"]))),
+        }
+
+    def keep_runs(self, path: Path) -> None:
+        """Write ``PATH_runs.csv`` beside a recorded table ``PATH.csv``."""
+        _write(path.with_name(f"{path.name}_runs.csv"), self.runs())
 
     def add(self, rows: list[dict[str, Any]], facts: dict[str, Any]) -> None:
         """Add a finished run: the rows of its checkpoints, then its own.

@@ -1,7 +1,10 @@
 """A sweep on one card: here on the processor, whose numbers must be those of one run at a time."""
 
+import json
+import zipfile
 from dataclasses import replace
 
+import gpu
 import pandas as pd
 import pytest
 from card_crops import CardCrops
@@ -69,3 +72,24 @@ def test_what_is_in_the_table_is_not_done_again(job):
 
 def test_out_of_time_it_says_what_is_left(job):
     assert work_on_card(job, Crew(1, 1, 1), 0.0) == ["base", "seed-1", "seed-2"]
+
+
+def test_what_a_card_found_becomes_a_record_with_all_that_made_it(job, tmp_path):
+    facts = {"corpus": "synthetic", "device": "cuda", "train_seconds": 2.0, "judge_seconds": 1.0}
+    facts["provenance"] = json.dumps({"commit": "abc", "processor": "one"})
+    runs = pd.DataFrame({"run": ["base", "seed-1", "gone"], "corpus_digest": ["a", "b", "c"]})
+    rows = pd.DataFrame({"run": ["base", "base", "seed-1", "gone"], "step": [0, 2, 2, 2]})
+    with zipfile.ZipFile(tmp_path / "results.zip", "w") as archive:
+        archive.writestr("sweep.csv", rows.to_csv(index=False))
+        archive.writestr("runs.csv", runs.assign(**facts).to_csv(index=False))
+        archive.writestr("sweep.json", json.dumps({"audio": {"codec": "Opus"}, "gpu": "a card"}))
+    record = tmp_path / "kept"
+    call = ["keep", str(tmp_path / "results.zip"), "--grid", str(job.grid)]
+    gpu.main([*call, "--record", str(record)])
+    assert list(pd.read_csv(tmp_path / "kept.csv")["run"]) == ["base", "base", "seed-1"]
+    assert list(pd.read_csv(tmp_path / "kept_runs.csv")["run"]) == ["base", "seed-1"]
+    origin = json.loads((tmp_path / "kept.json").read_text())
+    assert origin["command"] == f"python benchmarks/gpu.py run FILE --steps sweep --grid {job.grid}"
+    assert origin["corpora"] == {"synthetic": ["a", "b"]}
+    assert (origin["seconds"], origin["device"], origin["commits"]) == (6, "cuda", ["abc"])
+    assert origin["card"]["audio"]["codec"] == "Opus" and origin["grid"] == GRID
