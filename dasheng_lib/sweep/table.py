@@ -51,9 +51,7 @@ class SweepTable:
         runs = self.runs()
         made, digests = runs["provenance"].map(json.loads), runs.groupby("corpus")["corpus_digest"]
         return {
-            "corpora": {
-                name: sorted(set(d)) for name, d in runs.groupby("corpus")["corpus_digest"]
-            },
+            "corpora": {name: sorted(set(found)) for name, found in digests},
             "commits": sorted({origin["commit"] for origin in made}),
             "processors": sorted({origin["processor"] for origin in made}),
             "seconds": round(float(runs[["train_seconds", "judge_seconds"]].sum().sum())),
