@@ -217,12 +217,14 @@ def speed(task: Task) -> str:
             ("", ["--precision", "float32", "bfloat16"]),
             ("_tf32", ["--tf32", "--precision", "float32"]),
         ):
-            record = task.results.absolute() / f"{name}{kind}"
+            # Relative to where it is called, for the command goes into the record.
+            record = Path(os.path.relpath(task.results, ROOT)) / f"{name}{kind}"
             command = [f"benchmarks/{name}.py", "--device", task.args.device, *options, *more]
             if task.args.tiny:
                 command = [*command[:3], *TINY, "--precision", "float32"]
             called(task, record.name, [*command, "--record", str(record)])
-            said.append(f"{record.name} {'kept' if record.with_suffix('.csv').exists() else '-'}")
+            kept = (task.results / f"{record.name}.csv").exists()
+            said.append(f"{record.name} {'kept' if kept else '-'}")
     return ", ".join(said)
 
 
