@@ -32,6 +32,7 @@ from dasheng_lib.evaluation.probes.few_shot import few_labels
 from dasheng_lib.features import SAMPLE_RATE
 from dasheng_lib.model.encoder import token_count
 from dasheng_lib.objectives import Objective
+from dasheng_lib.objectives.family import FAMILIES
 from dasheng_lib.objectives.mae import MaskedAutoencoder
 from dasheng_lib.rank.measures import measure
 from dasheng_lib.tasks import Declared, suite
@@ -94,6 +95,7 @@ class Judge:
         self.heard, self.views = whole[0], views_of(whole[0])
         _, self.held = hold_out(whole[0], protocol.hold_out)
         self.rows = cache(self._rows)
+        self.exams: dict[tuple, list[Batch]] = {}
 
     def __call__(
         self,
@@ -201,12 +203,21 @@ class Judge:
         return {**found, **{name: own.health.get(name, float("nan")) for name in HEALTH}}
 
     def _exam(self, config: RunConfig) -> list[Batch]:
-        """What no run has heard, in crops such as a run's, with the labels that it learns."""
-        corpus = learned_from(self.heard, config)
-        held = without(corpus, set(corpus.clips["group"]) - set(self.held.clips["group"]))
-        exam = Exam(held, config.clip_seconds, EXAM_BATCH, self.protocol.exam_crops, config.short)
-        read = reader(exam, config, slice(0, EXAM_BATCH))
-        return [read(step) for step in range(len(exam))]
+        """What no run has heard, in crops such as a run's, with the labels that it learns.
+
+        The last two are kept: all checkpoints of a run are asked its own and the common one.
+        """
+        learned = config.task if FAMILIES[config.family].labelled else None
+        asked = config.clip_seconds, config.short, learned
+        if asked not in self.exams:
+            corpus = learned_from(self.heard, config)
+            held = without(corpus, set(corpus.clips["group"]) - set(self.held.clips["group"]))
+            crops = self.protocol.exam_crops
+            exam = Exam(held, config.clip_seconds, EXAM_BATCH, crops, config.short)
+            read = reader(exam, config, slice(0, EXAM_BATCH))
+            self.exams = dict(list(self.exams.items())[-1:])
+            self.exams[asked] = [read(step) for step in range(len(exam))]
+        return self.exams[asked]
 
 
 def qualities(table: pd.DataFrame) -> dict[str, float]:
