@@ -91,21 +91,20 @@ def evaluate_folds(
     return Score(truths == guesses, tested, groups, truths, guesses)
 
 
-def untested(rows: pd.DataFrame) -> list[str]:
-    """The classes of a task that lie in one fold only: :func:`evaluate_folds` leaves them out.
-
-    Args:
-        rows: ``clip, label, fold`` of the task.
-    """
-    folds = rows.groupby("label")["fold"].nunique()
-    return sorted(folds.index[folds == 1])
-
-
 def chance(rows: pd.DataFrame) -> float:
     """What knowing nothing gets on a task: the majority's accuracy, or 1 / classes if that is more.
 
     Args:
         rows: as in :func:`evaluate_folds`.
     """
-    score = evaluate_folds(np.zeros((rows["clip"].max() + 1, 1)), rows, majority)
+    score = commonest(rows)
     return max(score.accuracy, 1 / len(np.unique(score.labels)))
+
+
+def commonest(rows: pd.DataFrame) -> Score:
+    """What always the commonest training class gets on a task, whatever the features.
+
+    Args:
+        rows: as in :func:`evaluate_folds`.
+    """
+    return evaluate_folds(np.zeros((rows["clip"].max() + 1, 1)), rows, majority)
