@@ -6,7 +6,7 @@ by seed: equal seeds begin alike, so that the luck of the start drops out of the
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +14,6 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from dasheng_lib.book.sentences import listed
 from dasheng_lib.common.places import SWEEPS
 from dasheng_lib.metrics.intervals import t_interval
 from dasheng_lib.results.recorded import FOLDER, read_results
@@ -114,6 +113,14 @@ def seed_noise() -> dict[str, float]:
     return own | {m: 2 * sd[f"{row[m].split('_')[0]}_heard"] for m in BY_DOMAIN}
 
 
+def luck(measure: str, seeds: int, others: int) -> float:
+    """Points that equal means of so many seeds each lie apart at most, 95 times of 100."""
+    if not (seeds and others):
+        return np.nan
+    sd = seed_noise().get(measure, np.nan)
+    return float(stats.norm.ppf(1 - LEVEL / 2) * sd * np.sqrt(1 / seeds + 1 / others))
+
+
 def gain(rows: pd.DataFrame, measure: str) -> Difference:
     """What runs that differ in their seed alone have gained."""
     return _judged(rows[measure], measure)
@@ -128,9 +135,9 @@ def apart(rows: pd.DataFrame, others: pd.DataFrame, measure: str) -> Difference:
 def _judged(points: pd.Series, measure: str) -> Difference:
     points = points.dropna()
     low, high = t_interval(points.to_numpy()) if len(points) > 1 else (np.nan, np.nan)
-    sd = seed_noise().get(measure, np.nan)
-    noise = stats.norm.ppf(1 - LEVEL / 2) * sd * np.sqrt(2 / max(len(points), 1))
-    return Difference(float(points.mean()), low, high, float(noise), len(points))
+    return Difference(
+        float(points.mean()), low, high, luck(measure, *2 * [len(points)]), len(points)
+    )
 
 
 def table_of(groups: Mapping[str, pd.DataFrame], measures: Iterable[str]) -> pd.DataFrame:
@@ -170,49 +177,21 @@ def compared(
     return found
 
 
-def scores(name: str, own: pd.DataFrame, by: Sequence[str], free: pd.DataFrame) -> pd.DataFrame:
-    """Averages in percent: log-mel, untrained networks, and trained ones, means over seeds.
+def scores(
+    name: str, own: pd.DataFrame, groups: Mapping[str, pd.DataFrame], free: pd.DataFrame
+) -> pd.DataFrame:
+    """Averages in percent: log-mel, untrained networks, and trained groups, means over seeds.
 
     Args:
         name: of the record that ``own`` is of.
-        by: columns of ``own`` that name a trained row.
+        groups: rows of ``own``.
         free: of :func:`dasheng_lib.sweep.recorded.baselines`.
     """
     table, columns = read_sweep(name), list(AVERAGES)
     start = table[table["step"] == 0].set_index("run").loc[own.index, columns]
-    last = last_checkpoints(table).set_index("run").loc[own.index, columns]
-    begun = start.groupby(own["network"], sort=False).mean()
-    ended = last.groupby([own[column] for column in by], sort=False).mean()
-    begun.index = [f"untrained {network}" for network in begun.index]
-    ended.index = [", ".join(names) for names in ended.index]
-    logmel = free.loc[["log-mel"], columns].astype(float)
-    return 100 * pd.concat([logmel, begun, ended]).rename(columns=AVERAGES)
-
-
-def tallied(found: Mapping[str, Difference]) -> str:
-    """How many comparisons go beyond noise, which, and how many would if nothing differed."""
-    parts, alone = [], []
-    for way, word in ((1, "ahead"), (-1, "behind")):
-        which = [f"{name} {one.mean:+.1f}" for name, one in found.items() if one.beyond == way]
-        parts.append(f"{word} in {len(which)}" + (f" ({'; '.join(which)})" if which else ""))
-        alone.append(f"{word} in {sum(way * one.mean > one.noise for one in found.values())}")
-    return (
-        f"{listed(parts)} of {len(found)}; by the noise alone {listed(alone)}, where "
-        f"{LEVEL * len(found):.1f} would be either if nothing differed"
-    )
-
-
-def word(found: Sequence[Difference]) -> str:
-    """What comparisons say of a claim that the first is better, as a verdict.
-
-    ``"supported"``: ahead beyond noise in each. ``"partly"``: in more than chance would bring in
-    one sweep of twenty, were they independent; ``"not"``: not so, but behind in so many; else
-    ``"cannot tell"``.
-    """
-    ways = [one.beyond for one in found if one.seeds]
-    by_chance = stats.binom.ppf(0.95, len(ways), LEVEL / 2)
-    if ways and min(ways) == 1:
-        return "supported"
-    if ways.count(1) > by_chance:
-        return "partly"
-    return "not" if ways.count(-1) > by_chance else "cannot tell"
+    last = last_checkpoints(table).set_index("run")[columns]
+    rows = {"log-mel": free.loc["log-mel", columns].astype(float)}
+    for network, begun in start.groupby(own["network"], sort=False):
+        rows[f"untrained {network}"] = begun.mean()
+    rows |= {group: last.loc[runs.index].mean() for group, runs in groups.items()}
+    return 100 * pd.DataFrame.from_dict(rows, orient="index").rename(columns=AVERAGES)
