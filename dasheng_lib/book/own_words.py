@@ -19,7 +19,10 @@ def raises(groups: Mapping[str, pd.DataFrame]) -> str:
         both = [f"{probe}quality_heard", f"{probe}quality_unheard"]
         found = {group: [gain(rows, m) for m in both] for group, rows in groups.items()}
         up = [group for group, pair in found.items() if all(one.beyond == 1 for one in pair)]
-        said.append(f"by {name} with {listed(up, 'nothing')}")
+        alone = [g for g, pair in found.items() if all(one.mean > one.noise for one in pair)]
+        more = [group for group in alone if group not in up]
+        beside = f" (by the noise alone with {listed(more)} too)" if more else ""
+        said.append(f"by {name} with {listed(up, 'nothing')}{beside}")
         falls += [
             f"{group} by {TITLES[m]} ({one.mean:+.1f})"
             for group, pair in found.items()

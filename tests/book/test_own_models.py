@@ -145,6 +145,8 @@ def test_what_rises_must_rise_on_heard_and_on_never_heard_tasks():
         "both averages rise by linear probe with SimCLR and BYOL and by k-NN with SimCLR; what "
         "falls: BYOL by k-NN, heard (-6.0)"
     )
+    wide = own_words.raises({"x": own(gains=[0.5, 9.0, 0.2])})
+    assert "by k-NN with nothing (by the noise alone with x too)" in wide
     assert own_words.raises({"x": own(gains=[0, 0, 0])}).endswith("what falls: nothing")
 
 
