@@ -28,6 +28,8 @@ class OfficialSet:
         how: to get it, for people; "" if a program can.
         called: further names that its folder may have.
         signs: patterns of what is in its folder, any of which tells it under whatever name.
+        part_signs: patterns of what is in the folder of a part that makes a task of its own; looked
+            for where nothing else is.
         suffix: of its official clips.
         zenodo: from file to the record that lists it.
         url, sha256, bytes: of an archive elsewhere.
@@ -41,6 +43,7 @@ class OfficialSet:
     how: str = ""
     called: Sequence[str] = ()
     signs: Sequence[str] = ()
+    part_signs: Sequence[str] = ()
     suffix: str = ".wav"
     zenodo: Mapping[str, int] = field(default_factory=dict)
     url: str | None = None
@@ -111,11 +114,12 @@ def find_set(task: BenchmarkTask, place: Path | None = None) -> Path | None:
     """
     roots = data_places() if place is None else [Path(place).expanduser()]
     roots = [folder for root in roots for folder in (root, root / "official") if folder.is_dir()]
+    signs = (task.set.signs, task.set.part_signs)
     names = [_plain(name) for name in (task.name, task.set.name, task.column, *task.set.called)]
     cached = cached_set(task.set)
     return (
         next((found for root in roots if (found := _called(root, names))), None)
-        or next((found for root in roots if (found := _known(root, task.set.signs))), None)
+        or next((found for some in signs for root in roots if (found := _known(root, some))), None)
         or (cached if cached.is_dir() else None)
     )
 

@@ -133,7 +133,7 @@ def arch_task(
     if len(folds) == 1 and not folds[0].train:
         labels, groups = [one.labels[0] for one in recordings], [one.group for one in recordings]
         notes.append(f"official fold {folds[0].fold} alone, in folds of ours")
-        folds = parts.by_group(labels, groups, seed) if len(set(groups)) > 1 else []
+        folds = parts.by_group(labels, groups, seed)
     if not folds or not all(fold.train and fold.test for fold in folds):
         raise UserError(f"{folder} holds nothing to train or nothing to test {name} on.")
     _tell_shared(folder, clips, folds)

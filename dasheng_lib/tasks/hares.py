@@ -38,6 +38,7 @@ from dasheng_lib.corpora.official import (
 )
 from dasheng_lib.corpora.official.files import Recording
 from dasheng_lib.corpora.official_sets import benchmark_task, part_of_set
+from dasheng_lib.tasks import parts
 from dasheng_lib.tasks.clip import Clip
 from dasheng_lib.tasks.cut import pieces, spread
 from dasheng_lib.tasks.hear.faults import shared_audio
@@ -92,6 +93,7 @@ HARES = {
     "nsynth_pitch": _pieces(nsynth.pitches, 1, labels=nsynth.PITCHES),
     "magna_tag_a_tune": _pieces(magna_tag_a_tune.read, 3, probe="hares-mtt"),
 }
+SEED = 42  # of folds that are drawn, where the set is here in part; as ARCH's
 PREDICTIONS = {"mAP": "multilabel", "all_slots": "slots"}
 
 
@@ -100,7 +102,9 @@ def hares_task(name: str, folder: Path | str, progress: bool = True) -> Task:
 
     Validation clips are left out: the benchmark chooses nothing on them. ESC-50 tests each of its
     five folds, and the next one may select: the paper picks C of its probe on one fold. The others
-    have one test. The same recording in two splits is said, and stays.
+    have one test. The same recording in two splits is said, and stays. Of a set of which one fold
+    or the test alone is here, the folds are ours, see :func:`parts.by_group`, and
+    :attr:`Task.part` says so.
 
     Raises:
         UserError: no such task; the folder is not the set's, or nothing is left to train or test.
@@ -108,7 +112,7 @@ def hares_task(name: str, folder: Path | str, progress: bool = True) -> Task:
     published, folder = benchmark_task("hares", name), Path(folder)
     own, name = HARES[published.name], published.name
     used = [one for one in own.read(folder) if one.split != "valid"]
-    pairs = clips_of(folder, used, progress)
+    pairs, notes = _parted(clips_of(folder, used, progress))
     splits = sorted({one.split for one, _ in pairs})
     whole = Task(
         name=name,
@@ -119,7 +123,7 @@ def hares_task(name: str, folder: Path | str, progress: bool = True) -> Task:
         prediction=PREDICTIONS.get(published.metric, "multiclass"),
         domain=published.domain,
         probe=own.probe,
-        part=part_of_set(published, [one.path for one, _ in pairs]),
+        part=part_of_set(published, [one.path for one, _ in pairs], notes),
     )
     if not whole.folds:
         has = " and ".join(split or "clips of no split" for split in splits)
@@ -135,6 +139,21 @@ def hares_task(name: str, folder: Path | str, progress: bool = True) -> Task:
         for split, part in whole.clips.items()
     }
     return replace(whole, clips=cut)
+
+
+def _parted(pairs: list[tuple[Recording, Clip]]) -> tuple[list[tuple[Recording, Clip]], list[str]]:
+    """In place of one fold or test alone, folds that keep a speaker's or a recording's clips
+    together, and a note of that; nothing else is changed."""
+    (only, *more) = {one.split for one, _ in pairs}
+    if more or not (only == "test" or only.isdigit()):
+        return pairs, []
+    labels = [one.labels[0] for one, _ in pairs]
+    groups = [one.group or clip.identity for one, clip in pairs]
+    split_of = {row: p.fold for p in parts.by_group(labels, groups, SEED) for row in p.test}
+    if not split_of:
+        return pairs, []
+    own = [(replace(one, split=split_of[row]), clip) for row, (one, clip) in enumerate(pairs)]
+    return own, [f"official {only if only == 'test' else f'fold {only}'} alone, in folds of ours"]
 
 
 def _folds(splits: Sequence[str]) -> tuple[Fold, ...]:

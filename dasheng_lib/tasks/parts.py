@@ -6,6 +6,7 @@ it first, or the parts depend on the machine.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -61,8 +62,14 @@ def drawn(count: int, seed: int, test: float, valid: float) -> list[Parts]:
 def by_group(
     labels: Sequence[str], groups: Sequence[str], seed: int, folds: int = 5
 ) -> list[Parts]:
-    """Folds that split no group, stratified by label; nothing selects."""
-    split = StratifiedGroupKFold(min(folds, len(set(groups))), shuffle=True, random_state=seed)
+    """Folds that split no group, stratified by label; nothing selects.
+
+    Fewer where there are fewer groups or no label has as many rows; none if two cannot be had.
+    """
+    folds = min(folds, len(set(groups)), max(Counter(labels).values()))
+    if folds < 2:
+        return []
+    split = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
     pairs = enumerate(split.split(labels, labels, groups))
     return [Parts(f"{i + 1}", train.tolist(), [], test.tolist()) for i, (train, test) in pairs]
 

@@ -115,6 +115,9 @@ def test_the_two_archives_of_speech_commands_may_lie_beside_each_other(tmp_path)
     older = find_set(TASKS["speech_commands_v1"], tmp_path)
     assert older == tmp_path / "speech_commands_v0.01"
     assert ("1024.wav", ("_silence_",), "test", "") not in rows("speech_commands_v1", older)
+    alone = tmp_path / "speech_commands_test_set_v0.02"
+    assert find_set(TASKS["speech_commands_v1"], alone) == alone
+    assert {split for *_, split, _ in rows("speech_commands_v1", alone)} == {"test"}
 
 
 def test_labels_may_lie_apart_from_birds_and_tags_from_music(tmp_path):

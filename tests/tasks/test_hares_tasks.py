@@ -3,6 +3,7 @@
 from collections import Counter
 
 import hares_sets as made
+import official_folders
 import pytest
 
 from dasheng_lib.common.errors import UserError
@@ -166,25 +167,42 @@ def test_an_intent_has_one_value_in_each_slot(tmp_path):
             ]
 
 
-def test_esc50_tests_each_fold_and_needs_two(tmp_path):
-    made.esc50(tmp_path / "whole")
-    task = hares_task("esc50", tmp_path / "whole", progress=False)
+def test_esc50_tests_each_fold(tmp_path):
+    made.esc50(tmp_path)
+    task = hares_task("esc50", tmp_path, progress=False)
     assert [fold.name for fold in task.folds] == list("12345")
     for fold in task.folds:
         assert fold.test == (fold.name,) and len(fold.valid) == 1
         assert sorted((*fold.train, *fold.valid, *fold.test)) == list("12345")
-    made.esc50(tmp_path / "fourth", folds="4")
+
+
+def test_one_fold_alone_is_parted_anew_by_recording_and_says_so(tmp_path):
+    official_folders.esc50(tmp_path, folds="4", per_class=20)
+    with pytest.warns(UserWarning, match="2 of the 42"):
+        task = hares_task("esc50", tmp_path, progress=False)
+    assert task.part == "40 of 2000 clips; official fold 4 alone, in folds of ours"
+    assert list(task.clips) == list("12345") and sum(map(len, task.clips.values())) == 40
+    sources = [{clip.name.split("-")[1] for clip in clips} for clips in task.clips.values()]
+    assert sum(map(len, sources)) == len(set.union(*sources)) == 20
+
+
+def test_a_test_set_alone_is_parted_by_speaker(tmp_path):
+    made.speech_commands_test(tmp_path)
+    with pytest.warns(UserWarning, match="least populated class"):
+        task = hares_task("speech_commands_v1", tmp_path, progress=False)
+    assert task.part.endswith("official test alone, in folds of ours")
+    split_of = {clip.name: split for split, clips in task.clips.items() for clip in clips}
+    one, other = (f"_unknown_/bed_0c40e715_nohash_{take}.wav#0" for take in range(2))
+    assert split_of[one] == split_of[other] and len(set(split_of.values())) == 3
+
+
+def test_what_cannot_be_parted_is_a_sentence(tmp_path):
+    made.esc50(tmp_path, folds="4")  # two clips of two classes
     with (
         pytest.warns(UserWarning, match="8 of the 10 clips"),
         pytest.raises(UserError, match="nothing to train or nothing to test esc50 on, only 4"),
     ):
-        hares_task("esc50", tmp_path / "fourth", progress=False)
-
-
-def test_a_test_set_alone_trains_nothing(tmp_path):
-    made.speech_commands_test(tmp_path)
-    with pytest.raises(UserError, match=r"nothing to train or nothing to test .*, only test"):
-        hares_task("speech_commands_v1", tmp_path, progress=False)
+        hares_task("esc50", tmp_path, progress=False)
     with pytest.raises(UserError, match="no HARES task 'x': choose one of audioset, birdsong"):
         hares_task("x", tmp_path)
 
