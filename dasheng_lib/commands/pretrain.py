@@ -8,11 +8,11 @@ import sys
 from pathlib import Path
 from typing import get_args, get_origin, get_type_hints
 
+from dasheng_lib.commands.record import add_record, keep
 from dasheng_lib.common.distributed import STRATEGIES
 from dasheng_lib.common.errors import UserError
 from dasheng_lib.common.settings import settings
 from dasheng_lib.objectives.family import FAMILIES
-from dasheng_lib.results.recorded import recordable, write_results
 from dasheng_lib.train.config import RunConfig
 from dasheng_lib.train.recipes import RECIPES, family_defaults
 from dasheng_lib.train.schedule import TrainConfig
@@ -103,9 +103,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_run_arguments(run)
     run.add_argument("--seed", type=int, default=0, help="of weights, crops and masks (0)")
-    parser.add_argument(
-        "--record", type=recordable, help="keep the curve as FILE.csv, with its origin as FILE.json"
-    )
+    add_record(parser, "curve")
     how = parser.add_argument_group("how it is computed")
     how.add_argument(
         "--checkpoint-every", type=int, default=200, help="steps between checkpoints (200)"
@@ -144,7 +142,7 @@ def run(args: argparse.Namespace) -> int:
         print(f"loss {log['loss'].iloc[0]:.3f} -> {log['loss'].tail(50).mean():.3f}")
         print(finished.folder / "final.safetensors")
         if args.record:
-            write_results(
+            keep(
                 args.record,
                 finished.curve(),
                 command=_command(),
@@ -154,7 +152,6 @@ def run(args: argparse.Namespace) -> int:
                 processes=world.size,
                 device=world.device.type,
             )
-            print(f"kept as {args.record}.csv")
     return 0
 
 

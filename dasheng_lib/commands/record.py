@@ -20,9 +20,10 @@ def add_record(parser: argparse.ArgumentParser, what: str = "table") -> None:
 
 
 def keep(path: Path | None, table: pd.DataFrame, **facts: Any) -> None:
-    """Write the table and, beside it, this command and ``facts``; nothing without a path."""
+    """Write the table and, beside it, ``facts`` and this command unless they say another;
+    nothing without a path."""
     if path is not None:
-        write_results(path, table, command=shlex.join(["dasheng", *sys.argv[1:]]), **facts)
+        write_results(path, table, **{"command": shlex.join(["dasheng", *sys.argv[1:]]), **facts})
         print(f"kept as {path}.csv")
 
 

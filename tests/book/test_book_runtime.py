@@ -13,11 +13,9 @@ from bs4 import BeautifulSoup
 from dasheng_lib.book import (
     NOW,
     PUBLISHED,
-    RECORDED,
     captions,
     change,
     listed,
-    player_html,
     provenance,
     standing,
     tally,
@@ -25,7 +23,8 @@ from dasheng_lib.book import (
     verdicts,
 )
 from dasheng_lib.book.findings import MIME, bundle
-from dasheng_lib.book.sources import SOURCES
+from dasheng_lib.book.player import player_html
+from dasheng_lib.book.sources import RECORDED, SOURCES
 from dasheng_lib.commands.book import cell_seconds, find_root
 from dasheng_lib.common.errors import UserError
 

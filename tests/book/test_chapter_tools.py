@@ -8,7 +8,6 @@ import pytest
 import torch
 
 from dasheng_lib.book import (
-    ParameterError,
     at_least,
     captions,
     mel_to_wave,
@@ -20,6 +19,7 @@ from dasheng_lib.book import (
     recorded_encoders,
     unheard,
 )
+from dasheng_lib.book.parameters import ParameterError
 from dasheng_lib.book.plots_scores import confusions
 from dasheng_lib.book.pretraining import RUN, check_run_parameters
 from dasheng_lib.book.published_stand_in import stand_in

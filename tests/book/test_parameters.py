@@ -5,10 +5,10 @@ import papermill
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
-from dasheng_lib.book import ParameterError, at_least, between, check_parameters, one_of
+from dasheng_lib.book import at_least, between, check_parameters, one_of
 from dasheng_lib.book.driver.chapters import read_parameters
 from dasheng_lib.book.driver.plan import read_value
-from dasheng_lib.book.parameters import conforms
+from dasheng_lib.book.parameters import ParameterError, conforms
 from dasheng_lib.common.errors import UserError
 
 CELL = """\

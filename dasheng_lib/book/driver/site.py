@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import hashlib
 import html
 import os
 import shutil
@@ -15,6 +14,7 @@ from typing import Any
 
 import yaml
 
+from dasheng_lib.book.driver.fingerprint import hash_files
 from dasheng_lib.common.cache import digest
 from dasheng_lib.common.errors import UserError
 from dasheng_lib.common.provenance import version
@@ -25,12 +25,8 @@ STAMP = ".built-from"
 
 def site_digest(stage: Path, config: dict[str, Any]) -> str:
     """Hash of all that the site is made from."""
-    files = {
-        path.relative_to(stage).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted(stage.rglob("*"))
-        if path.is_file()
-    }
-    return digest([files, config, {name: version(name) for name in BUILDERS}])
+    files = [path for path in stage.rglob("*") if path.is_file()]
+    return digest([hash_files(stage, files), config, {name: version(name) for name in BUILDERS}])
 
 
 def is_current(site: Path, built_from: str) -> bool:
