@@ -6,6 +6,7 @@ from fake_packages import audio_bytes, tone
 
 from dasheng_lib import audio
 from dasheng_lib.audio import AudioError, decode
+from dasheng_lib.audio.rates import _kernel
 
 
 def spectrum_peak(wave):
@@ -43,7 +44,7 @@ def test_a_crooked_rate_costs_no_memory(rate):
     wave = audio.resample(tone(1.0, rate, 1000)[:, 0], rate)
     assert abs(len(wave) - 16000) <= 1
     assert abs(spectrum_peak(wave) - 1000) < 2
-    assert audio._kernel(rate, 16000).kernel.numel() < 10_000_000
+    assert _kernel(rate, 16000).kernel.numel() < 10_000_000
 
 
 def test_what_lies_above_8_khz_does_not_fold_down():
@@ -52,7 +53,7 @@ def test_what_lies_above_8_khz_does_not_fold_down():
 
 
 def test_the_kernel_of_a_rate_is_made_once():
-    assert audio._kernel(44100, 16000) is audio._kernel(44100, 16000)
+    assert _kernel(44100, 16000) is _kernel(44100, 16000)
 
 
 @pytest.mark.parametrize(("kind", "subtype"), [("WAV", "PCM_16"), ("OGG", "VORBIS")])
@@ -78,13 +79,6 @@ def test_a_truncated_flac_is_named():
     data = audio_bytes(tone(2.0), 16000, "FLAC")
     with pytest.raises(AudioError, match=r"cut\.flac"):
         decode(data[: len(data) // 2], name="cut.flac")
-
-
-def test_a_truncated_wav_gives_what_is_left():
-    data = audio_bytes(tone(1.0), 16000)
-    whole, half = decode(data), decode(data[: 44 + 16000])
-    np.testing.assert_array_equal(half, whole[: len(half)])
-    assert len(half) >= 7990
 
 
 def test_a_missing_file_is_named(tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from dasheng_lib.common.cache import atomic_file
-from dasheng_lib.common.errors import UserError
+from dasheng_lib.common.errors import UserError, tell
 from dasheng_lib.results.recorded import recordable
 
 EPILOG = """\
@@ -78,15 +79,20 @@ def clips_of(inputs: Sequence[str]):
     Raises:
         UserError: something is not there or no audio, or there is nothing.
     """
+    from dasheng_lib.audio.below import audio_below
     from dasheng_lib.tasks.own_files import clips_at, read_table
 
     names, paths = [], []
     for given in inputs:
         place = Path(given)
         if place.is_dir():
-            found = sorted(path for path in place.rglob("*") if is_audio(path))
+            found, passed = audio_below(place)
             if not found:
                 raise UserError(f"{place} holds no audio: name files, or a folder of them.")
+            if passed:
+                what = "hidden or of a kind that libsndfile does not read, passed over"
+                said = tell(f"file is {what}", list(map(str, passed)), f"files are {what}")
+                print(f"dasheng: {said}", file=sys.stderr)
             names += map(str, found)
             paths += found
         elif place.suffix == ".csv":
@@ -97,14 +103,6 @@ def clips_of(inputs: Sequence[str]):
             names.append(given)
             paths.append(place)
     return names, clips_at(paths, names, "The command")
-
-
-def is_audio(path: Path) -> bool:
-    """Whether libsndfile may know what its name ends in; hidden files are none."""
-    import soundfile
-
-    known = {*soundfile.available_formats(), "OPUS", "OGA", "AIF", "MP3"} - {"RAW"}
-    return not path.name.startswith(".") and path.suffix[1:].upper() in known and path.is_file()
 
 
 def _share_cores() -> None:

@@ -59,8 +59,9 @@ def atomic_file(destination: Path | str) -> Iterator[Path]:
     destination = Path(destination)
     with _writing(destination):
         destination.parent.mkdir(parents=True, exist_ok=True)
+        # A name may have 255 bytes, and a letter has up to four.
         handle, name = tempfile.mkstemp(
-            dir=destination.parent, prefix=f".{destination.name}.", suffix=".part"
+            dir=destination.parent, prefix=f".{destination.name[:60]}.", suffix=".part"
         )
         os.close(handle)
         temporary = Path(name)

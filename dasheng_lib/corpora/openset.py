@@ -19,6 +19,7 @@ from pathlib import Path, PurePosixPath
 import pandas as pd
 import soundfile
 
+from dasheng_lib.audio.below import files_below
 from dasheng_lib.common.cache import cache_dir
 from dasheng_lib.common.errors import UserError
 from dasheng_lib.common.places import data_places
@@ -129,11 +130,11 @@ def sources(manifest: Manifest, place: Path) -> Iterator[Source]:
         return Source(official[_plain(member)] if by_name else member, data, by_samples=by_samples)
 
     if place.is_dir():
-        files = [(path.relative_to(place).as_posix(), path) for path in place.rglob("*")]
+        files = [(path.relative_to(place).as_posix(), path) for path in files_below(place)]
         files.sort(key=lambda file: (not file[0].lower().endswith(".wav"), file[1]))
         seen = set()
         for member, path in files:
-            if sounds(member) and path.is_file() and not (by_name and _plain(member) in seen):
+            if sounds(member) and not (by_name and _plain(member) in seen):
                 seen.add(_plain(member))
                 yield source(member, path.read_bytes())
     elif place.suffix == ".zip":

@@ -1,4 +1,4 @@
-"""What wav files hold, found out once: samples and rate from the header, hash of the bytes."""
+"""What audio files hold, found out once: samples that are there, rate, hash of the bytes."""
 
 from __future__ import annotations
 
@@ -10,19 +10,31 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import soundfile
 from tqdm.auto import tqdm
 
+from dasheng_lib import audio
+from dasheng_lib.audio import AudioError
 from dasheng_lib.common.cache import atomic_file, cache_dir, digest
+
+VERSION = 2  # raise it when other facts are found out, or other files refused
 
 
 @dataclass(frozen=True)
 class WavFacts:
-    """Samples per channel and rate in Hz as the header says; SHA-256 of the bytes of the file."""
+    """Samples per channel that can be read, rate in Hz, SHA-256 of the bytes of the file.
+
+    Attributes:
+        fault: in a few words why it cannot be read; its rate is then 0.
+    """
 
     samples: int
     rate: int
     sha256: str
+    fault: str = ""
+
+    def named(self, name: str) -> str:
+        """``name`` with the fault, but for plain damage."""
+        return name if self.fault == AudioError.reason else f"{name}: {self.fault}"
 
 
 def wav_facts(folder: Path, files: Sequence[str], progress: bool = True) -> list[WavFacts | None]:
@@ -32,7 +44,7 @@ def wav_facts(folder: Path, files: Sequence[str], progress: bool = True) -> list
     the cache as long as size and times of the file are the same, so that 100,000 clips are hashed
     once.
     """
-    store = cache_dir("hear", "index", digest(str(folder.resolve())) + ".json")
+    store = cache_dir("hear", "index", digest([str(folder.resolve()), VERSION]) + ".json")
     known = _load(store)
     stamps = [_stamp(folder / file) for file in files]
     new = [
@@ -65,7 +77,7 @@ def _load(store: Path) -> dict[str, list]:
 def _stamp(path: Path) -> list[int] | None:
     try:
         stat = path.stat()
-    except OSError:
+    except (OSError, ValueError):  # no file has a name with a NUL in it
         return None
     # The time of the last change of the inode cannot be set back, as a copy's other time can.
     return [stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns]
@@ -74,10 +86,11 @@ def _stamp(path: Path) -> list[int] | None:
 def _read(path: Path) -> WavFacts:
     sha256 = ""
     try:
+        if not path.is_file():  # a pipe would be waited for, for ever
+            return WavFacts(0, 0, "", "no file")
         with path.open("rb") as file:
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
             file.seek(0)
-            with soundfile.SoundFile(file) as stream:
-                return WavFacts(stream.frames, stream.samplerate, sha256)
-    except (soundfile.SoundFileError, OSError, TypeError, ValueError):
-        return WavFacts(0, 0, sha256)
+            return WavFacts(*audio.length(file, name=str(path)), sha256)
+    except (AudioError, OSError) as error:
+        return WavFacts(0, 0, sha256, getattr(error, "reason", AudioError.reason))

@@ -19,13 +19,7 @@ from dasheng_lib.audio import SAMPLE_RATE, AudioError
 from dasheng_lib.common.cache import digest
 from dasheng_lib.common.errors import UserError
 from dasheng_lib.shards.index import find_shards, shard_index
-from dasheng_lib.shards.member import (
-    DAMAGED,
-    SHORTEST,
-    OpenShard,
-    counted,
-    fault,
-)
+from dasheng_lib.shards.member import SHORTEST, OpenShard, counted, fault
 from dasheng_lib.shards.order import Order
 
 
@@ -37,8 +31,9 @@ class ShardCrops:
     Unlike upstream, an epoch shows every crop once, in an order that the seed alone decides.
 
     What must not be trained on never is. Members at another rate than 16 kHz or shorter than 480
-    samples have no crops. A crop that turns out damaged, silent (never above half a step of 16
-    bit) or not a number when it is read gives way to another crop of its shard, the same one on
+    samples, and those that are shorter than their header says, have no crops. A crop that turns
+    out damaged, silent (never above half a step of 16 bit), over a hundred times full scale or not
+    a number when it is read gives way to another crop of its shard, the same one on
     every rank and in every run; only where a whole shard is bad, to one of the next shard.
     What damage shows is up to the format: flac, ogg and opus carry checksums in every frame, mp3
     and wav do not, so there only a broken header, a lost end or NaN is seen.
@@ -188,8 +183,8 @@ class ShardCrops:
         try:
             wave = self._open(shard).wave(member.offset, member.size, start, count)
             reason = fault(wave)
-        except AudioError:
-            reason = DAMAGED
+        except AudioError as error:
+            reason = error.reason
         if reason is None:
             return wave
         self._bad.add((shard, crop))

@@ -20,23 +20,23 @@ from typing import NamedTuple
 import numpy as np
 
 from dasheng_lib.audio import SAMPLE_RATE, AudioError
+from dasheng_lib.audio.below import OTHER, READ
 from dasheng_lib.common.cache import artefact
-from dasheng_lib.common.errors import UserError
+from dasheng_lib.common.errors import UserError, tell
 from dasheng_lib.shards.member import (
-    DAMAGED,
     DUPLICATE,
+    NOT_READ,
     SHORT,
     SHORTEST,
-    UNKNOWN_LENGTH,
     WRONG_RATE,
     OpenShard,
     unreadable,
 )
 
-AUDIO = ("flac", "mp3", "wav", "ogg", "opus")
-VERSION = 1  # raise it when an index changes
+VERSION = 2  # raise it when an index changes
 _HEAD = 4096  # bytes
-_LONGEST = 1 << 40  # samples; a header that claims more does not know
+_MOST = 1_000_000  # shards that a range may name
+_PACKED = {b"\x1f\x8b": "gunzip", b"\x28\xb5": "unzstd", b"BZ": "bunzip2", b"\xfd7": "unxz"}
 
 
 class Member(NamedTuple):
@@ -92,7 +92,7 @@ class ShardIndex:
 
 
 def shard_index(path: Path | str) -> ShardIndex:
-    """The index of a tar shard, ours or any in webdataset's layout with flac, mp3, wav, ogg, opus.
+    """The index of a tar shard, ours or any in webdataset's layout.
 
     A tar that is cut short or damaged serves the members before the damage and says so in
     ``faults[""]``. A file that is replaced is indexed again.
@@ -110,7 +110,7 @@ def shard_index(path: Path | str) -> ShardIndex:
         rows, faults, heads = _scan(path)
         width = max([len(row[0]) for row in rows], default=1)
         numbers = [(name, "<i8") for name in Member._fields[2:]]
-        members = np.array(rows, [("key", f"S{width}"), ("kind", "S4"), *numbers])
+        members = np.array(rows, [("key", f"S{width}"), ("kind", "S8"), *numbers])
         np.save(folder / "members.npy", members)
         columns = [members[name].tobytes() for name in ("key", "size", "samples", "rate")]
         identity = hashlib.sha256(b"".join([*columns, heads])).hexdigest()[:16]
@@ -121,6 +121,9 @@ def shard_index(path: Path | str) -> ShardIndex:
         "path": os.fsdecode(os.fsencode(path)).encode("utf-8", "backslashreplace").decode(),
         "size": stat.st_size,
         "mtime_ns": stat.st_mtime_ns,
+        # The time of the last change of the inode cannot be set back, as a copy's other time can.
+        "ctime_ns": stat.st_ctime_ns,
+        "inode": stat.st_ino,
         "version": VERSION,
     }
     folder = artefact("shard-index", recipe, make)
@@ -136,17 +139,23 @@ def find_shards(shards: str | Path | Sequence[str | Path]) -> list[Path]:
             writes them (``shard-{000000..000012}.tar``), one or a list.
 
     Raises:
-        UserError: one of them names nothing.
+        UserError: one of them names nothing, or a shard of a range is not there.
     """
     found: set[Path] = set()
     for one in [shards] if isinstance(shards, str | os.PathLike) else shards:
         path = Path(one)
         if path.is_dir():
             here = list(path.glob("*.tar"))
-        elif path.exists():
+            packed = [p.name for p in path.glob("*.tar.*") if not p.with_suffix("").exists()]
+            if packed:
+                said = tell("shard is compressed", sorted(packed), "shards are compressed")
+                raise UserError(
+                    f"{path}: {said}: unpack them with gunzip, and name the folder again."
+                )
+        elif path.is_file():
             here = [path]
         else:
-            here = [Path(p) for text in _ranges(str(one)) for p in glob.glob(text)]
+            here = _there(_ranges(str(one)), str(one))
         if not here:
             raise UserError(
                 f"There are no shards at {one}: name a .tar file, a folder of them or a quoted "
@@ -171,18 +180,30 @@ def _scan(path: Path) -> tuple[list[tuple], dict[str, str], bytes]:
                 name = _text(entry.name)
                 last = name
                 stem, kind = _split(name)
-                if not entry.isreg() or entry.issparse():
+                hidden = name.rpartition("/")[2].startswith("._")  # macOS leaves these
+                if not entry.isreg() or entry.issparse() or hidden:
                     continue
                 if kind == "json":
                     meta.setdefault(stem, (entry.offset_data, entry.size))
-                elif kind in AUDIO and stem in audio:
+                elif kind in OTHER:
+                    faults[f"{stem}.{kind}"] = NOT_READ
+                elif kind in READ and stem in audio:
                     faults[f"{stem}.{kind}"] = DUPLICATE
-                elif kind in AUDIO:
+                elif kind in READ:
                     audio[stem] = kind, entry.offset_data, entry.size
             # tarfile takes a damaged header for the end; the end is a block of zeros.
             if shard.bytes(tar.offset, tarfile.BLOCKSIZE) != tarfile.NUL * tarfile.BLOCKSIZE:
                 raise tarfile.ReadError("no end")
-    except (tarfile.TarError, ValueError, EOFError, OverflowError):
+    except (
+        tarfile.TarError,
+        ValueError,
+        EOFError,
+        OverflowError,
+        MemoryError,  # a header that claims 64 GB
+        RecursionError,  # thousands of headers, each about the next
+    ):
+        if not audio and (how := _PACKED.get(shard.bytes(0, 2))):
+            raise UserError(f"{path} is compressed: unpack it with {how}.") from None
         faults[""] = f"cut short or damaged after {last}"
     except OSError as error:
         raise unreadable(path, error) from error
@@ -190,11 +211,8 @@ def _scan(path: Path) -> tuple[list[tuple], dict[str, str], bytes]:
     for key, (kind, offset, length) in audio.items():
         try:
             samples, rate = shard.length(offset, length)
-        except AudioError:
-            faults[key] = DAMAGED
-            continue
-        if samples > _LONGEST:
-            faults[key] = UNKNOWN_LENGTH
+        except AudioError as error:
+            faults[key] = error.reason
             continue
         heads.update(shard.bytes(offset, min(length, _HEAD)))
         rows.append((key.encode(), kind.encode(), offset, length, samples, rate))
@@ -216,10 +234,29 @@ def _text(name: str) -> str:
 
 
 def _ranges(text: str) -> list[str]:
+    """Each name of a range, or of several in one text."""
     found = re.search(r"\{(\d+)\.\.(\d+)\}", text)
     if not found:
         return [text]
     first, last = found.groups()
-    names = [str(n).zfill(len(first)) for n in range(int(first), int(last) + 1)]
+    numbers = range(int(first), int(last) + 1)
     tails = _ranges(text[found.end() :])
+    if len(numbers) * len(tails) > _MOST:
+        raise UserError(f"{text} names over {_MOST} shards: name fewer.")
+    names = [str(n).zfill(len(first)) for n in numbers]
     return [text[: found.start()] + name + tail for name in names for tail in tails]
+
+
+def _there(texts: Sequence[str], one: str) -> list[Path]:
+    """The files that names or patterns stand for; each name of a range has to be there."""
+    found = {
+        text: [Path(text)] if Path(text).is_file() else list(map(Path, glob.glob(text)))
+        for text in texts
+    }
+    lost = [text for text, paths in found.items() if not paths]
+    if lost and len(lost) < len(found):
+        raise UserError(
+            f"{one}: {tell('shard is not there', lost, 'shards are not there')}: bring "
+            "them back, or name those that are there."
+        )
+    return [path for paths in found.values() for path in paths]

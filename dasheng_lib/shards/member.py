@@ -1,6 +1,7 @@
 """One audio member of a shard: its bytes where they lie, its samples, and what is wrong with them.
 
-The reasons below are all that this package ever gives for leaving something out.
+Besides the reasons of errors of audio, those below are all that this package ever gives for leaving
+something out.
 """
 
 from __future__ import annotations
@@ -12,21 +13,24 @@ import os
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
-import soundfile
 
-from dasheng_lib.audio import AudioError
+from dasheng_lib import audio
+from dasheng_lib.audio import LOUDEST
+from dasheng_lib.audio.reading import CutError, NotFiniteError, TooLoudError
 from dasheng_lib.common.errors import UserError
 
-DAMAGED = "damaged"
 DUPLICATE = "duplicate key"
 MISSING = "missing"
-NOT_NUMBERS = "not numbers"
+NO_NAME = "no name for a file"
+NOT_NUMBERS = NotFiniteError.reason
+NOT_READ = "hidden or of a kind that libsndfile does not read"
 OUTSIDE = "path out of the folder"
 SHORT = "too short"
 SILENT = "silent"
-UNKNOWN_LENGTH = "unknown length"
+TOO_LOUD = TooLoudError.reason
 WRONG_RATE = "wrong rate"
 
 SHORTEST = 480  # samples: the front end needs 30 ms at 16 kHz
@@ -66,13 +70,13 @@ class OpenShard:
             raise unreadable(self.path, error) from error
 
     def length(self, offset: int, size: int) -> tuple[int, int]:
-        """Frames and rate in Hz that the header of a member tells.
+        """Samples per channel that are there, and the rate in Hz; see :func:`audio.length`.
 
         Raises:
-            AudioError: it is no audio.
+            AudioError: it is no audio, or shorter than its header says.
         """
-        with _audio(self, offset, size) as stream:
-            return stream.frames, stream.samplerate
+        with self._file(offset, size) as file:
+            return audio.length(file, name=f"A member of {self.path}")
 
     def wave(self, offset: int, size: int, start: int, count: int) -> np.ndarray:
         """Samples ``start … start + count`` of a member: float32 [count], channels averaged.
@@ -82,26 +86,23 @@ class OpenShard:
         Raises:
             AudioError: damaged, or it holds fewer samples.
         """
-        with _audio(self, offset, size) as stream:
+        name = f"A member of {self.path}"
+        with self._file(offset, size) as file, audio.opened(file, name) as stream:
             stream.seek(start)
             frames_FC = stream.read(count, dtype="float32", always_2d=True)
         if len(frames_FC) != count:
-            raise AudioError(f"A member of {self.path} ends early.")
+            raise CutError(f"{name} ends early.")
         return frames_FC.mean(axis=1, dtype=np.float32)
 
-
-@contextlib.contextmanager
-def _audio(shard: OpenShard, offset: int, size: int) -> Iterator[soundfile.SoundFile]:
-    """A member as a ``soundfile.SoundFile``; what libsndfile says becomes an AudioError."""
-    part = _Part(shard, offset, size)
-    try:
-        with soundfile.SoundFile(io.BufferedReader(part, _READ_AHEAD)) as stream:
-            yield stream
-    except (soundfile.SoundFileError, ValueError, TypeError) as error:
-        raise AudioError(f"A member of {shard.path} is damaged.") from error
-    finally:
-        if part.error is not None:
-            raise part.error
+    @contextlib.contextmanager
+    def _file(self, offset: int, size: int) -> Iterator[BinaryIO]:
+        """A member as a file; an error of the disk is none of the member."""
+        part = _Part(self, offset, size)
+        try:
+            yield io.BufferedReader(part, _READ_AHEAD)
+        finally:
+            if part.error is not None:
+                raise part.error
 
 
 class _Part(io.RawIOBase):
@@ -134,15 +135,20 @@ class _Part(io.RawIOBase):
         return len(data)
 
 
-def fault(wave: np.ndarray) -> str | None:
-    """Why ``wave`` [samples] must not be trained on; None if it may be."""
+def fault(wave: np.ndarray, loudest: float = LOUDEST) -> str | None:
+    """Why ``wave`` [samples] must not be trained on; None if it may be.
+
+    Args:
+        loudest: absolute sample, of full scale, up to which it is no other unit.
+    """
     if len(wave) < SHORTEST:
         return SHORT
-    if not np.isfinite(wave).all():
+    peak = max(-wave.min(), wave.max())  # one NaN makes it NaN
+    if not np.isfinite(peak):
         return NOT_NUMBERS
-    if np.abs(wave).max() <= SILENCE:
-        return SILENT
-    return None
+    if peak > loudest:
+        return TOO_LOUD
+    return SILENT if peak <= SILENCE else None
 
 
 def counted(reasons: Iterable[str]) -> str:

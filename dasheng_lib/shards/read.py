@@ -10,9 +10,10 @@ import numpy as np
 
 from dasheng_lib.audio import AudioError
 from dasheng_lib.common.cache import atomic_file
-from dasheng_lib.corpora.fetch.unpack import plain_name
+from dasheng_lib.common.errors import UserError
+from dasheng_lib.corpora.fetch.unpack import is_no_name, plain_name
 from dasheng_lib.shards.index import Member, find_shards, shard_index
-from dasheng_lib.shards.member import DAMAGED, DUPLICATE, OUTSIDE, OpenShard, json_of
+from dasheng_lib.shards.member import DUPLICATE, NO_NAME, OUTSIDE, OpenShard, json_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,8 +51,8 @@ def read_shards(
     for name, shard, member in _members(shards, skipped):
         try:
             wave = shard.wave(member.offset, member.size, 0, member.samples)
-        except AudioError:
-            skipped[name, member.key] = DAMAGED
+        except AudioError as error:
+            skipped[name, member.key] = error.reason
             continue
         text = shard.bytes(member.meta_offset, member.meta_size)
         yield Sample(name, member.key, wave, member.rate, json_of(text))
@@ -62,14 +63,17 @@ def extract(
 ) -> tuple[int, dict[tuple[str, str], str]]:
     """Write members of shards as files ``KEY.flac`` (byte for byte as stored) and ``KEY.json``.
 
-    A name that leads out of the folder is left out, and so is one that an earlier shard had;
-    links are never made.
+    A name that leads out of the folder is left out, and so is one that an earlier shard had or
+    that no file can have; links are never made.
 
     Returns how many clips were written, and (shard, key) to reason for what was not.
 
     Raises:
         UserError: no shards, or the folder cannot be written.
     """
+    folder = Path(folder)
+    if folder.exists() and not folder.is_dir():
+        raise UserError(f"{folder} is a file: name a folder.")
     names: set[str] = set()
     skipped: dict[tuple[str, str], str] = {}
     for shard_name, shard, member in _members(shards, skipped):
@@ -81,9 +85,15 @@ def extract(
         parts = {member.kind: (member.offset, member.size)}
         if member.meta_size:
             parts["json"] = (member.meta_offset, member.meta_size)
-        for kind, place in parts.items():
-            with atomic_file(Path(folder) / f"{name}.{kind}") as temporary:
-                temporary.write_bytes(shard.bytes(*place))
+        try:
+            for kind, place in parts.items():
+                with atomic_file(folder / f"{name}.{kind}") as temporary:
+                    temporary.write_bytes(shard.bytes(*place))
+        except (OSError, ValueError) as error:
+            if not is_no_name(error):
+                raise
+            names.discard(name)
+            skipped[shard_name, member.key] = NO_NAME
     return len(names), skipped
 
 

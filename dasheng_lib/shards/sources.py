@@ -5,18 +5,24 @@ from __future__ import annotations
 import csv
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from dasheng_lib.audio import decode
+from dasheng_lib.audio import AudioError, decode
+from dasheng_lib.audio.below import READ, audio_below
 from dasheng_lib.common.errors import UserError
 from dasheng_lib.corpora import CORPORA, load_corpus
 from dasheng_lib.corpora.corpus import Corpus
 from dasheng_lib.corpora.trim import prepare
-from dasheng_lib.shards.member import json_of
+from dasheng_lib.shards.member import NOT_READ, json_of
 
-ENDINGS = (".flac", ".wav", ".mp3", ".ogg", ".opus", ".oga", ".aif", ".aiff", ".au", ".w64")
+
+class NotReadError(AudioError):
+    """Audio that is passed over without a look into it."""
+
+    reason = NOT_READ
 
 
 @dataclass(frozen=True)
@@ -28,11 +34,13 @@ class Clip:
         wave: gives its samples when asked: float32 [samples], mono, 16 kHz; AudioError if it
             cannot, FileNotFoundError if there is no such file.
         meta: goes into ``KEY.json``.
+        origin: where it is from, such as its path, to name it by; "" if that is its name.
     """
 
     name: str
     wave: Callable[[], np.ndarray]
     meta: dict
+    origin: str = ""
 
 
 def clips_of(source: str | Path, *, prepared: bool = False) -> Iterable[Clip]:
@@ -41,8 +49,9 @@ def clips_of(source: str | Path, *, prepared: bool = False) -> Iterable[Clip]:
     Args:
         source: a corpus by name; a ``.tsv`` or ``.csv`` table whose column ``filename`` holds
             paths (relative ones start at the table's folder), the other columns being packed
-            beside the audio, as text; or a folder, searched through all its depth, where a
-            ``NAME.json`` beside a file is packed with it.
+            beside the audio, as text (in a .tsv quotation marks are letters like any); or a
+            folder, searched through all its depth and linked folders, where a ``NAME.json``
+            beside a file is packed with it.
         prepared: trim and level a corpus as ``dasheng pretrain`` does.
 
     Raises:
@@ -72,34 +81,41 @@ def _of_corpus(corpus: Corpus) -> list[Clip]:
     columns = ["package", "member", "domain", "group", "rate", "sha256", "licence"]
     for i, row in enumerate(corpus.clips[columns].to_dict("records")):
         meta = {"corpus": corpus.name, **row, "labels": labels.get(i, {})}
-        clips.append(Clip(Path(str(row["member"])).stem, lambda i=i: corpus.wave(i), meta))
+        name, origin = Path(str(row["member"])).stem, f"{row['package']}/{row['member']}"
+        clips.append(Clip(name, lambda i=i: corpus.wave(i), meta, origin))
     return clips
 
 
 def _of_table(path: Path) -> Iterator[Clip]:
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
-            rows = csv.DictReader(file, delimiter="\t" if path.suffix.lower() == ".tsv" else ",")
+            tabs = {"delimiter": "\t", "quoting": csv.QUOTE_NONE}
+            rows = csv.DictReader(
+                file, strict=True, **(tabs if path.suffix.lower() == ".tsv" else {})
+            )
             if "filename" not in (rows.fieldnames or []):
                 raise UserError(f"{path} has no column filename: name the column of paths so.")
             for row in rows:
                 audio = path.parent / (row["filename"] or "")
                 meta = {name: value for name, value in row.items() if name is not None}
-                yield Clip(audio.stem, lambda audio=audio: _decoded(audio), meta)
+                yield Clip(audio.stem, partial(_decoded, audio), meta, row["filename"] or "")
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise UserError(f"{path} cannot be read ({error}): save it as UTF-8 text.") from error
 
 
 def _of_folder(folder: Path) -> list[Clip]:
-    paths = sorted(p for p in folder.rglob("*") if p.suffix.lower() in ENDINGS and p.is_file())
+    paths, passed = audio_below(folder)
     if not paths:
-        raise UserError(f"{folder} holds no audio files ({', '.join(ENDINGS)}).")
+        others = f"; {len(passed)} are {NOT_READ}, such as {passed[0]}" if passed else ""
+        raise UserError(f"{folder} holds no audio files (.{', .'.join(READ)}){others}.")
     clips = []
     for path in paths:
-        beside = path.with_suffix(".json")
+        beside, origin = path.with_suffix(".json"), path.relative_to(folder).as_posix()
         meta = json_of(beside.read_bytes()) if beside.is_file() else {}
-        meta = meta or {"filename": path.relative_to(folder).as_posix()}
-        clips.append(Clip(path.stem, lambda path=path: _decoded(path), meta))
+        meta = meta or {"filename": origin}
+        clips.append(Clip(path.stem, partial(_decoded, path), meta, origin))
+    for path in passed:
+        clips.append(Clip(path.stem, _not_read, {}, path.relative_to(folder).as_posix()))
     return clips
 
 
@@ -107,3 +123,7 @@ def _decoded(path: Path) -> np.ndarray:
     if not path.is_file():
         raise FileNotFoundError(path)
     return decode(path)
+
+
+def _not_read() -> np.ndarray:
+    raise NotReadError(NOT_READ)

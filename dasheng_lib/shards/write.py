@@ -21,19 +21,21 @@ import numpy as np
 import soundfile
 from tqdm import tqdm
 
-from dasheng_lib.audio import SAMPLE_RATE, AudioError, NotFiniteError
+from dasheng_lib.audio import SAMPLE_RATE, AudioError
 from dasheng_lib.common.cache import atomic_file, digest
 from dasheng_lib.common.errors import UserError
-from dasheng_lib.shards.member import DAMAGED, MISSING, NOT_NUMBERS, fault
+from dasheng_lib.shards.member import MISSING, fault
 from dasheng_lib.shards.sources import Clip
 
 RECORD = "shards.json"
 FULL_SCALE = 1 << 15
+LOUDEST_PACKED = 2.0  # coders and resampling overshoot; what is louder would become a square wave
+_BLOCK = 1 << 20  # samples
 
 
 @dataclass(frozen=True)
 class Packed:
-    """What became of some clips: how many were packed, their samples, and key to reason for
+    """What became of some clips: how many were packed, their samples, and origin to reason for
     those that were left out."""
 
     clips: int = 0
@@ -51,11 +53,12 @@ def write_shards(
     """Pack ``clips`` into ``folder/shard-000000.tar`` and so on, with a record in ``shards.json``.
 
     Shard n is made of clips ``n * per_shard …`` of the source, less those that are missing,
-    damaged, silent, not numbers or shorter than 480 samples. A shard appears whole or not at
-    all, its bytes follow from the clips alone (for one version of libsndfile), and one that is
-    there already is not made again: give the same command to go on. One that would be empty is
-    not written. Keys are the names with every character but letters, digits, ``-`` and space
-    replaced by ``_`` (so dots cannot cut them short), and ``-2``, ``-3``… where they repeat.
+    damaged, silent, not numbers, over twice full scale or shorter than 480 samples. A shard
+    appears whole or not at all, its bytes follow from the clips alone (for one version of
+    libsndfile), and one that is there already is not made again: give the same command to go on.
+    One that would be empty is not written. Keys are the names with every character but letters,
+    digits, ``-`` and space replaced by ``_`` (so dots cannot cut them short), and ``-2``,
+    ``-3``… where they repeat.
 
     Args:
         folder: where; made if need be.
@@ -130,7 +133,8 @@ def _write(path: Path, part: list[tuple[str, Clip]], pool: ThreadPoolExecutor, b
         for (key, clip), (flac, length) in zip(part, encoded, strict=True):
             bar.update()
             if isinstance(flac, str):
-                skipped[key] = flac
+                name = clip.origin or key
+                skipped[name if name not in skipped else f"{name} ({key})"] = flac
                 continue
             meta = json.dumps(clip.meta, sort_keys=True, default=_plain).encode()
             for name, data in ((f"{key}.flac", flac), (f"{key}.json", meta)):
@@ -149,15 +153,16 @@ def _encode(clip: Clip) -> tuple[bytes | str, int]:
         wave = clip.wave()
     except FileNotFoundError:
         return MISSING, 0
-    except NotFiniteError:
-        return NOT_NUMBERS, 0
-    except AudioError:
-        return DAMAGED, 0
-    reason = fault(wave)
+    except AudioError as error:
+        return error.reason, 0
+    reason = fault(wave, LOUDEST_PACKED)
     if reason is not None:
         return reason, 0
     # Not by libsndfile, which scales by 32767 when it writes and by 32768 when it reads.
-    steps = np.clip(np.rint(wave * FULL_SCALE), -FULL_SCALE, FULL_SCALE - 1).astype(np.int16)
+    steps = np.empty(len(wave), np.int16)
+    for start in range(0, len(wave), _BLOCK):
+        part = np.rint(wave[start : start + _BLOCK] * FULL_SCALE)
+        steps[start : start + _BLOCK] = np.clip(part, -FULL_SCALE, FULL_SCALE - 1)
     file = io.BytesIO()
     soundfile.write(file, steps, SAMPLE_RATE, format="FLAC", subtype="PCM_16")
     return file.getvalue(), len(steps)

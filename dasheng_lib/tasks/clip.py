@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
-from hashlib import sha256
+from hashlib import file_digest
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
@@ -29,6 +31,8 @@ class Clip:
         events: of an event task.
         part_of: the recording that it is a piece of, whose pieces' scores are averaged; "" if it
             is whole.
+        at: gives the samples at a rate in Hz, where that can be done with less memory than by
+            resampling ``wave``; None where it cannot.
     """
 
     name: str
@@ -39,17 +43,24 @@ class Clip:
     labels: tuple[str, ...] = ()
     events: tuple[Event, ...] = ()
     part_of: str = ""
+    at: Callable[[int], np.ndarray] | None = field(default=None, repr=False, compare=False)
 
     @property
     def seconds(self) -> float:
         """Its length."""
         return self.samples / self.rate
 
+    def resampled(self, rate: int) -> np.ndarray:
+        """Its samples at ``rate`` Hz."""
+        if self.at is not None:
+            return self.at(rate)
+        return audio.resample(self.wave(), self.rate, rate)
+
 
 def file_clip(name: str, path: Path, facts: WavFacts, **labels) -> Clip:
     """The clip of a file, which is read when its samples are asked for."""
-    wave = partial(read_file, path, facts.sha256)
-    return Clip(name, facts.samples, facts.rate, facts.sha256, wave, **labels)
+    wave, at = (partial(read, path, facts.sha256) for read in (read_file, read_file_at))
+    return Clip(name, facts.samples, facts.rate, facts.sha256, wave, at=at, **labels)
 
 
 def read_file(path: Path, sha: str) -> np.ndarray:
@@ -58,12 +69,26 @@ def read_file(path: Path, sha: str) -> np.ndarray:
     Raises:
         AudioError: it cannot be read, or is not the file that it was when its task was read.
     """
+    with _same(path, sha) as file:
+        return audio.read(file, name=str(path))[0]
+
+
+def read_file_at(path: Path, sha: str, rate: int) -> np.ndarray:
+    """:func:`read_file` at ``rate`` Hz, without ever holding all samples of another rate."""
+    with _same(path, sha) as file:
+        return audio.decode(file, name=str(path), rate=rate)
+
+
+@contextlib.contextmanager
+def _same(path: Path, sha: str) -> Iterator[BinaryIO]:
+    """The file from its beginning, if it is the one of this hash."""
     try:
-        data = path.read_bytes()
+        file = path.open("rb")
     except OSError as error:
         raise AudioError(f"{path} cannot be read ({error.strerror}): bring it back.") from error
-    # What is cached under a hash must be of these very bytes.
-    if sha256(data).hexdigest() != sha:
-        raise AudioError(f"{path} has changed since its task was read: read the task again.")
-    frames_FC, _ = audio.read(data, name=str(path))
-    return frames_FC[:, 0] if frames_FC.shape[1] == 1 else frames_FC.mean(1, dtype=np.float32)
+    with file:
+        # What is cached under a hash must be of these very bytes.
+        if file_digest(file, "sha256").hexdigest() != sha:
+            raise AudioError(f"{path} has changed since its task was read: read the task again.")
+        file.seek(0)
+        yield file

@@ -54,6 +54,7 @@ def _cut(clip: Clip, start: int, length: int, name: str, part_of: str) -> Clip:
         identity=identity,
         wave=partial(_samples, clip, start, length),
         part_of=part_of,
+        at=None,
     )
 
 

@@ -32,7 +32,7 @@ def clips_of(
     found, unread = [], []
     for name, one, facts in zip(names, recordings, wav_facts(folder, names, progress), strict=True):
         if facts is None or not facts.rate or not facts.samples:
-            unread.append(name)
+            unread.append(facts.named(name) if facts and facts.fault else name)
         else:
             found.append((one, file_clip(name, one.path, facts, labels=one.labels)))
     if unread:

@@ -57,7 +57,7 @@ def clips_at(
     found = wav_facts(folder, [str(place.relative_to(folder)) for place in places], progress)
     pairs = list(zip(names, found, strict=True))
     missing = [name for name, facts in pairs if facts is None]
-    unread = [name for name, facts in pairs if facts and not facts.rate]
+    unread = [facts.named(name) for name, facts in pairs if facts and not facts.rate]
     kinds = [
         ("file is missing", missing, "files are missing"),
         ("file cannot be read as audio", unread, "files cannot be read as audio"),

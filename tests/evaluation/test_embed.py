@@ -47,7 +47,7 @@ def mixed(folder, rate=16000):
 
 def alone(encoder, clip, kind):
     """A clip's features, straight from its file."""
-    wave = audio.resample(audio.read(path_of(clip))[0].mean(1), clip.rate, encoder.sample_rate)
+    wave = audio.resample(audio.read(path_of(clip))[0], clip.rate, encoder.sample_rate)
     wave = np.pad(wave, (0, max(encoder.min_samples - len(wave), 0)))
     wave_BN = torch.from_numpy(wave)[None]
     found = encoder.clips(wave_BN, torch.tensor([len(wave)])) if kind == "clips" else None

@@ -131,3 +131,18 @@ def test_what_cannot_be_embedded_is_said(folder, tmp_path, monkeypatch, capsys, 
     assert main(["embed", *inputs, "--encoder", "logmel", "--out", out]) == 2
     assert re.search(said, capsys.readouterr().err)
     assert not (tmp_path / out).exists()
+
+
+def test_what_is_passed_over_is_said_and_linked_folders_are_read(folder, tmp_path, capsys):
+    (tmp_path / "apart").mkdir()
+    for path in (folder / "more").iterdir():
+        path.rename(tmp_path / "apart" / path.name)
+    (folder / "more").rmdir()
+    (folder / "linked").symlink_to(tmp_path / "apart")
+    (folder / "talk.m4a").write_text("of another kind")
+    (folder / "._00.wav").write_text("a fork")
+    out = tmp_path / "x.npz"
+    assert main(["embed", str(folder), "--encoder", "logmel", "--out", str(out)]) == 0
+    assert len(np.load(out)["path"]) == 12
+    said = r"2 files are hidden or of a kind .*passed over \(\S+hidden.wav, \S+talk.m4a\)"
+    assert re.search(said, capsys.readouterr().err)

@@ -132,12 +132,12 @@ def test_a_folder_of_files_is_packed_resampled_and_its_faults_named(tmp_path):
         (source / name).write_bytes(data)
     packed = write_shards(tmp_path / "out", clips_of(source), progress=False)
     assert packed.skipped == {
-        "damaged": "damaged",
-        "empty": "damaged",
-        "empty-2": "too short",
-        "nan": "not numbers",
-        "short": "too short",
-        "silent": "silent",
+        "damaged.mp3": "damaged",
+        "empty.flac": "damaged",
+        "empty.wav": "too short",
+        "nan.wav": "not numbers",
+        "short.wav": "too short",
+        "silent.wav": "silent",
     }
     back = {s.key: s for s in read_shards(tmp_path / "out")}
     assert set(back) == {"take_1_final", "take_1_final-2", "tone"}
@@ -157,7 +157,7 @@ def test_a_table_names_files_and_its_other_columns_are_kept(tmp_path):
         packed = write_shards(tmp_path / name[2:], clips_of(tmp_path / name), progress=False)
         (back,) = read_shards(tmp_path / name[2:])
         assert (back.key, back.meta) == ("a_b", {"label": "007", "filename": "a.b.wav"})
-        assert packed.skipped == {"gone": "missing"}
+        assert packed.skipped == {"gone.wav": "missing"}
     (tmp_path / "no.csv").write_text("path\na.wav\n")
     with pytest.raises(UserError, match="column filename"):
         write_shards(tmp_path / "no", clips_of(tmp_path / "no.csv"), progress=False)
@@ -321,7 +321,7 @@ def test_the_command_packs_lists_and_extracts(faulty_shards, tmp_path, capsys):
     assert main(["shards", "extract", str(faulty_shards), "--out", files]) == 0
     assert main(["shards", "pack", files, "--out", out, "--per-shard", "5", "--quiet"]) == 0
     said = capsys.readouterr().out
-    assert "out: 12 clips" in said and "left out, silent: 2 (hush, zeros)" in said
+    assert "out: 11 clips" in said and "left out, silent: 2 (hush.wav, zeros.flac)" in said
     assert main(["shards", "list", str(faulty_shards)]) == 0
     said = capsys.readouterr().out
     assert "a.tar" in said and "left out, wrong rate: 1 (a.tar/fast)" in said

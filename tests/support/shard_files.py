@@ -80,8 +80,11 @@ def lying_flac():
     return bytes(data)
 
 
+CUT = "shorter than its header says"
 BAD = {
-    "half.mp3": (audio(ramp(52, 16000), kind="MP3")[:1500], "damaged"),
+    "half.mp3": (audio(ramp(52, 16000), kind="MP3")[:1500], CUT),
+    "lost.wav": (audio(ramp(53, 16000), kind="WAV")[:20000], CUT),
+    "loud.wav": (float_wav(1e25, 3), "too loud"),
     "lying.flac": (lying_flac(), "damaged"),
     "corrupt.flac": (broken_flac(), "damaged"),
     "headless.flac": (b"fLaC" + bytes(500), "damaged"),

@@ -400,3 +400,27 @@ def test_wavs_are_looked_at_once_unless_they_change(tmp_path, monkeypatch):
     after = read_hear_task(folder)
     assert looked == ["test-001.wav"]
     assert by_name(after, "test")[1].identity != by_name(before, "test")[1].identity
+
+
+def test_a_wav_that_is_not_whole_is_named_and_so_is_one_of_another_length(tmp_path):
+    folder = make_task(tmp_path)
+    first, second = (folder / f"16000/test/test-00{i}.wav" for i in (1, 2))
+    write_wav(second, soundfile.read(second)[0][:3000])
+    with pytest.warns(
+        UserWarning, match=r"1 clip is not 0\.5 s long \(test/test-002.wav: 0\.1"
+    ):
+        read_hear_task(folder)
+    whole = first.read_bytes()
+    for data, reason in (
+        (whole[:3000], "shorter than its header says"),
+        (whole[:40] + bytes(4) + whole[44:], "shorter than its header says"),
+        (whole[:24] + bytes([1, 0, 0, 0]) + whole[28:], "rate of no sound"),
+    ):
+        first.write_bytes(data)
+        said = rf"1 wav cannot be read as audio \(test/test-001.wav: {reason}\)"
+        with pytest.raises(UserError, match=said):
+            read_hear_task(folder)
+    first.unlink()
+    os.mkfifo(first)
+    with pytest.raises(UserError, match=r"1 wav cannot be read .*test-001.wav: no file"):
+        read_hear_task(folder)

@@ -8,6 +8,7 @@ the memory either.
 from __future__ import annotations
 
 import contextlib
+import errno
 import gzip
 import io
 import lzma
@@ -25,6 +26,7 @@ from dasheng_lib.common.errors import UserError
 # The largest member read here is a sound bank of 19 MB, the largest package unpacks to 90 MB.
 MEMBER_LIMIT = 64 << 20
 TOTAL_LIMIT = 1 << 30
+_NO_NAME = {getattr(errno, f"E{e}") for e in ("NAMETOOLONG", "ISDIR", "NOTDIR", "EXIST", "ILSEQ")}
 
 
 class UnpackError(UserError):
@@ -100,6 +102,11 @@ def plain_name(name: str) -> str | None:
     if name.startswith(("/", "\\")) or ".." in parts or not parts or ":" in parts[0]:
         return None
     return "/".join(parts)
+
+
+def is_no_name(error: Exception) -> bool:
+    """Whether a member could not be written because of its name: too long, another one's folder…"""
+    return isinstance(error, ValueError) or getattr(error, "errno", None) in _NO_NAME
 
 
 @contextlib.contextmanager
@@ -198,7 +205,8 @@ class _Limited:
         self.stream, self.name, self.limit, self.total = stream, name, limit, 0
 
     def read(self, size: int) -> bytes:
-        data = self.stream.read(size)
+        # A header that claims more than there may be is not given the memory for it.
+        data = self.stream.read(min(size, self.limit - self.total + 1))
         self.total += len(data)
         if self.total > self.limit:
             raise _too_large(self.name, self.limit)

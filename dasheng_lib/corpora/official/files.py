@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from dasheng_lib.audio.below import files_below
 from dasheng_lib.common.errors import UserError, tell
 
 # A copy in another coding is the same clip; where several are there, the first of these is read.
@@ -63,7 +64,7 @@ def audio_below(folder: Path) -> dict[str, Path]:
 
     Of equal stems the first is taken: copies of a set hold its clips a second time.
     """
-    paths = [path for path in folder.rglob("*") if _is_audio(path)]
+    paths = [path for path in files_below(folder) if _is_audio(path)]
     found: dict[str, Path] = {}
     for path in sorted(paths, key=lambda path: (_rank(path), path)):
         found.setdefault(stem(path.name), path)

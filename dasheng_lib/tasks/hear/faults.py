@@ -7,9 +7,10 @@ all of them.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from dasheng_lib.common.errors import tell
+from dasheng_lib.corpora.wav_facts import WavFacts
 from dasheng_lib.tasks.clip import Clip
 from dasheng_lib.tasks.task import Task
 
@@ -17,8 +18,11 @@ from dasheng_lib.tasks.task import Task
 SLACK_MS = 50.0
 
 
-def faults(task: Task, rate: int) -> list[str]:
+def faults(task: Task, rate: int, facts: Mapping[str, WavFacts | None]) -> list[str]:
     """All that keeps a task from being used, one phrase a kind; empty if it is sound.
+
+    Args:
+        facts: of each wav, by ``split/name``.
 
     Missing and unreadable wavs, wavs of another rate than their folder says, labels outside the
     vocabulary, multiclass clips without exactly one label, names in two splits, events that end
@@ -39,7 +43,7 @@ def faults(task: Task, rate: int) -> list[str]:
         if task.prediction == "multiclass" and len(clip.labels) != 1
     ]
     missing = [name for name, clip in clips if clip.rate == -1]
-    unreadable = [name for name, clip in clips if clip.rate == 0]
+    unreadable = [facts[name].named(name) for name, clip in clips if clip.rate == 0]
     other = [f"{name}: {clip.rate}" for name, clip in clips if clip.rate not in (-1, 0, rate)]
     kinds = [
         ("wav is missing", missing, "wavs are missing"),
@@ -68,6 +72,23 @@ def shared_audio(task: Task) -> list[str]:
 def empty_clips(task: Task) -> list[str]:
     """Names of clips without a single sample."""
     return [name for name, clip in _named(task) if clip.rate > 0 and not clip.samples]
+
+
+def other_lengths(task: Task, seconds: object) -> list[str]:
+    """Clips that are not as long as the task says its clips are, as at most one phrase.
+
+    Empty clips aside. A task of clips of any length says nothing, or None.
+    """
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not seconds > 0:
+        return []
+    other = [
+        f"{name}: {clip.seconds:.3g} s"
+        for name, clip in _named(task)
+        if clip.samples and abs(clip.seconds - seconds) > SLACK_MS / 1000
+    ]
+    return [tell(f"clip is not {seconds:g} s long", other, f"clips are not {seconds:g} s long")][
+        : len(other)
+    ]
 
 
 def _named(task: Task) -> Iterator[tuple[str, Clip]]:

@@ -17,7 +17,7 @@ from typing import Literal
 from dasheng_lib.common.errors import UserError, tell
 from dasheng_lib.corpora.wav_facts import WavFacts, wav_facts
 from dasheng_lib.tasks.clip import Clip, file_clip
-from dasheng_lib.tasks.hear.faults import empty_clips, faults, shared_audio
+from dasheng_lib.tasks.hear.faults import empty_clips, faults, other_lengths, shared_audio
 from dasheng_lib.tasks.hear.files import (
     METADATA,
     Entry,
@@ -110,7 +110,7 @@ def read_hear_task(
         probe="mlp",
         **schedule,
     )
-    found = faults(task, rate)
+    found = faults(task, rate, known)
     twice = shared_audio(task)
     if duplicates == "refuse":
         found += twice
@@ -126,6 +126,8 @@ def read_hear_task(
                 else "."
             )
         )
+    for said in other_lengths(task, meta.get("sample_duration")):
+        warnings.warn(f"{folder.name}: {said}, as its sample_duration says.", stacklevel=2)
     if empty := empty_clips(task):
         many = "clips are empty and count as silence"
         said = tell("clip is empty and counts as silence", empty, many)
