@@ -83,6 +83,13 @@ def test_a_chapter_is_the_same_in_any_session(tmp_path, hostile):
     assert talk[0].text == f"True ('UTC', 'UTC') 80 {sys.executable}\n"
 
 
+@pytest.mark.parametrize("python", ["/bin/false", "/nowhere/python"])
+def test_a_kernel_that_does_not_start_is_one_sentence(tmp_path, monkeypatch, python):
+    monkeypatch.setattr(sys, "executable", python)
+    with pytest.raises(ChapterFailed, match=f"could not be started: no kernel runs with {python}"):
+        run(tmp_path, "1")
+
+
 def test_a_figure_that_is_missing_is_an_error_and_the_cell_is_named(tmp_path):
     switched = "plt.switch_backend('agg')\nplt.figure()\ncaption('Words.', alt='Nothing.')"
     with pytest.raises(

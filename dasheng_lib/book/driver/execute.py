@@ -87,6 +87,10 @@ def execute(
         why = f"the cell ran longer than {cell_seconds} s (--cell-timeout sets the limit)"
     except DeadKernelError:
         why = "the kernel died, which mostly means that memory ran out"
+    except (RuntimeError, OSError) as error:
+        if begun:
+            raise
+        why = f"no kernel runs with {sys.executable} ({error}): `dasheng doctor` looks what lacks"
     if result is not None and (cell := _without_figure(result)) is not None:
         begun = result.cells[: result.cells.index(cell) + 1]
         result, why = None, "the cell has a caption and no figure"
