@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import ast
 import difflib
+import reprlib
+import sys
 import types
 import typing
 from collections.abc import Callable, Iterable, Mapping, MutableMapping
@@ -17,6 +19,7 @@ from typing import Any
 
 from dasheng_lib.common.errors import UserError
 
+LONGEST = 80  # of a value, in a sentence about it
 INJECTED_MARK = "# Parameters"  # first line of the cell that papermill injects
 
 
@@ -83,7 +86,9 @@ def check_parameters(namespace: MutableMapping[str, Any], **checks: Check) -> No
         value = namespace[name]
         for item in value if isinstance(value, list) else [value]:
             if item is not None and not check.holds(item):
-                raise ParameterError(f"Parameter {name} must be {check.says}; it is {item!r}.")
+                raise ParameterError(
+                    f"Parameter {name} must be {check.says}; it is {shortened(item)}."
+                )
 
 
 def check_type(name: str, value: Any, annotation: Any) -> None:
@@ -91,8 +96,14 @@ def check_type(name: str, value: Any, annotation: Any) -> None:
     if not conforms(value, annotation):
         raise ParameterError(
             f"Parameter {name} must be of type {type_name(annotation)}; "
-            f"it is {value!r}, which is of type {type(value).__name__}."
+            f"it is {shortened(value)}, which is of type {type(value).__name__}."
         )
+
+
+def shortened(value: Any) -> str:
+    """The value as Python writes it, or how it begins."""
+    text = reprlib.repr(value)
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
 
 
 def conforms(value: Any, annotation: Any) -> bool:
@@ -107,7 +118,10 @@ def conforms(value: Any, annotation: Any) -> bool:
     if isinstance(value, bool):
         return annotation is bool
     if annotation is float:
-        return isinstance(value, (int, float))
+        small = isinstance(value, int) and abs(value) <= sys.float_info.max
+        return small or isinstance(value, float)
+    if annotation is str and isinstance(value, str):
+        return value == value.encode(errors="replace").decode()  # not where half a letter is
     return isinstance(value, annotation)
 
 

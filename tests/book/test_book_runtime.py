@@ -69,6 +69,17 @@ def test_a_table_says_which_command_recorded_it():
     assert page.count(RECORDED.colour) >= 1
 
 
+def test_markup_in_a_table_is_text():
+    evil = "<script>x</script>"
+    columns = pd.MultiIndex.from_tuples([("recorded", evil)], names=[evil, None])
+    table = pd.DataFrame([[evil]], index=pd.Index([evil], name=evil), columns=columns)
+    page = three_columns(table, f"{evil} & more", recorded_by=evil).to_html()
+    assert "<script" not in page
+    assert BeautifulSoup(page, "html.parser").text.count(evil) == 7
+    assert table.index.name == evil, "the table itself stays as it is"
+    assert "<script" not in captions.bundle(evil, "alt")["text/markdown"]
+
+
 def test_a_table_without_a_source_or_a_caption_is_refused():
     with pytest.raises(ValueError, match="no column is named published, recorded, just now"):
         three_columns(pd.DataFrame({"ours": [1]}), "T")

@@ -14,7 +14,9 @@ from typing import Any
 
 import yaml
 
+from dasheng_lib.book.driver.chapters import read_yaml
 from dasheng_lib.book.driver.fingerprint import hash_files
+from dasheng_lib.book.driver.surroundings import surroundings
 from dasheng_lib.common.cache import digest
 from dasheng_lib.common.errors import UserError
 from dasheng_lib.common.provenance import version
@@ -37,7 +39,9 @@ def is_current(site: Path, built_from: str) -> bool:
 
 def site_config(path: Path, banner: str) -> dict[str, Any]:
     """``_config.yml``, with a banner for every page where there is one to show."""
-    config = yaml.safe_load(path.read_text())
+    config = read_yaml(path)
+    if not isinstance(config, dict) or not isinstance(config.get("html", {}), dict):
+        raise UserError(f"{path} must be a mapping, as jupyter-book reads it: mend it.")
     if banner:
         config.setdefault("html", {})["announcement"] = f"<strong>{html.escape(banner)}</strong>"
     return config
@@ -67,7 +71,7 @@ def build_site(
             capture_output=True,
             text=True,
             stdin=subprocess.DEVNULL,
-            env=os.environ | {"NO_COLOR": "1"},
+            env=surroundings(os.environ, str(work)) | {"NO_COLOR": "1"},
         )
         # Sphinx only warns of files that it could not write, and goes on.
         if os.strerror(errno.ENOSPC) in done.stderr:
