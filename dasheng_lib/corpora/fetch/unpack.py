@@ -11,6 +11,7 @@ import contextlib
 import gzip
 import io
 import lzma
+import os
 import shutil
 import subprocess
 import tarfile
@@ -25,6 +26,7 @@ from dasheng_lib.common.errors import UserError
 # The largest member read here is a sound bank of 19 MB, the largest package unpacks to 90 MB.
 MEMBER_LIMIT = 64 << 20
 TOTAL_LIMIT = 1 << 30
+LONGEST = 255  # bytes in a name, nearly everywhere
 
 
 class UnpackError(UserError):
@@ -95,11 +97,18 @@ def zip_members(
 
 
 def plain_name(name: str) -> str | None:
-    """``name`` without a leading ``./``; None for one that points out of its archive."""
+    """``name`` without a leading ``./``; None for one that points out of its archive, or that no
+    file here can have."""
     parts = [part for part in name.replace("\\", "/").split("/") if part not in ("", ".")]
-    if name.startswith(("/", "\\")) or ".." in parts or not parts or ":" in parts[0]:
+    if name.startswith(("/", "\\")) or ".." in parts or not parts or "\0" in name:
         return None
-    return "/".join(parts)
+    if os.name == "nt" and ":" in parts[0]:  # a drive
+        return None
+    try:
+        longest = max(len(os.fsencode(part)) for part in parts)
+    except UnicodeEncodeError:
+        return None
+    return None if longest > LONGEST else "/".join(parts)
 
 
 @contextlib.contextmanager
