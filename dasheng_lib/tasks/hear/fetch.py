@@ -17,7 +17,7 @@ from dasheng_lib.common.cache import atomic_folder, cache_dir, locked, need_spac
 from dasheng_lib.common.errors import UserError
 from dasheng_lib.common.places import data_places
 from dasheng_lib.corpora.fetch.download import Remote, download
-from dasheng_lib.corpora.fetch.unpack import UnpackError, tar_members
+from dasheng_lib.corpora.fetch.unpack import UnpackError, tar_members, write_members
 from dasheng_lib.corpora.fetch.zenodo import zenodo_remote
 from dasheng_lib.corpora.manifest import read_yml
 from dasheng_lib.tasks.hear.files import METADATA
@@ -182,14 +182,13 @@ def _unpack(archive: Path, folder: str, limit: int, progress: bool) -> Path:
         need_space(destination, archive.stat().st_size)
         bar = tqdm(desc=f"unpack {folder}", unit=" files", disable=not progress)
         with atomic_folder(destination) as temporary, gzip.open(archive) as stream, bar:
-            for member, data in tar_members(stream, str(archive), limit):
-                # hear-VERSION/tasks/FOLDER/… or tasks/FOLDER/…
-                _, found, inside = f"/{member}".partition(f"/tasks/{folder}/")
-                if found:
-                    path = temporary / inside
-                    path.parent.mkdir(parents=True, exist_ok=True)
-                    path.write_bytes(data)
-                    bar.update()
+            # hear-VERSION/tasks/FOLDER/… or tasks/FOLDER/…
+            inside = (
+                (f"/{member}".partition(f"/tasks/{folder}/")[2], data)
+                for member, data in tar_members(stream, str(archive), limit)
+            )
+            for _ in write_members((pair for pair in inside if pair[0]), temporary):
+                bar.update()
             if not (temporary / METADATA).is_file():
                 raise UnpackError(
                     f"{archive} holds no tasks/{folder}/{METADATA}: it is not the archive that its "
