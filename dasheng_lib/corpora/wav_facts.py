@@ -65,7 +65,7 @@ def _load(store: Path) -> dict[str, list]:
 def _stamp(path: Path) -> list[int] | None:
     try:
         stat = path.stat()
-    except OSError:
+    except (OSError, ValueError):  # no name of a file
         return None
     # The time of the last change of the inode cannot be set back, as a copy's other time can.
     return [stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns]
@@ -73,6 +73,8 @@ def _stamp(path: Path) -> list[int] | None:
 
 def _read(path: Path) -> WavFacts:
     sha256 = ""
+    if not path.is_file():  # a pipe or a device would be read for ever
+        return WavFacts(0, 0, sha256)
     try:
         with path.open("rb") as file:
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()

@@ -233,7 +233,7 @@ def other_kind(task):
         (gap, r"labelvocabulary.csv has idx 3 where 2 belongs"),
         (from_one, r"labelvocabulary.csv has idx 1 where 0 belongs"),
         (twice, r"labelvocabulary.csv names 'tone 1' twice"),
-        (no_header, r"labelvocabulary.csv is no table of idx and label"),
+        (no_header, r"labelvocabulary.csv is not a table of idx and label"),
         (same_name, r"1 name is in two splits \(train-000.wav in train and test\)"),
         (same_audio, r"1 recording .* split \(train/train-003.wav = test/test-001.wav\).*keep dup"),
         (outside, r"train.json names '../../../x.wav', which is no file below its split"),
