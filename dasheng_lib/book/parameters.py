@@ -10,14 +10,12 @@ from __future__ import annotations
 import ast
 import difflib
 import reprlib
-import sys
-import types
-import typing
 from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from dataclasses import dataclass
 from typing import Any
 
 from dasheng_lib.common.errors import UserError
+from dasheng_lib.common.settings import conforms, type_name
 
 LONGEST = 80  # of a value, in a sentence about it
 INJECTED_MARK = "# Parameters"  # first line of the cell that papermill injects
@@ -104,30 +102,6 @@ def shortened(value: Any) -> str:
     """The value as Python writes it, or how it begins."""
     text = reprlib.repr(value)
     return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
-
-
-def conforms(value: Any, annotation: Any) -> bool:
-    """Whether ``value`` is of a type such as ``int``, ``list[float]`` or ``str | None``."""
-    origin, args = typing.get_origin(annotation), typing.get_args(annotation)
-    if origin in (typing.Union, types.UnionType):
-        return any(conforms(value, arg) for arg in args)
-    if origin is list:
-        return isinstance(value, list) and all(conforms(item, args[0]) for item in value)
-    if annotation is None or annotation is type(None):
-        return value is None
-    if isinstance(value, bool):
-        return annotation is bool
-    if annotation is float:
-        small = isinstance(value, int) and abs(value) <= sys.float_info.max
-        return small or isinstance(value, float)
-    if annotation is str and isinstance(value, str):
-        return value == value.encode(errors="replace").decode()  # not where half a letter is
-    return isinstance(value, annotation)
-
-
-def type_name(annotation: Any) -> str:
-    """The annotation as it is written in the parameters cell."""
-    return annotation.__name__ if type(annotation) is type else str(annotation)
 
 
 def unknown_name(name: str, known: Iterable[str], where: str) -> str:

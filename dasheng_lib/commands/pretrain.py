@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 import shlex
 import sys
-from pathlib import Path
 from typing import get_args, get_origin, get_type_hints
 
+from dasheng_lib.commands.options import at_least, folder, seed
 from dasheng_lib.commands.record import add_record, keep
 from dasheng_lib.common.distributed import STRATEGIES
 from dasheng_lib.common.errors import UserError
@@ -93,7 +93,7 @@ def _dashed(name: str) -> str:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = EPILOG
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument("--out", type=Path, required=True, help="folder of the run")
+    parser.add_argument("--out", type=folder, required=True, help="folder of the run")
     audio = parser.add_argument_group("audio")
     audio.add_argument("--corpus", default="pocket", help="which recordings (pocket)")
     audio.add_argument("--shards", nargs="+", help="tar shards instead: files, folders, patterns")
@@ -102,11 +102,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "the run (in brackets: what the quick recipe says, or a family)"
     )
     add_run_arguments(run)
-    run.add_argument("--seed", type=int, default=0, help="of weights, crops and masks (0)")
+    run.add_argument("--seed", type=seed, default=0, help="of weights, crops and masks (0)")
     add_record(parser, "curve")
     how = parser.add_argument_group("how it is computed")
     how.add_argument(
-        "--checkpoint-every", type=int, default=200, help="steps between checkpoints (200)"
+        "--checkpoint-every", type=at_least(1), default=200, help="steps between checkpoints (200)"
     )
     how.add_argument(
         "--strategy",
@@ -123,8 +123,6 @@ def run(args: argparse.Namespace) -> int:
     from dasheng_lib.train.run import Execution, pretrain_into
 
     config = config_from_args(args, args.seed)
-    if args.checkpoint_every < 1:
-        raise UserError(f"--checkpoint-every is at least 1, not {args.checkpoint_every}.")
     world = start_processes()
     try:
         execution = Execution(

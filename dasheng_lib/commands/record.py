@@ -10,7 +10,8 @@ from typing import Any
 
 import pandas as pd
 
-from dasheng_lib.results.recorded import recordable, write_results
+from dasheng_lib.commands.options import recordable
+from dasheng_lib.results.recorded import write_results
 
 
 def add_record(parser: argparse.ArgumentParser, what: str = "table") -> None:

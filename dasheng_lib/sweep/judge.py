@@ -17,7 +17,8 @@ import pandas as pd
 
 from dasheng_lib.common.cache import atomic_file, digest
 from dasheng_lib.common.distributed import World
-from dasheng_lib.corpora import load_corpus
+from dasheng_lib.common.settings import check_types
+from dasheng_lib.corpora import CORPORA, load_corpus
 from dasheng_lib.corpora.corpus import Corpus
 from dasheng_lib.corpora.crops import Exam
 from dasheng_lib.corpora.split import hold_out, shortened, without
@@ -83,6 +84,30 @@ class Protocol:
     hold_out: float = 0.03
     layers: bool = False
     judged_at: tuple[float, ...] = (1 / 28, 1 / 14, 1 / 7, 2 / 7, 3 / 7, 1)
+
+    def __post_init__(self) -> None:
+        check_types(Protocol, vars(self))
+        if (
+            not self.corpora
+            or len({*self.corpora}) < len(self.corpora)
+            or {*self.corpora} - {*CORPORA}
+        ):
+            raise ValueError(
+                f"corpora are some of {', '.join(CORPORA)}, each once, not {self.corpora}"
+            )
+        known = {task.name for corpus in self.corpora for task in suite(corpus, headline=False)}
+        if strange := {*self.tasks, *self.aside} - known:
+            raise ValueError(
+                f"tasks and aside are of {', '.join(sorted(known))}, not {', '.join(strange)}"
+            )
+        if min(self.k, self.few, self.exam_crops) < 1:
+            raise ValueError("k, few and exam_crops are at least 1")
+        if self.seconds <= 0 or self.exam_seconds < 0.1:
+            raise ValueError("seconds is above 0, and exam_seconds at least 0.1")
+        if not 0.0 < self.mask_ratio < 1.0 or not 0.0 < self.hold_out <= 0.5:
+            raise ValueError("mask_ratio is above 0 and below 1, hold_out above 0 and at most 0.5")
+        if not all(0.0 <= share <= 1.0 for share in self.judged_at):
+            raise ValueError(f"judged_at are shares of the steps, not {self.judged_at}")
 
 
 class Judge:

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
 from dasheng_lib.common.errors import UserError
-from dasheng_lib.common.settings import setting
+from dasheng_lib.common.settings import check_types, setting
 from dasheng_lib.corpora.crops import check_crops
 from dasheng_lib.features import SAMPLE_RATE
 from dasheng_lib.model.encoder import PRESETS
@@ -57,6 +57,7 @@ class RunConfig:
     train: TrainConfig = field(default_factory=TrainConfig)
 
     def __post_init__(self) -> None:
+        check_types(RunConfig, vars(self))
         family = FAMILIES[self.family]
         try:
             size = family.size(self.preset)
@@ -138,6 +139,7 @@ class RunConfig:
                 f"{known[0]}; those of every run {known[1]}; of every training {known[2]}"
             )
         task, run, train = ({k: v for k, v in settings.items() if k in own} for own in names)
+        check_types(type(self.task), task)
         return replace(
             self, task=replace(self.task, **task), train=replace(self.train, **train), **run
         )

@@ -14,12 +14,11 @@ from dasheng_lib.book.driver.chapters import Chapter, Parameter, read_yaml
 from dasheng_lib.book.parameters import (
     ParameterError,
     check_type,
-    conforms,
     shortened,
-    type_name,
     unknown_name,
 )
 from dasheng_lib.common.errors import UserError
+from dasheng_lib.common.settings import conforms, type_name
 
 Values = dict[str, Any]
 

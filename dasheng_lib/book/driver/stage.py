@@ -13,7 +13,7 @@ from nbformat.v4 import new_markdown_cell
 from dasheng_lib.book.captions import MIME
 from dasheng_lib.book.driver.chapters import Chapter, cell_tags
 from dasheng_lib.book.driver.words import cell, code, papermill_line
-from dasheng_lib.book.parameters import type_name
+from dasheng_lib.common.settings import type_name
 
 NOT_RUN = (
     ":::{warning}\nThis chapter has not been run yet, so its figures and numbers are missing: "
