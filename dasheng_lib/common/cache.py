@@ -21,7 +21,7 @@ from filelock import FileLock, Timeout
 
 from dasheng_lib.common.errors import UserError
 from dasheng_lib.common.parts import own_part
-from dasheng_lib.common.sums import damaged, write_sums
+from dasheng_lib.common.sums import SUMS, damaged, sums_of
 
 
 def cache_dir(*parts: str) -> Path:
@@ -170,7 +170,7 @@ def artefact(
 def _fill(folder: Path, recipe: dict[str, Any], make: Callable[[Path], None]) -> None:
     make(folder)
     (folder / "recipe.json").write_text(json.dumps(recipe, indent=1))
-    write_sums(folder)
+    (folder / SUMS).write_text(sums_of(folder))
 
 
 def remove_folder(folder: Path) -> None:

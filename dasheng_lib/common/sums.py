@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterable
 from pathlib import Path
 
 SUMS = "sums.json"
@@ -12,16 +13,18 @@ SUMS = "sums.json"
 _LARGE = 1 << 24  # bytes
 
 
-def write_sums(folder: Path) -> None:
-    """Write size, ctime and SHA-256 of every file below ``folder``, locks aside."""
-    files = sorted(path for path in folder.rglob("*") if path.is_file() and path.suffix != ".lock")
-    told = {}
-    for path in files:
-        if path.name != SUMS:
-            stat = path.stat()
-            name = str(path.relative_to(folder))
-            told[name] = [stat.st_size, stat.st_ctime_ns, sha256_of(path)]
-    (folder / SUMS).write_text(json.dumps(told, indent=1))
+def sums_of(folder: Path, names: Iterable[str] | None = None) -> str:
+    """The text of :data:`SUMS`: size, ctime and SHA-256 of files, by default of all below."""
+    if names is None:
+        # Locks and parts are nobody's result.
+        files = (path for path in folder.rglob("*") if path.suffix not in (".lock", ".part"))
+        names = sorted(str(path.relative_to(folder)) for path in files if path.is_file())
+    stats = {name: (folder / name).stat() for name in names if name != SUMS}
+    told = {
+        name: [stat.st_size, stat.st_ctime_ns, sha256_of(folder / name)]
+        for name, stat in stats.items()
+    }
+    return json.dumps(told, indent=1)
 
 
 def damaged(folder: Path) -> str | None:

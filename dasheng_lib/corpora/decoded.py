@@ -17,7 +17,7 @@ from tqdm import tqdm
 from dasheng_lib.audio import SAMPLE_RATE
 from dasheng_lib.common.cache import atomic_folder, cache_dir, locked, need_space, remove_folder
 from dasheng_lib.common.errors import UserError
-from dasheng_lib.common.sums import damaged, sha256_of, write_sums
+from dasheng_lib.common.sums import SUMS, damaged, sha256_of, sums_of
 from dasheng_lib.corpora.corpus import Corpus
 from dasheng_lib.corpora.manifest import Manifest
 from dasheng_lib.corpora.source import Source
@@ -128,7 +128,7 @@ def _write(manifest: Manifest, sources: Iterable[Source], folder: Path, progress
         "sha256": sha.hexdigest(),
     }
     (folder / "corpus.json").write_text(json.dumps(head, indent=1))
-    write_sums(folder)
+    (folder / SUMS).write_text(sums_of(folder))
 
 
 def _decoded(
