@@ -95,7 +95,7 @@ def test_rankme_beside_svds(tmp_path, capsys):
     argv = [*RANK, "--no-peak", "--record", str(tmp_path / "kept")]
     importlib.import_module("rankme").main(argv)
     kept = pd.read_csv(tmp_path / "kept.csv")
-    assert len(kept) == 4 and (kept["seconds"] > 0).all() and (kept["apart"] < 1e-6).all()
+    assert len(kept) == 5 and (kept["seconds"] > 0).all() and (kept["apart"] < 1e-6).all()
 
 
 @pytest.mark.parametrize("who", ["this library", "torch SVD", "nothing"])
