@@ -22,6 +22,7 @@ import numpy as np
 from dasheng_lib.audio import SAMPLE_RATE, AudioError
 from dasheng_lib.common.cache import artefact
 from dasheng_lib.common.errors import UserError
+from dasheng_lib.common.places import expanded
 from dasheng_lib.shards.member import (
     DAMAGED,
     DUPLICATE,
@@ -140,13 +141,13 @@ def find_shards(shards: str | Path | Sequence[str | Path]) -> list[Path]:
     """
     found: set[Path] = set()
     for one in [shards] if isinstance(shards, str | os.PathLike) else shards:
-        path = Path(one)
+        path = expanded(one)
         if path.is_dir():
             here = list(path.glob("*.tar"))
         elif path.exists():
             here = [path]
         else:
-            here = [Path(p) for text in _ranges(str(one)) for p in glob.glob(text)]
+            here = [Path(p) for text in _ranges(str(path)) for p in glob.glob(text)]
         if not here:
             raise UserError(
                 f"There are no shards at {one}: name a .tar file, a folder of them or a quoted "

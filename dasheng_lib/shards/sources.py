@@ -11,6 +11,7 @@ import numpy as np
 
 from dasheng_lib.audio import decode
 from dasheng_lib.common.errors import UserError
+from dasheng_lib.common.places import expanded
 from dasheng_lib.corpora import CORPORA, load_corpus
 from dasheng_lib.corpora.corpus import Corpus
 from dasheng_lib.corpora.trim import prepare
@@ -51,7 +52,7 @@ def clips_of(source: str | Path, *, prepared: bool = False) -> Iterable[Clip]:
     if str(source) in CORPORA:
         corpus = load_corpus(str(source))
         return _of_corpus(prepare(corpus) if prepared else corpus)
-    path = Path(source)
+    path = expanded(source)
     if prepared:
         raise UserError(f"Only a corpus can be prepared, and {source} is none: leave that out.")
     if path.is_dir():
@@ -83,7 +84,7 @@ def _of_table(path: Path) -> Iterator[Clip]:
             if "filename" not in (rows.fieldnames or []):
                 raise UserError(f"{path} has no column filename: name the column of paths so.")
             for row in rows:
-                audio = path.parent / (row["filename"] or "")
+                audio = path.parent / expanded(row["filename"] or "")
                 meta = {name: value for name, value in row.items() if name is not None}
                 yield Clip(audio.stem, lambda audio=audio: _decoded(audio), meta)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
