@@ -86,8 +86,9 @@ def test_what_is_named_twice_is_asked_once(monkeypatch):
 
     asked = []
     monkeypatch.setattr(evaluate, "run_pocket", lambda args: asked.append(args) or 0)
-    words = "evaluate pocket --encoder logmel --encoder random:nano --encoder logmel --seeds 0 0 1"
-    assert cli.main([*words.split(), *"--probes knn linear knn --also esc10 esc10".split()]) == 0
+    line = "evaluate pocket --encoder logmel --encoder random:nano --encoder logmel --seeds 0 0 1 "
+    line += "--probes knn linear knn --also esc10 esc10"
+    assert cli.main(line.split()) == 0
     (args,) = asked
     assert args.encoder == ["logmel", "random:nano"] and args.seeds == [0, 1]
     assert args.probes == ["knn", "linear"] and args.also == ["esc10"]
