@@ -16,6 +16,7 @@ from torch.nn import functional as F
 
 from dasheng_lib.checkpoint.weights import load_encoder_weights, load_published
 from dasheng_lib.common.errors import UserError
+from dasheng_lib.common.places import expanded
 from dasheng_lib.encoders import WEIGHTS, AudioEncoder, load_encoder
 from dasheng_lib.encoders.dasheng import untrained_network
 from dasheng_lib.encoders.protocol import first_ms
@@ -64,7 +65,7 @@ def load_model(
         return DashengModel(untrained_network(rest, seed))
     if Path(name).suffix == ".safetensors":
         return DashengModel(load_encoder_weights(name))
-    if Path(name).is_file():
+    if expanded(name).is_file():
         return DashengModel(load_published(name))
     return AnyModel(load_encoder(name))
 

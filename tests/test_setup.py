@@ -66,11 +66,15 @@ else
     exec {real} "$@"
 fi
 """
-FAKE_PIP = """
+MOVES = ("TARGET", "PREFIX", "ROOT", "PYTHON", "NO_DEPS", "DRY_RUN")
+FAKE_PIP = (
+    f"MOVES = {MOVES}"
+    + """
 import os, signal, sys, time
 from pathlib import Path
 with open("pip.calls", "a") as calls:
     print(*sys.argv[1:], file=calls)
+moved = [name for name in os.environ if name.startswith("PIP_") and name[4:] in MOVES]
 print("Collecting numpy", flush=True)
 how = Path("pip.fails").read_text() if Path("pip.fails").exists() else ""
 if how == "early":
@@ -81,8 +85,15 @@ if how == "late":
 if how in ("interrupted", "killed"):
     os.killpg(0, signal.SIGINT if how == "interrupted" else signal.SIGKILL)
     time.sleep(60)
+if not moved and how != "elsewhere":
+    for name in ("torch", "dasheng_lib"):
+        (Path(__file__).parent / f"{name}.py").touch()
+    command = Path(sys.executable).parent / "dasheng"
+    command.write_text("#!/bin/sh\\n")
+    command.chmod(0o755)
 print("Downloading torch-2.13.0.whl (191.8 MB)\\nDownloading small.whl (9.9 MB)")
 """
+)
 
 
 @pytest.fixture
@@ -107,12 +118,12 @@ def script(tmp_path: Path, name: str, text: str) -> Path:
     return path
 
 
-def make(checkout: Path, *args: str) -> tuple[int, str]:
+def make(checkout: Path, *args: str, **environment: str) -> tuple[int, str]:
     home = checkout.parent
     done = subprocess.run(
         ["make", *args],
         cwd=checkout,
-        env={"PATH": str(home / "bin"), "HOME": str(home), "PYTHONPATH": "/nowhere"},
+        env={"PATH": str(home / "bin"), "HOME": str(home), "PYTHONPATH": "/nowhere"} | environment,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -243,3 +254,21 @@ def test_named_python(checkout):
     code, said = make(checkout, "env", f"PYTHON={PYTHON}")
     assert code == 0, said
     assert make(checkout, "env", f"PYTHON={PYTHON}") == (0, "")
+
+
+@pytest.mark.parametrize("name", MOVES)
+def test_what_would_install_elsewhere_or_less_is_left_out(checkout, name):
+    code, said = make(checkout, "env", **{f"PIP_{name}": "1"})
+    assert code == 0 and "The environment is ready." in said
+    assert (checkout / ".venv/bin/dasheng").exists()
+
+
+def test_an_environment_that_lacks_what_pip_says_is_there_is_not_ready(checkout):
+    """As where pip.conf says ``no-deps`` or ``target``."""
+    (checkout / "pip.fails").write_text("elsewhere")
+    code, said = make(checkout, "env")
+    assert code and "holds no dasheng or no torch" in said and "is ready" not in said
+    assert not (checkout / ".venv/.installed").exists()
+    (checkout / "pip.fails").unlink()
+    code, said = make(checkout, "env")
+    assert code == 0 and "The environment is ready." in said

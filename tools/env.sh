@@ -85,6 +85,8 @@ current() { # Is .venv what is asked for? $1: 1 compares all, 2 only whether it 
 install() {
     {
         status=0
+        # Elsewhere, or less than all, is what these would make of it.
+        unset PIP_TARGET PIP_PREFIX PIP_ROOT PIP_PYTHON PIP_NO_DEPS PIP_DRY_RUN
         PIP_USER=0 PIP_DISABLE_PIP_VERSION_CHECK=1 .venv/bin/python -m pip install --no-input \
             --progress-bar off ${TORCH_INDEX:+--extra-index-url "$TORCH_INDEX"} \
             -c constraints.txt -e '.[dev]' </dev/null 2>&1 || status=$?
@@ -133,6 +135,9 @@ install || {
     grep -v -e '^  ' -e '^exit' .venv/install.log | tail -n 8 >&2
     stop "The installation did not finish; mend what is said above and run make again."
 }
+.venv/bin/dasheng --version >/dev/null 2>&1 && .venv/bin/python -c 'import dasheng_lib, torch' \
+    </dev/null >/dev/null 2>&1 || stop "pip says that it is done, but .venv holds no dasheng or no" \
+    "torch: see what 'pip config list' and 'env | grep PIP_' set, mend it and run make again."
 {
     state .venv/bin/python
     echo "${TORCH_INDEX:-}"

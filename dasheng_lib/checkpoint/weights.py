@@ -27,6 +27,7 @@ from dasheng_lib.checkpoint.published import (
 )
 from dasheng_lib.common.cache import atomic_file
 from dasheng_lib.common.errors import UserError
+from dasheng_lib.common.places import expanded
 from dasheng_lib.model.encoder import Encoder
 from dasheng_lib.objectives import Objective
 from dasheng_lib.objectives.family import FAMILIES, NETWORKS
@@ -81,7 +82,7 @@ def load_encoder_weights(path: Path | str, kind: str = "dasheng") -> nn.Module:
     Raises:
         UserError: the file is absent, damaged, none of ours, or of another kind.
     """
-    metadata, weights = _read_ours(Path(path))
+    metadata, weights = _read_ours(expanded(path))
     if kind not in (metadata["family"], metadata.get("network")):
         raise UserError(f"{path} holds another family: name it {metadata['family']}:{path}.")
     return _built(lambda: _encoder(metadata), _part(weights, "encoder"), path)
@@ -93,7 +94,7 @@ def load_objective(path: Path | str) -> Objective:
     Raises:
         UserError: the file is absent, damaged or none of ours, or there is an encoder alone in it.
     """
-    metadata, weights = _read_ours(Path(path))
+    metadata, weights = _read_ours(expanded(path))
     if "task" not in metadata:
         raise UserError(f"{path} holds an encoder without its decoder: name a pretraining run's.")
     family, task = FAMILIES[metadata["family"]], metadata["task"]
@@ -217,7 +218,7 @@ def load_published(path: Path | str, **config: Any) -> Encoder:
         UserError: the file is absent or cannot be read safely, keys do not fit (each is named,
             as it is called in the file), or its front end is another one.
     """
-    path = Path(path)
+    path = expanded(path)
     if not path.is_file():
         raise UserError(f"There is no checkpoint at {path}: download it first.")
     weights, options = read_published(path)

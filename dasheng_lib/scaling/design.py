@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from dasheng_lib.common.errors import UserError
+from dasheng_lib.common.errors import UserError, reading
 from dasheng_lib.scaling.fit import Array
 from dasheng_lib.scaling.one_curve import one_curve
 from dasheng_lib.scaling.settings import LEVELS, SLOPES, Settings, rows_to_judge
@@ -86,9 +86,8 @@ def read_design(path: Path) -> pd.DataFrame:
 
 
 def _read(path: Path, columns: Sequence[str]) -> pd.DataFrame:
-    if not Path(path).is_file():
-        raise UserError(f"There is no file {path}: see data_manifests/sweeps for one of its kind.")
-    table = pd.read_csv(path, dtype={"setting": str, "factor": str, "of": str})
+    with reading(path, "a CSV table", "see data_manifests/sweeps for one of its kind"):
+        table = pd.read_csv(path, dtype={"setting": str, "factor": str, "of": str})
     if missing := [name for name in columns if name not in table]:
         raise UserError(f"{path} has no column {', '.join(missing)}.")
     return table

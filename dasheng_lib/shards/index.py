@@ -23,6 +23,7 @@ from dasheng_lib.audio import SAMPLE_RATE, AudioError
 from dasheng_lib.audio.below import OTHER, READ
 from dasheng_lib.common.cache import artefact
 from dasheng_lib.common.errors import UserError, tell
+from dasheng_lib.common.places import expanded
 from dasheng_lib.shards.member import (
     DUPLICATE,
     NOT_READ,
@@ -143,7 +144,7 @@ def find_shards(shards: str | Path | Sequence[str | Path]) -> list[Path]:
     """
     found: set[Path] = set()
     for one in [shards] if isinstance(shards, str | os.PathLike) else shards:
-        path = Path(one)
+        path = expanded(one)
         if path.is_dir():
             here = list(path.glob("*.tar"))
             packed = [p.name for p in path.glob("*.tar.*") if not p.with_suffix("").exists()]
@@ -155,7 +156,7 @@ def find_shards(shards: str | Path | Sequence[str | Path]) -> list[Path]:
         elif path.is_file():
             here = [path]
         else:
-            here = _there(_ranges(str(one)), str(one))
+            here = _there(_ranges(str(path)), str(one))
         if not here:
             raise UserError(
                 f"There are no shards at {one}: name a .tar file, a folder of them or a quoted "

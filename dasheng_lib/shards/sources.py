@@ -13,6 +13,7 @@ import numpy as np
 from dasheng_lib.audio import AudioError, decode
 from dasheng_lib.audio.below import READ, audio_below
 from dasheng_lib.common.errors import UserError
+from dasheng_lib.common.places import expanded
 from dasheng_lib.corpora import CORPORA, load_corpus
 from dasheng_lib.corpora.corpus import Corpus
 from dasheng_lib.corpora.trim import prepare
@@ -60,7 +61,7 @@ def clips_of(source: str | Path, *, prepared: bool = False) -> Iterable[Clip]:
     if str(source) in CORPORA:
         corpus = load_corpus(str(source))
         return _of_corpus(prepare(corpus) if prepared else corpus)
-    path = Path(source)
+    path = expanded(source)
     if prepared:
         raise UserError(f"Only a corpus can be prepared, and {source} is none: leave that out.")
     if path.is_dir():
@@ -96,7 +97,7 @@ def _of_table(path: Path) -> Iterator[Clip]:
             if "filename" not in (rows.fieldnames or []):
                 raise UserError(f"{path} has no column filename: name the column of paths so.")
             for row in rows:
-                audio = path.parent / (row["filename"] or "")
+                audio = path.parent / expanded(row["filename"] or "")
                 meta = {name: value for name, value in row.items() if name is not None}
                 yield Clip(audio.stem, partial(_decoded, audio), meta, row["filename"] or "")
     except (OSError, UnicodeDecodeError, csv.Error) as error:

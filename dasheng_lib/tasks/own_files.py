@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from dasheng_lib.common.errors import UserError, tell
+from dasheng_lib.common.errors import UserError, reading, tell
 from dasheng_lib.corpora.wav_facts import wav_facts
 from dasheng_lib.tasks.clip import Clip, file_clip
 
@@ -19,12 +19,8 @@ def read_table(path: Path, needed: Sequence[str], optional: Sequence[str] = ()) 
     Raises:
         UserError: it is not there or no CSV table; it lacks a needed column, or has no row.
     """
-    try:
+    with reading(path, "a CSV table", "name one"):
         table = pd.read_csv(path, dtype=str, keep_default_na=False)
-    except OSError as error:
-        raise UserError(f"{path} cannot be read ({error.strerror}): name a CSV table.") from error
-    except ValueError as error:
-        raise UserError(f"{path} is no CSV table: {error}.") from error
     if lost := [name for name in needed if name not in table]:
         also = f", and may add {' or '.join(map(repr, optional))}" if optional else ""
         raise UserError(

@@ -12,6 +12,7 @@ import pandas as pd
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
 from dasheng_lib.common.errors import UserError, tell
+from dasheng_lib.common.places import expanded
 from dasheng_lib.tasks.clip import Clip
 from dasheng_lib.tasks.own_files import clips_at, read_table
 from dasheng_lib.tasks.task import POOLED, Task, k_folds
@@ -34,9 +35,11 @@ def read_table_task(path: Path | str, seed: int = 0, progress: bool = True) -> T
         UserError: the table, or audio that it names, is not there or cannot be read; fewer than
             two labels, folds or groups; a group is in two folds, a path is named twice.
     """
-    path = Path(path)
+    path = expanded(path)
     table = _read(path)
-    found = clips_at([path.parent / n for n in table["path"]], table["path"], str(path), progress)
+    found = clips_at(
+        [path.parent / expanded(n) for n in table["path"]], table["path"], str(path), progress
+    )
     hashes = np.array([clip.identity for clip in found])
     given = FOLD in table
     parts = _given(path, table, hashes) if given else _drawn(path, table, hashes, seed)

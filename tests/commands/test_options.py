@@ -79,3 +79,16 @@ def test_what_can_be_written_is_left_as_it_was(tmp_path):
 
 def test_each_once_in_the_order_of_the_first():
     assert options.once(["b", "a", "b", "a", "c"]) == ["b", "a", "c"]
+
+
+def test_what_is_named_twice_is_asked_once(monkeypatch):
+    from dasheng_lib.commands import evaluate
+
+    asked = []
+    monkeypatch.setattr(evaluate, "run_pocket", lambda args: asked.append(args) or 0)
+    line = "evaluate pocket --encoder logmel --encoder random:nano --encoder logmel --seeds 0 0 1 "
+    line += "--probes knn linear knn --also esc10 esc10"
+    assert cli.main(line.split()) == 0
+    (args,) = asked
+    assert args.encoder == ["logmel", "random:nano"] and args.seeds == [0, 1]
+    assert args.probes == ["knn", "linear"] and args.also == ["esc10"]

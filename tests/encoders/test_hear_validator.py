@@ -9,6 +9,7 @@ from hear_fakes import Model, fake, timed
 
 from dasheng_lib import cli, hear_api
 from dasheng_lib.common.errors import UserError
+from dasheng_lib.encoders import load_encoder
 from dasheng_lib.encoders.hear.validator import check_hear, check_module, check_times
 
 
@@ -161,3 +162,69 @@ def test_modules_that_do_not_load_are_named(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "fake_hear", fake(load_model=lambda: 1 / 0))
     (finding,) = check_hear("fake_hear")
     assert finding.says.startswith("load_model failed: ZeroDivisionError")
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ("def f(:", "SyntaxError"),
+        ("import nope_nope", "imports nope_nope, which cannot be found"),
+        ("from os import nope", "ImportError"),
+        ("raise OSError('libx.so')", "OSError: libx.so"),
+        ("raise RuntimeError('no card')", "RuntimeError: no card"),
+        ("raise ValueError('bad\\nvalue')", "ValueError: bad value"),
+        ("import sys; sys.exit(3)", "SystemExit: 3"),
+    ],
+)
+@pytest.mark.parametrize("use", [check_hear, lambda name: load_encoder(f"hear:{name}")])
+def test_whatever_a_module_does_when_it_is_imported_is_one_sentence(
+    tmp_path, monkeypatch, code, said, use
+):
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "broken_at_import.py").write_text(code)
+    with pytest.raises(UserError, match=f"^The module broken_at_import.*{said}") as told:
+        use("broken_at_import")
+    assert "\n" not in str(told.value)
+
+
+def too_short(audio, model):
+    if audio.shape[1] < 1.05 * model.sample_rate:
+        raise RuntimeError("kernel larger than the input")
+    return model(audio).mean(1)
+
+
+def exits(audio, model):
+    raise SystemExit(1)
+
+
+def squeezed(audio, model):
+    return model(audio).mean(1).squeeze(0)
+
+
+@pytest.mark.parametrize(
+    ("function", "said"),
+    [
+        (too_short, "get_scene_embeddings of 1 of 1 s failed: RuntimeError: kernel larger"),
+        (squeezed, r"get_scene_embeddings gives embeddings \[3\]: give \[1, 3\]"),
+        (exits, "failed: SystemExit"),
+    ],
+)
+def test_what_fails_beside_the_official_sizes_is_a_finding(function, said):
+    (found,) = findings(get_scene_embeddings=function)
+    assert found.level == "error" and re.search(said, found.says)
+
+
+def test_a_module_that_cannot_embed_a_second_is_no_encoder(monkeypatch):
+    monkeypatch.setitem(sys.modules, "fake_hear", fake(get_scene_embeddings=too_short))
+    with pytest.raises(UserError, match=r"cannot embed two clips of 1 s \(RuntimeError: kernel"):
+        load_encoder("hear:fake_hear")
+
+
+def test_the_home_of_weights_is_expanded_and_other_names_are_left_alone(monkeypatch, tmp_path):
+    given = []
+    module = fake(load_model=lambda path="": given.append(path) or Model())
+    monkeypatch.setitem(sys.modules, "fake_hear", module)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for name in ("~/x.pt", "http://x/y", "random:nano"):
+        check_hear("fake_hear", name, "cpu")
+    assert given == [f"{tmp_path}/x.pt", "http://x/y", "random:nano"]

@@ -47,7 +47,7 @@ def test_a_design_has_a_row_for_each_judged_run(tmp_path):
     assert rows["rank"].tolist() == [20, 20, 20, 10, 10]
     with pytest.raises(UserError, match="no column measure, seed_sd"):
         read_noise(path)
-    with pytest.raises(UserError, match="no file"):
+    with pytest.raises(UserError, match="cannot be read"):
         read_design(tmp_path / "none.csv")
 
 

@@ -638,5 +638,5 @@ def test_a_live_grid_is_computed_once(monkeypatch, tmp_path):
     first = live.live("small", progress=False)
     monkeypatch.setattr(live, "work", lambda *_, **__: pytest.fail("computed twice"))
     pd.testing.assert_frame_equal(live.live("small", progress=False), first)
-    with pytest.raises(UserError, match="no grid"):
+    with pytest.raises(UserError, match=r"large.yml cannot be read"):
         live.live("large")

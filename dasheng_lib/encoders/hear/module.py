@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from dasheng_lib.common.cache import digest
-from dasheng_lib.common.errors import UserError
+from dasheng_lib.common.errors import UserError, one_line
 from dasheng_lib.encoders.fingerprint import state_digest
 from dasheng_lib.encoders.hear.validator import (
     Finding,
@@ -29,6 +29,7 @@ from dasheng_lib.encoders.hear.validator import (
     check_timestamp_output,
     device_of,
     import_module,
+    path_of,
     quiet_and_loud,
     same,
 )
@@ -60,15 +61,15 @@ class HearModule:
         self.name = f"hear:{module_name}" + f":{model_file_path}" * bool(model_file_path)
         module = import_module(module_name)
         self._demand(check_functions(module))
-        given = [model_file_path] if model_file_path else []
+        given = [path_of(model_file_path)] if model_file_path else []
         try:
             self.model = module.load_model(*given, **options)
         except UserError:
             raise
-        except Exception as error:  # missing weights fail in as many ways as there are models
+        except (Exception, SystemExit) as error:  # in as many ways as there are models
             raise UserError(
-                f"{self.name}: load_model failed ({type(error).__name__}: {error}): give it the "
-                f"weights that it needs, as in hear:{module_name}:PATH."
+                f"{self.name}: load_model failed ({type(error).__name__}: {one_line(error)}): give "
+                f"it the weights that it needs, as in hear:{module_name}:PATH."
             ) from error
         self._demand(check_model(self.model))
         self.model.eval()
@@ -77,7 +78,15 @@ class HearModule:
         self.sample_rate = self.model.sample_rate
         self.dim = self.model.scene_embedding_size
         pair_BN = quiet_and_loud(self.model)
-        sample = self._sample(pair_BN)  # raises what is wrong with any length, such as a width
+        try:
+            sample = self._sample(pair_BN)  # raises what is wrong with any length, such as a width
+        except UserError:
+            raise
+        except Exception as error:
+            raise UserError(
+                f"{self.name} cannot embed two clips of 1 s ({type(error).__name__}: "
+                f"{one_line(error)}): `dasheng hear-check {module_name}` says more."
+            ) from error
         self.min_samples = self._shortest()
         _, time_BT = self._timestamps_of(torch.zeros(1, HOP_SECONDS * self.sample_rate))
         if time_BT.shape[1] < 2:
@@ -91,7 +100,7 @@ class HearModule:
         self.fingerprint = digest(
             {
                 "module": module_name,
-                "path": _file_digest(model_file_path),
+                "path": _file_digest(path_of(model_file_path)),
                 "options": repr(sorted(options.items())),
                 "state": state_digest(self.model),
                 "output": sample,

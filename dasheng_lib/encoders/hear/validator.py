@@ -19,7 +19,8 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from dasheng_lib.common.errors import UserError
+from dasheng_lib.common.errors import UserError, one_line
+from dasheng_lib.common.places import expanded
 
 RATES = (16_000, 22_050, 32_000, 44_100, 48_000)
 NEW_RATE = 32_000  # not of the older validator
@@ -60,7 +61,7 @@ def check_hear(
     module = import_module(module_name)
     if findings := list(check_functions(module)):
         return findings
-    given = [model_file_path] if model_file_path else []
+    given = [path_of(model_file_path)] if model_file_path else []
     model, findings = _try("load_model", "load_model", module.load_model, *given)
     findings = findings or list(check_model(model))
     if any(finding.level == "error" for finding in findings):
@@ -99,7 +100,7 @@ def import_module(name: str) -> ModuleType:
     """The module of this name.
 
     Raises:
-        UserError: it, or something that it imports, is not installed.
+        UserError: it, or something that it imports, is not installed; it fails when imported.
     """
     try:
         return importlib.import_module(name)
@@ -110,8 +111,22 @@ def import_module(name: str) -> ModuleType:
             f"The module {name}{lacks} cannot be found: install it, or set PYTHONPATH to the "
             "folder that holds it."
         ) from error
-    except (ValueError, TypeError) as error:  # an empty or a relative name
+    except (ValueError, TypeError) as error:
+        if name and not name.startswith("."):
+            raise _failed(name, error) from error
         raise UserError(f"{name!r} is not the name of a module: write some.module.") from error
+    except (Exception, SystemExit) as error:  # whatever a module does while it is imported
+        raise _failed(name, error) from error
+
+
+def _failed(name: str, error: BaseException) -> UserError:
+    said = f"{type(error).__name__}: {one_line(error)}"
+    return UserError(f"The module {name} cannot be imported ({said}): mend what it does there.")
+
+
+def path_of(model_file_path: str) -> str:
+    """What ``load_model`` is given: a path of the user's with its home, anything else as it is."""
+    return str(expanded(model_file_path)) if model_file_path.startswith("~") else model_file_path
 
 
 def check_functions(module: ModuleType) -> Iterator[Finding]:
@@ -216,8 +231,19 @@ def check_times(times_BT: Tensor, seconds: float) -> Iterator[Finding]:
 def check_company(module: ModuleType, model: nn.Module) -> Iterator[Finding]:
     """Embeddings are the same at every call, and whatever else is in the batch."""
     pair_BN = quiet_and_loud(model)
-    for name in ("get_scene_embeddings", "get_timestamp_embeddings"):
+    kinds = (
+        ("get_scene_embeddings", check_scene_output),
+        ("get_timestamp_embeddings", check_timestamp_output),
+    )
+    for name, check in kinds:
         call = getattr(module, name)
+        for audio_BN in (pair_BN[:1], pair_BN):
+            what = f"{name} of {len(audio_BN)} of 1 s"
+            output, failed = _try(name, what, call, audio_BN, model)
+            found = failed or check(output, audio_BN, model)
+            if errors := [finding for finding in found if finding.level == "error"]:
+                yield from errors
+                return
         if not same(call, model, pair_BN[:1], pair_BN[:1]):
             says = f"{name} gives other numbers when it is called again: call model.eval()."
             yield Finding("warning", "repeat", says)
@@ -268,6 +294,6 @@ def _try(check: str, what: str, call: Callable, *args: Any) -> tuple[Any, list[F
     try:
         with torch.no_grad():
             return call(*args), []
-    except Exception as error:  # whatever it is, it is the finding
-        says = f"{what} failed: {type(error).__name__}: {error}"
+    except (Exception, SystemExit) as error:  # whatever it is, it is the finding
+        says = f"{what} failed: {type(error).__name__}: {one_line(error)}"
         return None, [Finding("error", check, says)]
