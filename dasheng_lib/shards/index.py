@@ -9,11 +9,13 @@ from __future__ import annotations
 import glob
 import hashlib
 import json
+import math
 import os
 import re
 import tarfile
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -36,6 +38,7 @@ from dasheng_lib.shards.member import (
 AUDIO = ("flac", "mp3", "wav", "ogg", "opus")
 VERSION = 1  # raise it when an index changes
 _HEAD = 4096  # bytes
+_RANGE = r"\{(\d{1,18})\.\.(\d{1,18})\}"
 _LONGEST = 1 << 40  # samples; a header that claims more does not know
 
 
@@ -58,19 +61,29 @@ class ShardIndex:
 
     Attributes:
         path: of the tar file.
+        stored: where its members lie in the cache.
         members: structured, one row per audio member in the order of the file: ``key``
             (UTF-8 bytes), ``kind`` (file ending), ``offset`` and ``size`` in bytes, ``samples``,
             ``rate`` in Hz, and ``meta_offset``, ``meta_size`` of ``KEY.json`` (size 0: none).
-            Mapped from disk, so a process holds only what it touches.
+            Mapped from disk, so a process holds only what it touches, and of the last shards
+            alone: each map takes a file descriptor, of which a process has 1024 or fewer.
         faults: key to reason, for audio that has no row; ``""`` is the tar file itself.
         digest: hex, of every key, size, number of samples, rate and first 4096 bytes (in flac these
             hold the MD5 of the samples); not of the path.
     """
 
     path: Path
-    members: np.ndarray
+    stored: Path
     faults: dict[str, str]
     digest: str
+
+    @property
+    def members(self) -> np.ndarray:
+        """See above."""
+        try:
+            return _mapped(self.stored)
+        except FileNotFoundError:  # the cache was emptied
+            return _mapped(shard_index(self.path).stored)
 
     def member(self, row: int) -> Member:
         """One row of ``members`` in Python's own types."""
@@ -117,15 +130,22 @@ def shard_index(path: Path | str) -> ShardIndex:
         told = {"faults": faults, "digest": identity}
         (folder / "told.json").write_text(json.dumps(told))
 
+    # A copy may have the time of what it replaces; what is in its place since when it has not.
     recipe = {
         "path": os.fsdecode(os.fsencode(path)).encode("utf-8", "backslashreplace").decode(),
         "size": stat.st_size,
         "mtime_ns": stat.st_mtime_ns,
+        "ctime_ns": stat.st_ctime_ns,
         "version": VERSION,
     }
     folder = artefact("shard-index", recipe, make)
-    members = np.load(folder / "members.npy", mmap_mode="r")
-    return ShardIndex(path, members, **json.loads((folder / "told.json").read_text()))
+    told = json.loads((folder / "told.json").read_text())
+    return ShardIndex(path, folder / "members.npy", **told)
+
+
+@lru_cache(maxsize=32)
+def _mapped(path: Path) -> np.ndarray:
+    return np.load(path, mmap_mode="r", allow_pickle=False)
 
 
 def find_shards(shards: str | Path | Sequence[str | Path]) -> list[Path]:
@@ -136,7 +156,7 @@ def find_shards(shards: str | Path | Sequence[str | Path]) -> list[Path]:
             writes them (``shard-{000000..000012}.tar``), one or a list.
 
     Raises:
-        UserError: one of them names nothing.
+        UserError: one of them names nothing, or a range more than a million.
     """
     found: set[Path] = set()
     for one in [shards] if isinstance(shards, str | os.PathLike) else shards:
@@ -146,6 +166,9 @@ def find_shards(shards: str | Path | Sequence[str | Path]) -> list[Path]:
         elif path.exists():
             here = [path]
         else:
+            ends = re.findall(_RANGE, str(one))
+            if math.prod(max(int(last) - int(first) + 1, 0) for first, last in ends) > 10**6:
+                raise UserError(f"{one} names more than a million shards: name a folder.")
             here = [Path(p) for text in _ranges(str(one)) for p in glob.glob(text)]
         if not here:
             raise UserError(
@@ -216,7 +239,7 @@ def _text(name: str) -> str:
 
 
 def _ranges(text: str) -> list[str]:
-    found = re.search(r"\{(\d+)\.\.(\d+)\}", text)
+    found = re.search(_RANGE, text)
     if not found:
         return [text]
     first, last = found.groups()
