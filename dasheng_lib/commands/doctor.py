@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
 
-from dasheng_lib.common.errors import UserError
+from dasheng_lib.common.errors import UserError, tell
 from dasheng_lib.common.places import ROOT
 
 # Packages are imported where they are used: a doctor must be able to report their absence.
@@ -215,6 +215,22 @@ def _cache() -> Iterator[Finding]:
     kinds = [*root.glob("*/"), *root.glob("artefacts/*/")]
     for kind in sorted(kind for kind in kinds if kind.is_dir() and kind.name != "artefacts"):
         yield Finding("cache", "ok", f"  {kind.relative_to(root)}: {_size(kind)}")
+    unfinished = (".part", ".work")
+    parts = sorted(
+        path
+        for path in root.rglob("*")
+        if path.suffix in unfinished
+        and not any(parent.suffix in unfinished for parent in path.parents)
+    )
+    if parts:
+        size = sum(file.stat().st_size for part in parts for file in _files(part))
+        said = tell("piece", [str(part.relative_to(root)) for part in parts], "pieces")
+        yield Finding(
+            "cache",
+            "note",
+            f"  {said} of work that was killed or is still going on, {size / 1e6:.1f} MB",
+            "the same command again goes on with them or removes them; or delete them",
+        )
 
 
 def _corpora() -> Iterator[Finding]:
@@ -230,5 +246,10 @@ def _corpora() -> Iterator[Finding]:
 
 
 def _size(folder: Path) -> str:
-    files = [path for path in folder.rglob("*") if path.is_file() and not path.is_symlink()]
+    files = _files(folder)
     return f"{sum(path.stat().st_size for path in files) / 1e6:.1f} MB in {len(files)} files"
+
+
+def _files(place: Path) -> list[Path]:
+    """Every file below a folder, or a file itself."""
+    return [path for path in [place, *place.rglob("*")] if path.is_file() and not path.is_symlink()]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +14,9 @@ _BLOCK = 20_000  # rows in memory while they are put in order
 class RowStore:
     """Features in the order of the work, and how many rows each clip has.
 
-    ``counts.i64`` holds the width, then the rows of each clip that is done. A batch counts only
-    when its counts are there, which are written after its rows have reached the disk; what a
-    sudden end left behind them is cut off.
+    ``counts.i64`` holds the width, then how many rows each clip that is done has and their CRC-32.
+    A batch counts only when its counts are there, which are written after its rows have reached
+    the disk; what a sudden end left behind them is cut off, as is what follows damage.
 
     Attributes:
         width: of the features; None before the first batch.
@@ -27,9 +28,14 @@ class RowStore:
         self._features, self._starts = folder / "features.f32", folder / "starts.npy"
         words = np.fromfile(self._counts, "<i8") if self._counts.exists() else np.empty(0, "<i8")
         self.width = int(words[0]) if len(words) else None
-        self.counts = list(map(int, words[1:]))
-        if not self._finished():
-            self._cut_off()
+        told = [*map(tuple, words[1 : 1 + (len(words) - 1) // 2 * 2].reshape(-1, 2).tolist())]
+        if self._finished():
+            self.counts = [rows for rows, _ in told]
+            if self._features.stat().st_size == 4 * (self.width or 0) * sum(self.counts):
+                return
+            self._features.unlink()
+        self.counts = self._sound(told)
+        self._cut_off()
 
     def add(self, features: np.ndarray) -> None:
         """Append a batch: float32 [B, D], or [B, T, D] for T rows a clip.
@@ -42,7 +48,9 @@ class RowStore:
         if self.width not in (None, width):
             raise ValueError(f"gave features {width} wide after features {self.width} wide")
         _append(self._rows, features, "<f4")
-        _append(self._counts, counts if self.width else [width, *counts], "<i8")
+        sums = [zlib.crc32(np.ascontiguousarray(rows, "<f4")) for rows in features]
+        told = [number for pair in zip(counts, sums, strict=True) for number in pair]
+        _append(self._counts, told if self.width else [width, *told], "<i8")
         self.width = width
         self.counts += counts
 
@@ -72,18 +80,27 @@ class RowStore:
     def _finished(self) -> bool:
         return self._features.exists() and not self._rows.exists()
 
+    def _sound(self, told: list[tuple[int, int]]) -> list[int]:
+        """Rows of the first clips whose bytes are those that were written."""
+        counts: list[int] = []
+        if self._rows.exists() and self.width and self.width > 0:
+            have = self._rows.stat().st_size
+            with self._rows.open("rb") as file:
+                for rows, crc in told:
+                    size = 4 * self.width * rows
+                    if rows < 1 or size > have - file.tell() or zlib.crc32(file.read(size)) != crc:
+                        break
+                    counts.append(rows)
+        return counts
+
     def _cut_off(self) -> None:
-        """Leave what both files agree on."""
-        have = self._rows.stat().st_size if self._rows.exists() else 0
-        size = 4 * (self.width or 0)
-        while self.counts and size * sum(self.counts) > have:
-            self.counts.pop()
+        """Leave what is sound."""
         if not self.counts:
             self.width = None
         if self._rows.exists():
-            os.truncate(self._rows, size * sum(self.counts))
+            os.truncate(self._rows, 4 * (self.width or 0) * sum(self.counts))
         if self._counts.exists():
-            os.truncate(self._counts, 8 * (len(self.counts) + 1) if self.counts else 0)
+            os.truncate(self._counts, 8 * (2 * len(self.counts) + 1) if self.counts else 0)
 
 
 def read_rows(folder: Path) -> tuple[np.ndarray, np.ndarray]:

@@ -64,6 +64,8 @@ class SlowFastConfig:
                 f"width_divisor divides the groups of {FAST.group} channels: it is 1, 2, 4, 8 or "
                 f"16, not {self.width_divisor}"
             )
+        if not 1 <= self.mels <= 512:
+            raise ValueError(f"mels is 1 to 512, not {self.mels}")
         if self.fast_stem not in ("paper", "release"):
             raise ValueError(f"fast_stem is 'paper' or 'release', not {self.fast_stem!r}")
         if self.reduction not in ("stride", "max-pool"):

@@ -33,12 +33,13 @@ class MFCC(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.cepstra = torchaudio.transforms.MFCC(
-            SAMPLE_RATE,
-            CEPSTRA,
-            log_mels=True,  # its decibels are cut 80 below the loudest of the whole batch
-            melkwargs={"n_fft": FIELD, "hop_length": HOP // 2, "n_mels": 40, "center": False},
-        )
+        with torch.device("cpu"):  # torchaudio looks at the values, which "meta" has not
+            self.cepstra = torchaudio.transforms.MFCC(
+                SAMPLE_RATE,
+                CEPSTRA,
+                log_mels=True,  # its decibels are cut 80 below the loudest of the whole batch
+                melkwargs={"n_fft": FIELD, "hop_length": HOP // 2, "n_mels": 40, "center": False},
+            )
 
     @torch.no_grad()
     def forward(self, wave_BN: Tensor) -> Tensor:

@@ -1,4 +1,7 @@
-"""Recorded results: a small table beside the command and the circumstances that made it."""
+"""Recorded results: a small table beside the command and the circumstances that made it.
+
+A hash ties the two, so that neither is taken for another's.
+"""
 
 from __future__ import annotations
 
@@ -12,21 +15,50 @@ from typing import Any
 import pandas as pd
 
 from dasheng_lib.common.cache import atomic_file
+from dasheng_lib.common.errors import UserError
 from dasheng_lib.common.places import RESULTS as FOLDER
 from dasheng_lib.common.places import expanded
 from dasheng_lib.common.provenance import provenance
+from dasheng_lib.common.sums import sha256_of
 
 COLUMNS = ("corpus", "task", "encoder", "probe", "seed", "accuracy")
+SUM = "sha256"  # in the origin, of the table beside it
 
 
 def read_results(name: str, folder: Path = FOLDER) -> pd.DataFrame:
-    """A recorded table; its ``attrs`` hold the provenance. Empty where nothing is recorded yet."""
+    """A recorded table; its ``attrs`` hold the provenance. Empty where nothing is recorded yet.
+
+    Raises:
+        UserError: the table is not the one that its origin is of, or one of the two is damaged.
+    """
     path = folder / f"{name}.csv"
     if not path.is_file():
         return pd.DataFrame(columns=COLUMNS)
-    table = pd.read_csv(path)
-    table.attrs.update(json.loads(path.with_suffix(".json").read_text()))
+    try:
+        origin = dict(json.loads(path.with_suffix(".json").read_bytes()))
+        if origin.pop(SUM, None) not in (None, sha256_of(path)):
+            raise ValueError("the table is not the one that was recorded")
+        table = pd.read_csv(path)
+    except (OSError, ValueError, TypeError, RecursionError) as error:
+        raise UserError(
+            f"{path} and the .json beside it do not belong together ({error}): restore both, or "
+            "record it again."
+        ) from error
+    table.attrs.update(origin)
     return table
+
+
+def stamp(path: Path) -> None:
+    """Write the hash of the table ``path`` (.csv) into its origin, which lacks it or is checked.
+
+    Raises:
+        UserError: there is another hash already.
+    """
+    beside = path.with_suffix(".json")
+    origin = json.loads(beside.read_text())
+    if origin.setdefault(SUM, found := sha256_of(path)) != found:
+        raise UserError(f"{path} is not the table that {beside.name} is of: record it again.")
+    _write_origin(beside, origin)
 
 
 def recordable(name: str) -> Path:
@@ -68,7 +100,18 @@ def write_results(path: Path, table: pd.DataFrame, command: str, **facts: Any) -
     """Keep a table as ``PATH.csv`` and, as ``PATH.json``, the command and what it ran on."""
     path = Path(path)
     origin = {"command": command, **facts, **provenance()}  # before the table changes the checkout
-    with atomic_file(path.with_name(path.name + ".csv")) as temporary:
+    beside = path.with_name(path.name + ".csv")
+    with atomic_file(beside) as temporary:
         table.to_csv(temporary, index=False, float_format="%.6g")
-    with atomic_file(path.with_name(path.name + ".json")) as temporary:
+    _write_origin(beside.with_suffix(".json"), {**origin, SUM: sha256_of(beside)})
+
+
+def _write_origin(path: Path, origin: dict[str, Any]) -> None:
+    with atomic_file(path) as temporary:
         temporary.write_text(json.dumps(origin, indent=1, sort_keys=True, default=str) + "\n")
+
+
+if __name__ == "__main__":  # python -m dasheng_lib.results.recorded: stamp records that lack it
+    for table in sorted(FOLDER.glob("*.csv")):
+        if table.with_suffix(".json").exists():
+            stamp(table)

@@ -14,6 +14,7 @@ import re
 import tarfile
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -59,19 +60,29 @@ class ShardIndex:
 
     Attributes:
         path: of the tar file.
+        stored: where its members lie in the cache.
         members: structured, one row per audio member in the order of the file: ``key``
             (UTF-8 bytes), ``kind`` (file ending), ``offset`` and ``size`` in bytes, ``samples``,
             ``rate`` in Hz, and ``meta_offset``, ``meta_size`` of ``KEY.json`` (size 0: none).
-            Mapped from disk, so a process holds only what it touches.
+            Mapped from disk, so a process holds only what it touches, and of the last shards
+            alone: each map takes a file descriptor, of which a process has 1024 or fewer.
         faults: key to reason, for audio that has no row; ``""`` is the tar file itself.
         digest: hex, of every key, size, number of samples, rate and first 4096 bytes (in flac these
             hold the MD5 of the samples); not of the path.
     """
 
     path: Path
-    members: np.ndarray
+    stored: Path
     faults: dict[str, str]
     digest: str
+
+    @property
+    def members(self) -> np.ndarray:
+        """See above."""
+        try:
+            return _mapped(self.stored)
+        except FileNotFoundError:  # the cache was emptied
+            return _mapped(shard_index(self.path).stored)
 
     def member(self, row: int) -> Member:
         """One row of ``members`` in Python's own types."""
@@ -118,6 +129,7 @@ def shard_index(path: Path | str) -> ShardIndex:
         told = {"faults": faults, "digest": identity}
         (folder / "told.json").write_text(json.dumps(told))
 
+    # A copy may have the time of what it replaces; what is in its place since when it has not.
     recipe = {
         "path": os.fsdecode(os.fsencode(path)).encode("utf-8", "backslashreplace").decode(),
         "size": stat.st_size,
@@ -128,8 +140,13 @@ def shard_index(path: Path | str) -> ShardIndex:
         "version": VERSION,
     }
     folder = artefact("shard-index", recipe, make)
-    members = np.load(folder / "members.npy", mmap_mode="r")
-    return ShardIndex(path, members, **json.loads((folder / "told.json").read_text()))
+    told = json.loads((folder / "told.json").read_text())
+    return ShardIndex(path, folder / "members.npy", **told)
+
+
+@lru_cache(maxsize=32)
+def _mapped(path: Path) -> np.ndarray:
+    return np.load(path, mmap_mode="r", allow_pickle=False)
 
 
 def find_shards(shards: str | Path | Sequence[str | Path]) -> list[Path]:

@@ -197,7 +197,8 @@ class RunFolder:
                 # Before the tables were kept there: their rows until then.
                 tables = state.get("tables") or {name: self._until(name, state) for name in TABLES}
                 wrong = _wrong(state, model)
-            except (OSError, LookupError, TypeError, ValueError, *_UNREADABLE) as error:
+                wrong += [f"{k} is no text" for k, v in tables.items() if not isinstance(v, str)]
+            except _UNREADABLE as error:
                 wrong = [str(error) or type(error).__name__]
             if wrong:
                 raise UserError(
@@ -288,7 +289,17 @@ class RunFolder:
 
 
 _OF_THE_RUN = ("config.json", "final.safetensors", *TABLES)
-_UNREADABLE = (EOFError, RuntimeError, pickle.UnpicklingError, zipfile.BadZipFile)
+_UNREADABLE = (
+    AttributeError,
+    EOFError,
+    LookupError,
+    OSError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+    pickle.UnpicklingError,
+    zipfile.BadZipFile,
+)
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -131,6 +131,23 @@ def test_cache_sizes_by_kind_and_corpora(cache):
     assert all(finding.state == "ok" for finding in examined("corpora"))
 
 
+def test_killed_work_is_named_with_what_it_holds(cache):
+    for name in (
+        "corpora/.pocket-1f.0.part/audio.f32",
+        "corpora/.pocket-1f.0.part/.clips.csv.0.part",
+        "artefacts/embedded/.abc.work/rows.f32",
+        "downloads/a.deb.part",
+    ):
+        (cache / name).parent.mkdir(parents=True, exist_ok=True)
+        (cache / name).write_bytes(bytes(500_000))
+    (found,) = [finding for finding in examined("cache") if finding.state == "note"]
+    assert found.text.strip() == (
+        "3 pieces (artefacts/embedded/.abc.work, corpora/.pocket-1f.0.part, downloads/a.deb.part) "
+        "of work that was killed or is still going on, 2.0 MB"
+    )
+    assert "the same command again" in found.remedy
+
+
 def test_absent_corpus_names_the_command():
     notes = [finding for finding in examined("corpora") if finding.state == "note"]
     assert [finding.remedy for finding in notes] == ["dasheng corpus fetch"]

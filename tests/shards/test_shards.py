@@ -3,6 +3,7 @@
 import errno
 import io
 import json
+import os
 import shutil
 import tarfile
 
@@ -259,6 +260,42 @@ def test_the_second_index_scans_nothing_and_writes_nothing_beside_the_shard(
     tar_of(path, [("new.flac", audio(ramp(1, 16000)))])
     assert [shard_index(path).member(0).key, len(shard_index(path).members)] == ["new", 1]
     assert crops(folder).digest != first.digest
+
+
+def test_a_shard_of_the_same_size_and_time_is_indexed_again(tmp_path):
+    path = tar_of(tmp_path / "a.tar", [("old.flac", audio(ramp(1, 16000)))])
+    assert shard_index(path).member(0).key == "old"
+    before = path.stat()
+    tar_of(path, [("new.flac", audio(ramp(1, 16000)))])
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert path.stat().st_size == before.st_size
+    assert shard_index(path).member(0).key == "new"
+
+
+def test_many_shards_take_few_descriptors(tmp_path):
+    for number in range(200):
+        name = f"clip{number:03d}.flac"
+        tar_of(tmp_path / f"s-{number:03d}.tar", [(name, audio(ramp(number, 16000)))])
+    before = len(os.listdir("/proc/self/fd"))
+    source = crops(tmp_path, batch=8, streams=8)
+    for step in range(25):
+        source.batch(step)
+    # The handles of 64 shards and the maps of 32 indexes are kept, of however many shards.
+    assert len(os.listdir("/proc/self/fd")) - before <= 64 + 32
+
+
+def test_an_index_outlives_an_emptied_cache(shards):
+    found = shard_index(shards / "shard-000000.tar")
+    members = np.array(found.members)
+    index._mapped.cache_clear()
+    shutil.rmtree(found.stored.parent)
+    np.testing.assert_array_equal(found.members, members)
+
+
+def test_a_range_beyond_all_reason_is_one_sentence():
+    for text in ("x-{0..99999999}.tar", "{0..9999}/{0..9999}.tar"):
+        with pytest.raises(UserError, match="names more than a million shards"):
+            find_shards(text)
 
 
 @pytest.mark.parametrize("kind", ["wav", "flac", "mp3", "ogg", "opus"])
