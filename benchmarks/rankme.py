@@ -1,9 +1,9 @@
 """RankMe from streamed sums beside float64 SVDs: time, the same number, memory as rows grow.
 
-All get the same float32 rows; the rival of the column is torch's SVD. Peak memory is of a process
-of its own for each case, at N rows and at four times as many; there ours gets its rows batch by
-batch, as from an encoder, while an SVD needs them all at once. The row "nothing" draws the batches
-and forgets them.
+All get the same float32 rows, and one of ours gets them in small batches, as from an encoder; the
+rival of the column is torch's SVD. Peak memory is of a process of its own for each case, at N rows
+and at four times as many; there ours gets its rows batch by batch, while an SVD needs them all at
+once. The row "nothing" draws the batches and forgets them.
 """
 
 from __future__ import annotations
@@ -26,9 +26,10 @@ from torch import Tensor
 from dasheng_lib.common.errors import UserError
 from dasheng_lib.rank import RankMe, effective_rank
 
+STREAMED = f"{OURS}, in batches of 512"
 ALL = f"{OURS}, centred and corrected too"
 TORCH, NUMPY, NOTHING = "torch SVD", "NumPy SVD", "nothing"
-WHO = (OURS, ALL, TORCH, NUMPY)
+WHO = (OURS, STREAMED, ALL, TORCH, NUMPY)
 BATCH, GROWN = 1024, 4
 
 
@@ -88,7 +89,10 @@ def rank(who: str, rows_ND: Tensor, device: str) -> float:
     if who == NUMPY:
         values = np.linalg.svd(rows_ND.cpu().numpy().astype(np.float64), compute_uv=False)
         return effective_rank(torch.from_numpy(values))
-    return told(who, RankMe(rows_ND.shape[1], device).update(rows_ND))
+    ranks = RankMe(rows_ND.shape[1], device)
+    for part_ND in rows_ND.split(512) if who == STREAMED else [rows_ND]:
+        ranks.update(part_ND)
+    return told(who, ranks)
 
 
 def told(who: str, ranks: RankMe) -> float:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import errno
 import importlib
+import logging
 import os
 import sys
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
-from dasheng_lib.common.errors import UserError
+from dasheng_lib.common.errors import sentence
+from dasheng_lib.common.places import LIBRARY
 
 HELP = {
     "bench": "measure speed and memory beside the authors' package",
@@ -45,26 +48,45 @@ def main(argv: Sequence[str] | None = None) -> int:
     # beside two busy processes, 0.24 and 0.24 s alone).
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
-        code = _run(argv)
-        sys.stdout.flush()
+        with _spoken():
+            code = _run(argv)
+        if sys.stdout:  # there is none where it was closed
+            sys.stdout.flush()
         return code
-    except UserError as error:
-        return _say(str(error), 2)
     except BrokenPipeError:
         # Whoever read our output has gone; the interpreter's last flush must not fail on it too.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return PIPE_CLOSED
-    except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-            raise
-        where = f" (writing {error.filename})" if error.filename else ""
-        return _say(
-            f"the disk is full{where}: free some space, or set DASHENG_CACHE to a folder on a "
-            "larger disk, and run the same command again.",
-            2,
-        )
     except KeyboardInterrupt:
         return _say("stopped; run the same command again to continue.", STOPPED)
+    except Exception as error:
+        if said := sentence(error):
+            return _say(said, 2)
+        raise
+
+
+@contextmanager
+def _spoken() -> Iterator[None]:
+    """What the library warns of and waits for, as lines on stderr; any letter on any terminal."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    log, handler = logging.getLogger("dasheng"), logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("dasheng: %(message)s"))
+    log.setLevel(logging.INFO)
+    log.addHandler(handler)
+    usual = warnings.showwarning
+
+    def show(message, category, filename, *rest):
+        ours = category is UserWarning and filename.startswith(str(LIBRARY))
+        (_say(str(message), 0) if ours else usual(message, category, filename, *rest))
+
+    warnings.showwarning = show
+    try:
+        yield
+    finally:
+        warnings.showwarning = usual
+        log.removeHandler(handler)
 
 
 def _run(argv: list[str]) -> int:
@@ -107,8 +129,8 @@ def _parser(argv: list[str]):
     return parser, run
 
 
-def _say(sentence: str, code: int) -> int:
-    print(f"dasheng: {sentence}", file=sys.stderr)
+def _say(words: str, code: int) -> int:
+    print(f"dasheng: {words}", file=sys.stderr)
     return code
 
 

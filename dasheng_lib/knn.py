@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from dasheng_lib.common.arrays import comparable, labels, numbers
 from dasheng_lib.common.fast_cpu import finite, largest, product
 from dasheng_lib.common.tensors import view
 
@@ -29,9 +30,15 @@ def knn_accuracy(
     metric: Metric = "cosine",
     weights: Weights = "uniform",
 ) -> float:
-    """Share of test rows whose predicted class is right, in [0, 1]; see :func:`knn_predict`."""
+    """Share of test rows whose predicted class is right, in [0, 1]; see :func:`knn_predict`.
+
+    Raises:
+        ValueError: as :func:`knn_predict`, or the two lots of labels can never be equal.
+    """
+    test_y = labels(test_y, "test labels")
+    comparable(labels(train_y, "training labels"), test_y)
     predicted = knn_predict(train_ND, train_y, test_MD, k, metric, weights)
-    return float(np.mean(predicted == np.asarray(test_y)))
+    return float(np.mean(predicted == labels(test_y, "test labels", len(predicted))))
 
 
 def knn_predict(
@@ -47,7 +54,7 @@ def knn_predict(
 
     Args:
         train_ND, test_MD: float rows.
-        train_y: a class for each training row, of any type that sorts.
+        train_y: a class for each training row, numbers or text; [N] or [N, 1].
         k: neighbours that vote.
         metric: nearest by cosine or by Euclidean distance.
         weights: ``"uniform"``: one vote each. ``"softmax"``: a neighbour counts
@@ -60,8 +67,8 @@ def knn_predict(
     Raises:
         ValueError: shapes do not fit, a value is not finite, or k is not in [1, N].
     """
-    classes, codes = np.unique(np.asarray(train_y), return_inverse=True)
-    codes_N = torch.from_numpy(codes.reshape(-1))
+    classes, codes = np.unique(labels(train_y, "training labels"), return_inverse=True)
+    codes_N = torch.from_numpy(codes)
     out = []
     for weight_Mk, index_Mk in _votes(
         train_ND, len(codes_N), test_MD, k, metric, weights, temperature
@@ -91,7 +98,7 @@ def knn_scores(
     Raises:
         ValueError: as :func:`knn_predict`.
     """
-    train_NC = torch.as_tensor(train_NC).float()
+    train_NC = torch.from_numpy(numbers(train_NC, "votes", 2).astype(np.float32))
     out = []
     for weight_Mk, index_Mk in _votes(
         train_ND, len(train_NC), test_MD, k, metric, weights, temperature
@@ -119,8 +126,8 @@ def _votes(
             f"{N} x {train_ND.shape[1]} training rows, {labels} labels and test rows "
             f"{test_MD.shape[1]} wide do not fit together"
         )
-    if not 1 <= k <= N:
-        raise ValueError(f"k is between 1 and the {N} training rows, not {k}")
+    if not isinstance(k, (int, np.integer)) or not 1 <= k <= N:
+        raise ValueError(f"k is between 1 and the {N} training rows, a whole number, not {k}")
     if metric not in ("cosine", "euclidean"):
         raise ValueError(f"metric is 'cosine' or 'euclidean', not {metric!r}")
     if weights not in ("uniform", "softmax") or (weights == "softmax" and metric != "cosine"):
@@ -165,7 +172,7 @@ def _ready(rows: Tensor, mean_D: Tensor | None, test: bool = False) -> Tensor:
 
 
 def _rows(rows: Tensor | np.ndarray, name: str) -> Tensor:
-    rows = view(rows).detach()
+    rows = view(rows, f"{name} rows").detach()
     if rows.ndim != 2 or not len(rows):
         raise ValueError(f"{name} rows are a matrix with at least one row, got {list(rows.shape)}")
     if not all(finite(part.float()) for part in rows.split(TRAIN_ROWS)):

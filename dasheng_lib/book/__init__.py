@@ -12,15 +12,14 @@ from dasheng_lib.book.captions import caption, paragraph
 from dasheng_lib.book.findings import finding
 from dasheng_lib.book.parameters import (
     CORPUS,
-    ParameterError,
     at_least,
     between,
     check_parameters,
     one_of,
 )
-from dasheng_lib.book.player import player, player_html
+from dasheng_lib.book.player import player
 from dasheng_lib.book.sentences import change, listed, standing, tally
-from dasheng_lib.book.sources import NOW, PUBLISHED, RECORDED, three_columns
+from dasheng_lib.book.sources import NOW, PUBLISHED, three_columns
 from dasheng_lib.book.verdicts import verdict
 from dasheng_lib.common.provenance import provenance
 
@@ -31,8 +30,6 @@ __all__ = [
     "CORPUS",
     "NOW",
     "PUBLISHED",
-    "RECORDED",
-    "ParameterError",
     "at_least",
     "between",
     "caption",
@@ -43,7 +40,6 @@ __all__ = [
     "one_of",
     "paragraph",
     "player",
-    "player_html",
     "provenance",
     "standing",
     "tally",

@@ -8,7 +8,7 @@ import pandas as pd
 
 from dasheng_lib.book.sentences import listed
 from dasheng_lib.book.verdicts import VERDICTS
-from dasheng_lib.results.order import WHOLE, agreement_without_each
+from dasheng_lib.results.order import WHOLE
 from dasheng_lib.results.pairs import Gain
 
 
@@ -69,8 +69,8 @@ def moved(table: pd.DataFrame) -> str:
 
 def held(table: pd.DataFrame) -> str:
     """Whether the first stays first, and how alike the orders are."""
-    tau = agreement_without_each(table)
-    firsts = table.drop(columns=WHOLE).idxmin()
+    rest = table.drop(columns=WHOLE)
+    tau, firsts = rest.corrwith(table[WHOLE], method="kendall"), rest.idxmin()
     others = firsts[firsts != table.index[0]]
     stays = (
         f"{table.index[0]} stays first whichever task is left out."

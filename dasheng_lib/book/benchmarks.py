@@ -132,8 +132,8 @@ def recorded_scores(table: pd.DataFrame) -> pd.DataFrame:
             "score": by_fold.mean(),
             "low": low,
             "high": high,
-            "folds": interval(by_fold) if len(by_fold) > 1 else "",
-            "seeds": interval(by_seed) if len(by_seed) > 1 else "",
+            "folds": interval(by_fold),
+            "seeds": interval(by_seed),
         }
     found = pd.DataFrame(lines).T.infer_objects()
     return found.sort_values("score", ascending=False)

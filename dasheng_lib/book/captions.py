@@ -13,7 +13,7 @@ def caption(text: str, *, alt: str) -> None:
     """Show the figure of this cell with its caption and its description; call it in the end.
 
     Args:
-        text: one or more sentences, in Markdown; shown under the figure.
+        text: one or more sentences, in Markdown without HTML; shown under the figure.
         alt: for those who do not see it: what is drawn, and what it shows, in plain text.
 
     Raises:
@@ -38,4 +38,5 @@ def bundle(text: str, alt: str) -> dict[str, object]:
     """Both, for the driver; the caption as text for whoever runs the notebook without it."""
     if not text.strip() or not alt.strip():
         raise ValueError("a figure needs a caption and a description")
+    text = text.replace("<", "&lt;")
     return {MIME: {"caption": text, "alt": alt}, "text/markdown": text, "text/plain": text}

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from dasheng_lib.book.benchmarks import DOMAINS, HEADS
+from dasheng_lib.book.benchmarks import DOMAINS, HEADS, domains_of
 from dasheng_lib.common.places import MANIFESTS
 from dasheng_lib.corpora.official_sets import benchmark_tasks
 from dasheng_lib.results import as_printed, read_table
@@ -85,8 +85,7 @@ def published(missing: str = "skip") -> dict[str, Published]:
 
 
 def _domains(benchmark: str) -> dict[str, str]:
-    found = {task.column: task.domain for task in benchmark_tasks(benchmark).values()}
-    return dict(sorted(found.items(), key=lambda item: DOMAINS.index(item[1])))
+    return dict(sorted(domains_of(benchmark).items(), key=lambda item: DOMAINS.index(item[1])))
 
 
 def coinciding() -> pd.DataFrame:

@@ -64,8 +64,8 @@ def by_fold(table: pd.DataFrame) -> pd.DataFrame:
     for key, rows in table.groupby(["task", "encoder", "probe"], sort=False):
         own = rows[rows["metric"] == rows["metric"].iloc[0]]
         parts = 100 * own.groupby("fold")["score"].mean().to_numpy()
-        span = interval(parts) if len(parts) > 1 else ""
-        lines[key] = {"score": parts.mean(), "interval": span, "seeds": str(own["seed"].nunique())}
+        seeds = str(own["seed"].nunique())
+        lines[key] = {"score": parts.mean(), "interval": interval(parts), "seeds": seeds}
     return pd.DataFrame(lines).T.rename_axis(["task", "encoder", "probe"])
 
 

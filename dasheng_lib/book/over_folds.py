@@ -21,7 +21,9 @@ def over_folds(score: Score) -> pd.Series:
 
 
 def interval(percent: np.ndarray | pd.Series) -> str:
-    """Student's 95 % interval of a mean, no further than percentages go."""
+    """Student's 95 % interval of a mean, no further than percentages go; "" of fewer than two."""
+    if len(percent) < 2:
+        return ""
     low, high = np.clip(t_interval(percent), 0, 100)
     return f"{low:.1f}\u00a0…\u00a0{high:.1f}"
 

@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import ast
 import difflib
-import types
-import typing
+import reprlib
 from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from dataclasses import dataclass
 from typing import Any
 
 from dasheng_lib.common.errors import UserError
+from dasheng_lib.common.settings import conforms, type_name
 
+LONGEST = 80  # of a value, in a sentence about it
 INJECTED_MARK = "# Parameters"  # first line of the cell that papermill injects
 
 
@@ -83,7 +84,9 @@ def check_parameters(namespace: MutableMapping[str, Any], **checks: Check) -> No
         value = namespace[name]
         for item in value if isinstance(value, list) else [value]:
             if item is not None and not check.holds(item):
-                raise ParameterError(f"Parameter {name} must be {check.says}; it is {item!r}.")
+                raise ParameterError(
+                    f"Parameter {name} must be {check.says}; it is {shortened(item)}."
+                )
 
 
 def check_type(name: str, value: Any, annotation: Any) -> None:
@@ -91,29 +94,14 @@ def check_type(name: str, value: Any, annotation: Any) -> None:
     if not conforms(value, annotation):
         raise ParameterError(
             f"Parameter {name} must be of type {type_name(annotation)}; "
-            f"it is {value!r}, which is of type {type(value).__name__}."
+            f"it is {shortened(value)}, which is of type {type(value).__name__}."
         )
 
 
-def conforms(value: Any, annotation: Any) -> bool:
-    """Whether ``value`` is of a type such as ``int``, ``list[float]`` or ``str | None``."""
-    origin, args = typing.get_origin(annotation), typing.get_args(annotation)
-    if origin in (typing.Union, types.UnionType):
-        return any(conforms(value, arg) for arg in args)
-    if origin is list:
-        return isinstance(value, list) and all(conforms(item, args[0]) for item in value)
-    if annotation is None or annotation is type(None):
-        return value is None
-    if isinstance(value, bool):
-        return annotation is bool
-    if annotation is float:
-        return isinstance(value, (int, float))
-    return isinstance(value, annotation)
-
-
-def type_name(annotation: Any) -> str:
-    """The annotation as it is written in the parameters cell."""
-    return annotation.__name__ if type(annotation) is type else str(annotation)
+def shortened(value: Any) -> str:
+    """The value as Python writes it, or how it begins."""
+    text = reprlib.repr(value)
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
 
 
 def unknown_name(name: str, known: Iterable[str], where: str) -> str:

@@ -9,12 +9,16 @@ markers and line styles say the same without colour.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 import matplotlib.pyplot as plt
 import seaborn as sns
+from IPython import get_ipython
 from matplotlib.axes import Axes
-from matplotlib.ticker import LogLocator, NullFormatter
+from matplotlib.axis import Axis
+from matplotlib.scale import LogScale, register_scale
+from matplotlib.ticker import LogFormatterSciNotation, LogLocator, NullFormatter
 
 DOMAINS = {"speech": "#0072B2", "music": "#CC79A7", "environment": "#009E73"}
 ENCODERS = {
@@ -34,18 +38,51 @@ ENCODERS = {
 
 
 def style() -> None:
-    """The book's look; call it once at the top of a chapter."""
+    """The book's look, whatever was set before; call it once at the top of a chapter.
+
+    In a notebook figures go there, whatever MPLBACKEND says. A label is shown as it is: dollar
+    signs in a name make no formula.
+    """
+    plt.rcdefaults()
+    shell = get_ipython()
+    if hasattr(shell, "kernel"):
+        shell.enable_matplotlib("inline")
+    register_scale(PlainLogScale)
     sns.set_theme(style="ticks", context="notebook", font_scale=0.9)
     plt.rcParams.update(
         {
             "figure.figsize": (7.5, 3.2),
             "figure.dpi": 110,
+            "font.sans-serif": ["DejaVu Sans"],  # comes with Matplotlib; Arial does not
+            "text.parse_math": False,
             "figure.constrained_layout.use": True,
             "axes.spines.top": False,
             "axes.spines.right": False,
             "image.cmap": "magma",
         }
     )
+
+
+class Powers(LogFormatterSciNotation):
+    """Matplotlib's own labels of a logarithmic axis, 10³ say, but without a formula."""
+
+    def __call__(self, x: float, pos: int | None = None) -> str:
+        words = re.sub(r"\$\\mathdefault\{(.*)\}\$", r"\1", super().__call__(x, pos))
+        raised = str.maketrans("0123456789-\u2212.", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁻·")
+        words = re.sub(r"\^\{(.*?)\}", lambda power: power[1].translate(raised), words)
+        return words.replace(r"\times", "\N{MULTIPLICATION SIGN}")
+
+
+class PlainLogScale(LogScale):
+    """The scale "log", its ticks labelled by :class:`Powers`."""
+
+    def __init__(self, *given: Axis | None, **options: object) -> None:
+        super().__init__(*given or (None,), **options)  # from Matplotlib 3.11 on no axis is given
+
+    def set_default_locators_and_formatters(self, axis: Axis) -> None:
+        super().set_default_locators_and_formatters(axis)
+        axis.set_major_formatter(Powers(self.base))
+        axis.set_minor_formatter(Powers(self.base, labelOnlyBase=self.subs is not None))
 
 
 def log_axis(ax: Axes, which: str = "x") -> Axes:

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from dasheng_lib.book.plots import DOMAINS
+from dasheng_lib.book.plots_benchmarks import MARKERS
 from dasheng_lib.metrics.rank_correlation import smallest_p
 
 WIDTH = 5.4  # inches of a figure, so that its type is readable on a telephone too
@@ -89,10 +90,9 @@ def signal(tables: Mapping[str, pd.Series], domains: Mapping[str, Mapping[str, s
         sharex=True,
         height_ratios=heights,
     )
-    marks = {"environment": "^", "music": "s", "speech": "o"}
     for ax, (name, table) in zip(axes, tables.items(), strict=True):
         table = table.sort_values(ascending=False)
-        for domain, marker in marks.items():
+        for domain, marker in MARKERS.items():
             rows = [y for y, task in enumerate(table.index) if domains[name][task] == domain]
             values = table.iloc[rows]
             ax.hlines(rows, 0, values, color="#DDDDDD", lw=1, zorder=0)

@@ -133,7 +133,7 @@ def laws(
 
     Args:
         rows, start: of ``trained`` and ``untrained``, two power laws (see
-            :class:`dasheng_lib.scaling.PowerLaw`) of one predictor and measure.
+            :class:`dasheng_lib.scaling.power_law.PowerLaw`) of one predictor and measure.
         free: what log-mel reaches; with the predictor, if it has one.
     """
     x, y = trained.x, trained.y

@@ -56,7 +56,8 @@ def three_columns(
     Args:
         table: columns named by :attr:`Source.label`, alone or as the first level of a
             MultiIndex; any other column is left plain. The index is shown.
-        caption: what the table shows, with the paper's table number.
+        caption: what the table shows, with the paper's table number; shown, as are all names and
+            cells, as it is: markup in it is text.
         recorded_by: the command that made the recorded column; shown in the caption.
         precision: digits after the point.
         na_rep: what stands in an empty cell.
@@ -73,8 +74,11 @@ def three_columns(
     style = {s.label: f"background-color: {s.colour}; color: {s.ink}" for s in present}
     by = {RECORDED: f" (<code>{html.escape(recorded_by)}</code>)"} if recorded_by else {}
     legend = "; ".join(f"<em>{s.label}</em>: {s.says}{by.get(s, '')}" for s in present)
-    styler = table.style.format(precision=precision, na_rep=na_rep)
-    styler = styler.set_caption(f"{caption}<br><small>{legend}.</small>")
+    table = table.copy(deep=False)
+    table.index, table.columns = _shown(table.index), _shown(table.columns)
+    styler = table.style.format(precision=precision, na_rep=na_rep, escape="html")
+    styler = styler.format_index(escape="html").format_index(escape="html", axis="columns")
+    styler = styler.set_caption(f"{html.escape(caption, quote=False)}<br><small>{legend}.</small>")
     for level in range(table.columns.nlevels):
         styler = styler.apply_index(
             lambda _: [style.get(label, "") for label in labels], axis="columns", level=level
@@ -82,3 +86,8 @@ def three_columns(
     # The identity of a styled table is random unless told: equal tables should be equal pages.
     styler = styler.set_uuid(digest([caption, [str(label) for label in table.columns]]))
     return styler.set_table_attributes('class="three-columns"')
+
+
+def _shown(index: pd.Index) -> pd.Index:
+    names = [name if name is None else html.escape(str(name)) for name in index.names]
+    return index.set_names(names)

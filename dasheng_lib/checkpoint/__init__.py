@@ -2,7 +2,6 @@
 
 from dasheng_lib.checkpoint.weights import (
     load_autoencoder,
-    load_encoder_weights,
     load_objective,
     load_published,
     save_weights,
@@ -10,7 +9,6 @@ from dasheng_lib.checkpoint.weights import (
 
 __all__ = [
     "load_autoencoder",
-    "load_encoder_weights",
     "load_objective",
     "load_published",
     "save_weights",

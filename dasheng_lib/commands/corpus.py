@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import sys
-import warnings
-from pathlib import Path
 
 from dasheng_lib.commands import corpus_benchmark, corpus_hear, corpus_sets
+from dasheng_lib.commands.options import path
 from dasheng_lib.common.errors import UserError
 from dasheng_lib.corpora import CORPORA
 from dasheng_lib.tasks.benchmarks import BENCHMARKS
@@ -70,7 +68,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             "--task", action="append", default=[], metavar="NAME", help=f"{tasks}: which task"
         )
         action.add_argument(
-            "--from", metavar="FOLDER", type=Path, dest="place", help=f"{tasks}: where sets lie"
+            "--from", metavar="FOLDER", type=path, dest="place", help=f"{tasks}: where sets lie"
         )
 
 
@@ -92,19 +90,17 @@ def run(args: argparse.Namespace) -> int:
     kinds = {**dict.fromkeys(CORPORA, corpus_sets), "hear": corpus_hear}
     kinds |= dict.fromkeys(BENCHMARKS, corpus_benchmark)
     codes = [0]
-    with warnings.catch_warnings():
-        warnings.showwarning = lambda message, *_: print(f"dasheng: {message}", file=sys.stderr)
-        for name in names:
-            if args.action == "fetch":
-                kinds[name].fetch(name, args)
-            elif args.action == "check":
-                codes.append(kinds[name].check(name, args))
-            else:
-                print(kinds[name].line(name))
-                kinds[name].show(name, args)
-                print()
-        if not names:
-            print(f"{'corpus':<22}{'clips':>6}{'hours':>7}  {'here':<12}what")
-            print("\n".join(kind.line(name) for name, kind in kinds.items()))
-            print("`dasheng corpus list NAME` tells its tasks and licences.")
+    for name in names:
+        if args.action == "fetch":
+            kinds[name].fetch(name, args)
+        elif args.action == "check":
+            codes.append(kinds[name].check(name, args))
+        else:
+            print(kinds[name].line(name))
+            kinds[name].show(name, args)
+            print()
+    if not names:
+        print(f"{'corpus':<22}{'clips':>6}{'hours':>7}  {'here':<12}what")
+        print("\n".join(kind.line(name) for name, kind in kinds.items()))
+        print("`dasheng corpus list NAME` tells its tasks and licences.")
     return max(codes)

@@ -6,14 +6,14 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from dasheng_lib.commands.options import writable
 from dasheng_lib.common.cache import atomic_file
 from dasheng_lib.common.errors import UserError, tell
-from dasheng_lib.results.recorded import recordable
+from dasheng_lib.common.places import expanded
 
 EPILOG = """\
 --out FILE.npz holds `path`, `embedding` [clips, width], `encoder` and `fingerprint`; with
@@ -41,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="audio files, folders of them, or tables (.csv) with a column path",
     )
     parser.add_argument("--encoder", default="dasheng:nano", help="its name (dasheng:nano)")
-    parser.add_argument("--out", type=recordable, required=True, help="FILE.npz or FILE.parquet")
+    parser.add_argument("--out", type=writable, required=True, help="FILE.npz or FILE.parquet")
     parser.add_argument("--frames", action="store_true", help="a vector a frame, not one a clip")
 
 
@@ -84,7 +84,7 @@ def clips_of(inputs: Sequence[str]):
 
     names, paths = [], []
     for given in inputs:
-        place = Path(given)
+        place = expanded(given)
         if place.is_dir():
             found, passed = audio_below(place)
             if not found:
@@ -98,7 +98,7 @@ def clips_of(inputs: Sequence[str]):
         elif place.suffix == ".csv":
             table = list(read_table(place, ["path"])["path"])
             names += table
-            paths += [place.parent / name for name in table]
+            paths += [place.parent / expanded(name) for name in table]
         else:
             names.append(given)
             paths.append(place)

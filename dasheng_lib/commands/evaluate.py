@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 import time
-from pathlib import Path
 
 import pandas as pd
 
+from dasheng_lib.commands.options import at_least, device, once, path, seed
 from dasheng_lib.commands.pretrain import add_run_arguments, config_from_args
 from dasheng_lib.commands.record import add_record, keep, parameters
 from dasheng_lib.corpora import OPENSETS
@@ -37,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "file",
         nargs="?",
-        type=Path,
+        type=path,
         help="csv: a table with columns path,label and optionally fold or group; paths are "
         "relative to it, without folds stratified ones are drawn from the seed",
     )
@@ -51,8 +51,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="by default linear and knn, mlp for hear, and a benchmark's own: "
         + "; ".join(f"{name} is {probe.about}" for name, probe in PROBES.items()),
     )
-    parser.add_argument("-k", type=int, default=10, help="neighbours of k-NN (10)")
-    parser.add_argument("--seeds", nargs="+", type=int, default=[0], help="seeds (0)")
+    parser.add_argument("-k", type=at_least(1), default=10, help="neighbours of k-NN (10)")
+    parser.add_argument("--seeds", nargs="+", type=seed, default=[0], help="seeds (0)")
     add_record(parser)
     pocket = parser.add_argument_group("pocket")
     pocket.add_argument(
@@ -72,7 +72,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     hear.add_argument(
         "--from",
         dest="place",
-        type=Path,
+        type=path,
         help="where the folders lie, or archives of hear; a benchmark's set is FOLDER/NAME, or "
         "known by what it holds",
     )
@@ -86,7 +86,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="arch: leave clips as short as they are, so that the mean is over their own frames",
     )
-    parser.add_argument("--device", default="cpu", help="that MLPs train on: cpu or cuda (cpu)")
+    parser.add_argument(
+        "--device", type=device, default="cpu", help="that MLPs train on: cpu or cuda (cpu)"
+    )
     own = parser.add_argument_group("csv")
     own.add_argument(
         "--confusion", action="store_true", help="print which class was taken for which"
@@ -101,6 +103,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    for name in ("encoder", "probes", "seeds", "also", "task"):
+        setattr(args, name, once(getattr(args, name) or ()))
     if args.suite == "hear":
         from dasheng_lib.commands.evaluate_hear import run_hear
 
@@ -124,25 +128,24 @@ def run_pocket(args: argparse.Namespace) -> int:
     from dasheng_lib.train.run import pretrained
 
     began = time.perf_counter()
-    judges = [prepare(load_corpus(name)) for name in (args.corpus, *args.also)]
+    runs = {own: config_from_args(args, own) for own in args.seeds if args.pretrain}
+    names = args.encoder + ["logmel"] * (args.pretrain or not args.encoder)
+    judges = [prepare(load_corpus(name)) for name in once([args.corpus, *args.also])]
     corpus = judges[0]
-    encoders = [(None, load_encoder(name)) for name in args.encoder]
-    if args.pretrain or not encoders:
-        encoders.append((None, load_encoder("logmel")))
+    encoders = [(None, load_encoder(name)) for name in once(names)]
     pretraining = {}  # seconds, which a run from the cache does not cost again
-    if args.pretrain:
-        for seed in args.seeds:
-            finished = pretrained(corpus, config_from_args(args, seed))
-            pretraining[seed] = round(finished.log["seconds"].iloc[-1])
-            encoders += [(seed, finished.encoder(0)), (seed, finished.encoder())]
+    for own, config in runs.items():
+        finished = pretrained(corpus, config)
+        pretraining[own] = round(finished.log["seconds"].iloc[-1])
+        encoders += [(own, finished.encoder(0)), (own, finished.encoder())]
     # Of a pretrained encoder the seed is that of its pretraining, and its probe takes the same.
     # An encoder without a seed is probed with each where the probe draws anything, else once.
     rows = [
-        evaluate_corpus(encoder, judge, probe, args.k, seed=seed or 0).assign(seed=seed)
+        evaluate_corpus(encoder, judge, probe, args.k, seed=drawn or 0).assign(seed=drawn)
         for judge in judges
         for own, encoder in encoders
         for probe in args.probes or ("linear", "knn")
-        for seed in (args.seeds if own is None and PROBES[probe].draws else [own])
+        for drawn in (args.seeds if own is None and PROBES[probe].draws else [own])
     ]
     table = pd.concat(rows, ignore_index=True)
     print((100 * accuracy_by_domain(table)).round(1).to_string())

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-import warnings
 from pathlib import Path
 
 import pandas as pd
@@ -33,9 +32,7 @@ def run_benchmark(args: argparse.Namespace) -> int:
     options = {"padded": False} if args.unpadded else {}
     found = places(args.suite, args.task, args.place)
     encoders = [load_encoder(name) for name in args.encoder or ["logmel"]]
-    with warnings.catch_warnings():
-        warnings.showwarning = lambda message, *_: print(f"dasheng: {message}", file=sys.stderr)
-        tasks = _read(args, found, options)
+    tasks = _read(args, found, options)
     table = score_pairs(args, [(encoder, task) for encoder in encoders for task in tasks])
     scores = summary(table)
     print(_shown(table, scores, tasks).to_string(index=False, na_rep=""))
@@ -90,7 +87,7 @@ def places(
     Raises:
         UserError: a task's set is not here, or none is.
     """
-    tasks = [benchmark_task(benchmark, name) for name in names]
+    tasks = list({(t := benchmark_task(benchmark, name)).name: t for name in names}.values())
     asked = tasks or list(benchmark_tasks(benchmark).values())
     found = [(task, folder) for task in asked if (folder := find_set(task, place))]
     here = {task.name for task, _ in found}

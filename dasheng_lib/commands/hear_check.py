@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 
+from dasheng_lib.commands.options import device
+
 EPILOG = """\
 examples:
   dasheng hear-check dasheng_lib.hear_api --model random:nano
@@ -15,7 +17,7 @@ Exit code 0: no error, warnings at most. 1: something breaks the API."""
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("module", help="its name, as in `import NAME`")
     parser.add_argument("--model", default="", metavar="PATH", help="handed to its load_model")
-    parser.add_argument("--device", help="where to run it (a GPU if there is one)")
+    parser.add_argument("--device", type=device, help="where to run it (a GPU if there is one)")
 
 
 def run(args: argparse.Namespace) -> int:

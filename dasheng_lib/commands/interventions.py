@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from dataclasses import asdict
 
+from dasheng_lib.commands.options import once, seed
 from dasheng_lib.commands.record import add_record, keep, parameters
 
 NAMES = ["centre", "standardise", "scale:1", "scale:2", "rotate"]
@@ -37,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--unheard", nargs="*", default=["fsdd", "esc10"], help="further sets (fsdd esc10)"
     )
-    parser.add_argument("--seed", type=int, default=0, help="of drawn interventions (0)")
+    parser.add_argument("--seed", type=seed, default=0, help="of drawn interventions (0)")
     parser.add_argument("--no-untrained", action="store_true", help="leave untrained encoders out")
     add_record(parser)
 
@@ -59,10 +60,10 @@ def run(args: argparse.Namespace) -> int:
 
     whole = Untrained()  # all interventions are done to it, as to those that are named
     seconds = 0.0
-    corpora = load_corpora([args.corpus, *args.unheard])
-    names = [AS_IS, *(name for name in args.interventions if name != AS_IS)]
+    corpora = load_corpora(once([args.corpus, *args.unheard]))
+    names = once([AS_IS, *args.interventions])
     drawn = [] if args.no_untrained else [whole, *(Untrained(**size) for size in DRAWN)]
-    jobs = [(name, {}, names) for name in args.encoder or ("logmel", "dasheng:nano")]
+    jobs = [(name, {}, names) for name in once(args.encoder) or ("logmel", "dasheng:nano")]
     jobs += [(what, asdict(what), names if what == whole else [AS_IS]) for what in drawn]
     chance = majority(corpora)
     tables = [rows_of("majority class", AS_IS, chance, chance, corpora)]

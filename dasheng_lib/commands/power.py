@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
+from dasheng_lib.commands.options import at_least, path, seed
 from dasheng_lib.commands.record import add_record, keep
 from dasheng_lib.common.errors import UserError
 
@@ -20,10 +20,12 @@ examples:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("design", nargs="?", type=Path, help="CSV file")
-    parser.add_argument("--noise", type=Path, required=True, help="CSV file")
-    parser.add_argument("--sweeps", type=int, default=1000, help="simulated for each truth (1000)")
-    parser.add_argument("--seed", type=int, default=0, help="(0)")
+    parser.add_argument("design", nargs="?", type=path, help="CSV file")
+    parser.add_argument("--noise", type=path, required=True, help="CSV file")
+    parser.add_argument(
+        "--sweeps", type=at_least(1), default=1000, help="simulated for each truth (1000)"
+    )
+    parser.add_argument("--seed", type=seed, default=0, help="(0)")
     parser.add_argument(
         "--arm",
         nargs=2,
@@ -32,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="say instead how many seeds an arm needs whose rank spans so many doublings, if "
         "quality rises by so many points for each",
     )
-    parser.add_argument("--arms", type=int, default=1, help="such arms asked together (1)")
+    parser.add_argument("--arms", type=at_least(1), default=1, help="such arms asked together (1)")
     add_record(parser)
 
 
@@ -43,8 +45,6 @@ def run(args: argparse.Namespace) -> int:
 
     if (args.design is None) == (args.arm is None):
         raise UserError("Name a design, or ask for one arm with --arm.")
-    if args.sweeps < 1:
-        raise UserError(f"--sweeps is at least 1, not {args.sweeps}.")
     noise = read_noise(args.noise)
     if args.arm:
         table = _arms(noise, args)

@@ -5,14 +5,14 @@ from __future__ import annotations
 import argparse
 import shlex
 import sys
-from pathlib import Path
 from typing import get_args, get_origin, get_type_hints
 
+from dasheng_lib.commands.options import at_least, folder, seed
+from dasheng_lib.commands.record import add_record, keep
 from dasheng_lib.common.distributed import STRATEGIES
 from dasheng_lib.common.errors import UserError
 from dasheng_lib.common.settings import settings
 from dasheng_lib.objectives.family import FAMILIES
-from dasheng_lib.results.recorded import recordable, write_results
 from dasheng_lib.train.config import RunConfig
 from dasheng_lib.train.recipes import RECIPES, family_defaults
 from dasheng_lib.train.schedule import TrainConfig
@@ -93,7 +93,7 @@ def _dashed(name: str) -> str:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = EPILOG
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument("--out", type=Path, required=True, help="folder of the run")
+    parser.add_argument("--out", type=folder, required=True, help="folder of the run")
     audio = parser.add_argument_group("audio")
     audio.add_argument("--corpus", default="pocket", help="which recordings (pocket)")
     audio.add_argument("--shards", nargs="+", help="tar shards instead: files, folders, patterns")
@@ -102,13 +102,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "the run (in brackets: what the quick recipe says, or a family)"
     )
     add_run_arguments(run)
-    run.add_argument("--seed", type=int, default=0, help="of weights, crops and masks (0)")
-    parser.add_argument(
-        "--record", type=recordable, help="keep the curve as FILE.csv, with its origin as FILE.json"
-    )
+    run.add_argument("--seed", type=seed, default=0, help="of weights, crops and masks (0)")
+    add_record(parser, "curve")
     how = parser.add_argument_group("how it is computed")
     how.add_argument(
-        "--checkpoint-every", type=int, default=200, help="steps between checkpoints (200)"
+        "--checkpoint-every", type=at_least(1), default=200, help="steps between checkpoints (200)"
     )
     how.add_argument(
         "--strategy",
@@ -125,8 +123,6 @@ def run(args: argparse.Namespace) -> int:
     from dasheng_lib.train.run import Execution, pretrain_into
 
     config = config_from_args(args, args.seed)
-    if args.checkpoint_every < 1:
-        raise UserError(f"--checkpoint-every is at least 1, not {args.checkpoint_every}.")
     world = start_processes()
     try:
         execution = Execution(
@@ -144,7 +140,7 @@ def run(args: argparse.Namespace) -> int:
         print(f"loss {log['loss'].iloc[0]:.3f} -> {log['loss'].tail(50).mean():.3f}")
         print(finished.folder / "final.safetensors")
         if args.record:
-            write_results(
+            keep(
                 args.record,
                 finished.curve(),
                 command=_command(),
@@ -154,7 +150,6 @@ def run(args: argparse.Namespace) -> int:
                 processes=world.size,
                 device=world.device.type,
             )
-            print(f"kept as {args.record}.csv")
     return 0
 
 

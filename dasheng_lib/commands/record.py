@@ -10,7 +10,8 @@ from typing import Any
 
 import pandas as pd
 
-from dasheng_lib.results.recorded import recordable, write_results
+from dasheng_lib.commands.options import recordable
+from dasheng_lib.results.recorded import write_results
 
 
 def add_record(parser: argparse.ArgumentParser, what: str = "table") -> None:
@@ -20,9 +21,10 @@ def add_record(parser: argparse.ArgumentParser, what: str = "table") -> None:
 
 
 def keep(path: Path | None, table: pd.DataFrame, **facts: Any) -> None:
-    """Write the table and, beside it, this command and ``facts``; nothing without a path."""
+    """Write the table and, beside it, ``facts`` and this command unless they say another;
+    nothing without a path."""
     if path is not None:
-        write_results(path, table, command=shlex.join(["dasheng", *sys.argv[1:]]), **facts)
+        write_results(path, table, **{"command": shlex.join(["dasheng", *sys.argv[1:]]), **facts})
         print(f"kept as {path}.csv")
 
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import argparse
 from collections import defaultdict
-from pathlib import Path
 
 import numpy as np
 
 from dasheng_lib.audio import SAMPLE_RATE
-from dasheng_lib.common.errors import UserError
+from dasheng_lib.commands.options import at_least, folder
 
 EPILOG = """\
 A shard is a plain tar file in webdataset's layout: KEY.flac (16 kHz, mono, 16 bit) and KEY.json
@@ -37,11 +36,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(metavar="ACTION", dest="action", required=True)
     pack = actions.add_parser("pack", help="audio into shards")
     pack.add_argument("source", metavar="SOURCE", help="a corpus, a .tsv or .csv table, a folder")
-    pack.add_argument("--out", type=Path, required=True, help="folder of the shards")
+    pack.add_argument("--out", type=folder, required=True, help="folder of the shards")
     pack.add_argument(
-        "--per-shard", type=int, default=1000, help="clips of the source in a shard (1000)"
+        "--per-shard", type=at_least(1), default=1000, help="clips of the source in a shard (1000)"
     )
-    pack.add_argument("--workers", type=int, default=1, help="threads (1)")
+    pack.add_argument("--workers", type=at_least(1), default=1, help="threads (1)")
     pack.add_argument(
         "--prepared", action="store_true", help="trim and level a corpus, as pretrain does"
     )
@@ -50,7 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     show.add_argument("shards", nargs="+", metavar="SHARDS", help="tar files, folders, patterns")
     back = actions.add_parser("extract", help="the files again, byte for byte")
     back.add_argument("shards", nargs="+", metavar="SHARDS", help="tar files, folders, patterns")
-    back.add_argument("--out", type=Path, required=True, help="folder of the files")
+    back.add_argument("--out", type=folder, required=True, help="folder of the files")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -65,9 +64,6 @@ def run(args: argparse.Namespace) -> int:
 def _pack(args: argparse.Namespace) -> int:
     from dasheng_lib.shards import clips_of, write_shards
 
-    for name in ("per_shard", "workers"):
-        if getattr(args, name) < 1:
-            raise UserError(f"--{name.replace('_', '-')} is at least 1.")
     clips = clips_of(args.source, prepared=args.prepared)
     packed = write_shards(args.out, clips, args.per_shard, args.workers, not args.quiet)
     hours = packed.samples / SAMPLE_RATE / 3600

@@ -6,11 +6,10 @@ import argparse
 import sys
 import time
 from dataclasses import asdict
-from pathlib import Path
 
+from dasheng_lib.commands.options import at_least, folder, path, recordable
 from dasheng_lib.commands.record import add_record, keep
 from dasheng_lib.common.errors import UserError
-from dasheng_lib.results.recorded import recordable
 
 EPILOG = """\
 A grid is a YAML file: a base point and arms that leave it, see data_manifests/sweeps.
@@ -29,12 +28,12 @@ examples:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("grid", type=Path, help="YAML file")
-    parser.add_argument("--out", type=Path, help="folder of the sweep")
+    parser.add_argument("grid", type=path, help="YAML file")
+    parser.add_argument("--out", type=folder, help="folder of the sweep")
     parser.add_argument("--only", nargs="+", help="names of runs, or patterns such as 'mask*'")
     parser.add_argument(
         "--workers",
-        type=int,
+        type=at_least(1),
         default=1,
         help="processes; they share the cores, or the GPU if there is one (1)",
     )
@@ -52,7 +51,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="train nothing: score log-mel statistics, the commonest class and chance as the grid "
         "judges, and keep that as FILE.csv",
     )
-    parser.add_argument("--jobs", type=int, help="submit this many jobs through submitit instead")
+    parser.add_argument(
+        "--jobs", type=at_least(1), help="submit this many jobs through submitit instead"
+    )
     parser.add_argument(
         "--slurm", nargs="*", default=[], metavar="OPTION=VALUE", help="options for submitit"
     )
@@ -65,8 +66,6 @@ def run(args: argparse.Namespace) -> int:
 
     grid = read_grid(args.grid)
     names = chosen(grid, args.only)
-    if args.workers < 1:
-        raise UserError(f"--workers is at least 1, not {args.workers}.")
     if args.baselines:
         return _baselines(args, grid)
     if args.out is None and not args.dry_run:

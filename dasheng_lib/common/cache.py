@@ -7,9 +7,9 @@ its destination, flushed, and renamed, so that a reader sees all of it or none o
 from __future__ import annotations
 
 import contextlib
-import errno
 import hashlib
 import json
+import logging
 import os
 import shutil
 import tempfile
@@ -19,7 +19,11 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from dasheng_lib.common.errors import UserError
+from dasheng_lib.common.errors import FORBIDDEN, FULL, UserError
+from dasheng_lib.common.places import expanded
+
+_PATIENCE = 1.0  # seconds of waiting before it is said what for
+_PROBED = 1 << 20  # bytes that are written to see whether a disk is full
 
 
 def cache_dir(*parts: str) -> Path:
@@ -29,9 +33,9 @@ def cache_dir(*parts: str) -> Path:
     ``~/.cache/dasheng``. It is shared between checkouts and may be deleted at any time.
     """
     root = os.environ.get("DASHENG_CACHE") or os.path.join(
-        os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "dasheng"
+        os.environ.get("XDG_CACHE_HOME") or "~/.cache", "dasheng"
     )
-    path = Path(root).expanduser().absolute().joinpath(*parts)
+    path = expanded(root).absolute().joinpath(*parts)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -57,16 +61,16 @@ def atomic_file(destination: Path | str) -> Iterator[Path]:
         UserError: the disk is full or the folder cannot be written.
     """
     destination = Path(destination)
-    with _writing(destination):
+    with writing(destination):
         destination.parent.mkdir(parents=True, exist_ok=True)
-        # A name may have 255 bytes, and a letter has up to four.
         handle, name = tempfile.mkstemp(
-            dir=destination.parent, prefix=f".{destination.name[:60]}.", suffix=".part"
+            dir=destination.parent, prefix=_hidden(destination), suffix=".part"
         )
         os.close(handle)
         temporary = Path(name)
         try:
-            yield temporary
+            with writing(destination, temporary):  # while what fills the disk is there
+                yield temporary
             _flush(temporary)
             os.chmod(temporary, 0o666 & ~_umask())
             os.replace(temporary, destination)
@@ -85,13 +89,14 @@ def atomic_folder(destination: Path | str) -> Iterator[Path]:
         UserError: the disk is full or the parent cannot be written.
     """
     destination = Path(destination)
-    with _writing(destination):
+    with writing(destination):
         destination.parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(
-            tempfile.mkdtemp(dir=destination.parent, prefix=f".{destination.name}.", suffix=".part")
+            tempfile.mkdtemp(dir=destination.parent, prefix=_hidden(destination), suffix=".part")
         )
         try:
-            yield temporary
+            with writing(destination):
+                yield temporary
             os.chmod(temporary, 0o777 & ~_umask())
             _publish(temporary, destination)
         finally:
@@ -121,11 +126,16 @@ def _held(lock: Path, timeout: float) -> Iterator[bool]:
     """Whether the lock was had within ``timeout`` seconds (-1: however long it takes)."""
     try:
         lock.parent.mkdir(parents=True, exist_ok=True)
-        file_lock = FileLock(lock, timeout=timeout)
-        file_lock.acquire()
-    except Timeout:
-        yield False
-        return
+        file_lock = FileLock(lock)
+        try:
+            file_lock.acquire(timeout if timeout >= 0 else _PATIENCE)
+        except Timeout:
+            if timeout >= 0:
+                yield False
+                return
+            work = str(lock).removesuffix(".lock")
+            logging.getLogger("dasheng").info("waiting for another process that makes %s", work)
+            file_lock.acquire(-1)
     except OSError as error:
         raise _unwritable(lock.parent, error) from error
     try:
@@ -156,7 +166,7 @@ def artefact(
             return folder
         if resumable:
             work = folder.with_name(f".{folder.name}.work")
-            with _writing(folder):
+            with writing(folder):
                 work.mkdir(exist_ok=True)
                 make(work)
                 (work / "recipe.json").write_text(json.dumps(recipe, indent=1))
@@ -184,19 +194,51 @@ def need_space(folder: Path, size: int) -> None:
 
 
 @contextlib.contextmanager
-def _writing(destination: Path) -> Iterator[None]:
+def writing(destination: Path, temporary: Path | None = None) -> Iterator[None]:
+    """What the operating system says while ``destination`` is written, as one sentence.
+
+    NumPy, torch and safetensors do not hand on why they could not write, so the disk is asked.
+
+    Args:
+        temporary: what is written in its place, and is of no more use after an error.
+
+    Raises:
+        UserError: the disk is full, or the folder cannot be written.
+    """
+    folder = destination.parent
     try:
         yield
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+    except UserError:
+        raise
+    except Exception as error:
+        number, about = getattr(error, "errno", None), getattr(error, "filename", None)
+        if number in FULL or (number is None and _is_full(folder, temporary)):
             raise UserError(
                 f"The disk is full while writing {destination}; nothing half-written was kept: "
                 "free some space, or set DASHENG_CACHE to a folder on a larger disk, and give the "
                 "same command again."
             ) from error
-        if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM):
-            raise _unwritable(destination.parent, error) from error
+        # Another file, which is read meanwhile, is not what cannot be written.
+        if number in FORBIDDEN and (about is None or str(about).startswith(str(folder))):
+            raise _unwritable(folder, error) from error
         raise
+
+
+def _is_full(folder: Path, file: Path | None) -> bool:
+    """Whether not even a little can be written: no space, a used up quota, a limit for a file."""
+    try:
+        with file.open("ab", 0) if file else tempfile.TemporaryFile(dir=folder, buffering=0) as end:
+            left = _PROBED
+            while left:
+                left -= end.write(bytes(left))
+    except OSError as error:
+        return error.errno in FULL
+    return False
+
+
+def _hidden(destination: Path) -> str:
+    """How a temporary name beside it begins; with what comes behind, never too long for a name."""
+    return "." + os.fsdecode(os.fsencode(destination.name)[:200]) + "."
 
 
 def _publish(work: Path, destination: Path) -> None:

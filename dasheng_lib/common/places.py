@@ -6,6 +6,8 @@ Without a checkout (a wheel installed elsewhere) only ``LIBRARY`` and ``WEIGHTS`
 import os
 from pathlib import Path
 
+from dasheng_lib.common.errors import UserError
+
 LIBRARY = Path(__file__).resolve().parents[1]
 ROOT = LIBRARY.parent
 WEIGHTS = LIBRARY / "weights"
@@ -22,5 +24,20 @@ def data_places() -> list[Path]:
     checkout and ``shared/data`` beside it."""
     own = os.environ.get("DASHENG_DATA")
     if own:
-        return [Path(own).expanduser()]
+        return [expanded(own)]
     return [ROOT / "data", ROOT.parent / "shared" / "data"]
+
+
+def expanded(path: Path | str) -> Path:
+    """A path as a user writes it, with ``~`` and ``~name`` as home folders.
+
+    Raises:
+        UserError: there is no such home.
+    """
+    try:
+        return Path(path).expanduser()
+    except RuntimeError as error:
+        raise UserError(
+            f"The home folder of {path} is not known: write the whole path (DASHENG_CACHE says "
+            "where the cache is)."
+        ) from error

@@ -8,9 +8,21 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from dasheng_lib.common.arrays import numbers
 
-def view(array: Tensor | np.ndarray) -> Tensor:
-    """The array as a tensor without a copy, for reading only; a memory map stays one."""
+
+def view(array: Tensor | np.ndarray, name: str = "rows") -> Tensor:
+    """The array as a tensor without a copy, for reading only; a memory map stays one.
+
+    Raises:
+        ValueError: it is not numbers.
+    """
+    if not isinstance(array, Tensor):
+        array = numbers(array, name)
+        if any(stride < 0 for stride in array.strides):
+            array = array.copy()
+    elif array.is_complex():
+        raise ValueError(f"{name} are numbers, not {array.dtype}")
     with warnings.catch_warnings():
         # PyTorch warns of read-only arrays, into which nobody here writes.
         warnings.filterwarnings("ignore", "The given NumPy array is not writable")

@@ -16,6 +16,18 @@ from dasheng_lib.corpora.corpus import Corpus
 from dasheng_lib.corpora.split import exam_clips
 
 
+def check_crops(short: str, even: str, speed: float, mix: float) -> None:
+    """Raise :class:`ValueError` for a value that :class:`Crops` cannot have."""
+    if short not in ("fill", "pad"):
+        raise ValueError(f"short is 'fill' or 'pad', not {short!r}")
+    if even not in ("seconds", "clips", "domains"):
+        raise ValueError(f"even is 'seconds', 'clips' or 'domains', not {even!r}")
+    if not 1.0 <= speed <= 4.0:
+        raise ValueError(f"speed is 1 to 4, not {speed}")
+    if not 0.0 <= mix <= 1.0:
+        raise ValueError(f"mix is 0 to 1, not {mix}")
+
+
 class Crops:
     """``crops.batch(step)`` is float32 ``[batch, seconds * 16000]``.
 
@@ -51,14 +63,7 @@ class Crops:
         speed: float = 1.0,
         mix: float = 0.0,
     ) -> None:
-        if short not in ("fill", "pad"):
-            raise ValueError(f"short is 'fill' or 'pad', not {short!r}")
-        if even not in ("seconds", "clips", "domains"):
-            raise ValueError(f"even is 'seconds', 'clips' or 'domains', not {even!r}")
-        if not 1.0 <= speed <= 4.0:
-            raise ValueError(f"speed is 1 to 4, not {speed}")
-        if not 0.0 <= mix <= 1.0:
-            raise ValueError(f"mix is 0 to 1, not {mix}")
+        check_crops(short, even, speed, mix)
         self.name, self.digest = corpus.name, corpus.digest
         self.corpus, self.batch_size, self.seed, self.short = corpus, batch, seed, short
         self.speed, self.mix = speed, mix

@@ -13,8 +13,6 @@ from dasheng_lib.common.cache import digest
 from dasheng_lib.common.errors import UserError
 from dasheng_lib.common.places import CORPORA as FOLDER
 
-CLIP_COLUMNS = ("package", "member", "sha256", "seconds", "domain", "group", "licence")
-
 # Part of every digest: raise it when the same bytes come to decode to other samples.
 DECODING = 1
 

@@ -77,7 +77,7 @@ def _load(store: Path) -> dict[str, list]:
 def _stamp(path: Path) -> list[int] | None:
     try:
         stat = path.stat()
-    except (OSError, ValueError):  # no file has a name with a NUL in it
+    except (OSError, ValueError):  # no name of a file
         return None
     # The time of the last change of the inode cannot be set back, as a copy's other time can.
     return [stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns]

@@ -26,11 +26,8 @@ def every_layer(encoder: OwnEncoder) -> OwnEncoder:
     if isinstance(encoder, SlowFastFeatures):  # whose stages differ in width
         return encoder
     network = encoder.encoder
-    if isinstance(encoder, DashengEncoder):
-        blocks, name = network.blocks, "encode"
-    else:
-        blocks, name = network.net.encoder.layers, "transform"
-    through = getattr(network, name)
+    name = "encode" if isinstance(encoder, DashengEncoder) else "transform"
+    blocks, through = network.blocks, getattr(network, name)
 
     def through_all(*arguments: Tensor, **options: object) -> Tensor:
         outputs: list[Tensor] = []

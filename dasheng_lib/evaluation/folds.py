@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from dasheng_lib.common.arrays import numbers
 from dasheng_lib.evaluation.probes.classifier import Classifier
 from dasheng_lib.evaluation.probes.majority import majority
 from dasheng_lib.metrics.intervals import wilson_interval
@@ -50,13 +51,11 @@ class Score:
         }
 
 
-def evaluate_folds(
-    features: dict[int, np.ndarray] | np.ndarray, rows: pd.DataFrame, classify: Classifier
-) -> Score:
+def evaluate_folds(features: np.ndarray, rows: pd.DataFrame, classify: Classifier) -> Score:
     """Score a task: each fold is the test set once, the others train.
 
     Args:
-        features: indexed by clip.
+        features: a row a clip.
         rows: ``clip, label, fold`` of the task.
         classify: see :func:`dasheng_lib.evaluation.probes.classifier`; the class of the greatest
             score is the guess, of equal ones that which sorts first.
@@ -65,11 +64,12 @@ def evaluate_folds(
     could get them right.
 
     Raises:
-        ValueError: fewer than two folds, or no test clip is left.
+        ValueError: fewer than two folds, no test clip is left, or features are no matrix.
     """
     folds = rows["fold"].unique()
     if len(folds) < 2:
         raise ValueError(f"a task has at least two folds, this one has {len(folds)}")
+    features = numbers(features, "features", 2)
     labels, clips = rows["label"].to_numpy(), rows["clip"].to_numpy()
     tested, groups, truths, guesses = [], [], [], []
     for fold in folds:
@@ -91,21 +91,20 @@ def evaluate_folds(
     return Score(truths == guesses, tested, groups, truths, guesses)
 
 
-def untested(rows: pd.DataFrame) -> list[str]:
-    """The classes of a task that lie in one fold only: :func:`evaluate_folds` leaves them out.
-
-    Args:
-        rows: ``clip, label, fold`` of the task.
-    """
-    folds = rows.groupby("label")["fold"].nunique()
-    return sorted(folds.index[folds == 1])
-
-
 def chance(rows: pd.DataFrame) -> float:
     """What knowing nothing gets on a task: the majority's accuracy, or 1 / classes if that is more.
 
     Args:
         rows: as in :func:`evaluate_folds`.
     """
-    score = evaluate_folds(np.zeros((rows["clip"].max() + 1, 1)), rows, majority)
+    score = commonest(rows)
     return max(score.accuracy, 1 / len(np.unique(score.labels)))
+
+
+def commonest(rows: pd.DataFrame) -> Score:
+    """What always the commonest training class gets on a task, whatever the features.
+
+    Args:
+        rows: as in :func:`evaluate_folds`.
+    """
+    return evaluate_folds(np.zeros((rows["clip"].max() + 1, 1)), rows, majority)

@@ -12,6 +12,8 @@ import numpy as np
 from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import maximum_bipartite_matching
 
+from dasheng_lib.common.arrays import column, numbers
+
 THRESHOLD = 0.5  # of a probability, strictly above
 SEGMENT = 1.0  # seconds
 
@@ -57,7 +59,8 @@ def events_from_frames(
     Raises:
         ValueError: shapes that do not fit, or times that do not increase.
     """
-    scores_TC, timestamps_T = np.asarray(scores_TC), np.asarray(timestamps_T, float)
+    scores_TC = numbers(scores_TC, "scores", 2)
+    timestamps_T = column(timestamps_T, "timestamps").astype(float)
     if scores_TC.shape != (len(timestamps_T), len(labels)):
         raise ValueError(
             f"scores {scores_TC.shape} are not [{len(timestamps_T)} frames, {len(labels)} classes]"

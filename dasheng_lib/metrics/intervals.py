@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from scipy import stats
 
+from dasheng_lib.common.arrays import column, labels
+
 
 def wilson_interval(correct: int, n: int, level: float = 0.95) -> tuple[float, float]:
     """Wilson score interval of a share, both in [0, 1] (Wilson 1927).
@@ -26,7 +28,7 @@ def t_interval(values: np.ndarray, level: float = 0.95) -> tuple[float, float]:
     Raises:
         ValueError: fewer than two values.
     """
-    values = np.asarray(values, float)
+    values = column(values, "values").astype(float)
     if len(values) < 2:
         raise ValueError("an interval over seeds needs at least two seeds")
     half = stats.t.ppf((1 + level) / 2, len(values) - 1) * stats.sem(values)
@@ -51,12 +53,12 @@ def paired_bootstrap(
     Raises:
         ValueError: lengths differ or are 0.
     """
-    difference = np.asarray(a, float) - np.asarray(b, float)
-    if len(difference) == 0 or len(np.asarray(a)) != len(np.asarray(b)):
+    a_N, b_N = column(a, "scores").astype(float), column(b, "scores").astype(float)
+    if len(a_N) == 0 or len(a_N) != len(b_N):
         raise ValueError("paired scores have the same length, at least 1")
-    _, codes = np.unique(
-        np.arange(len(difference)) if groups is None else groups, return_inverse=True
-    )
+    difference = a_N - b_N
+    groups = np.arange(len(a_N)) if groups is None else labels(groups, "groups", len(a_N))
+    _, codes = np.unique(groups, return_inverse=True)
     sums, counts = np.bincount(codes, difference), np.bincount(codes)
     draws = np.random.default_rng(seed).integers(len(sums), size=(rounds, len(sums)))
     means = sums[draws].sum(1) / counts[draws].sum(1)

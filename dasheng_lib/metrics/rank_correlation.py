@@ -18,6 +18,8 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from dasheng_lib.common.arrays import numbers
+
 MEASURES = ("kendall", "spearman")
 EXACT = 8  # systems whose orders are all tried: 40,320; of more, some are drawn
 
@@ -48,8 +50,11 @@ def coefficient(x_BN: np.ndarray, y_BN: np.ndarray, measure: str) -> np.ndarray:
     """The rank correlation of each list of ``x`` with that of ``y``: ``[B]``; NaN if constant.
 
     Raises:
-        ValueError: no such measure.
+        ValueError: no such measure, or not the same number of systems, two or more.
     """
+    x_BN, y_BN = numbers(x_BN, "scores"), numbers(y_BN, "scores")
+    if not x_BN.ndim or not y_BN.ndim or x_BN.shape[-1] != y_BN.shape[-1] or x_BN.shape[-1] < 2:
+        raise ValueError(f"{[*x_BN.shape]} and {[*y_BN.shape]} are no scores of the same systems")
     x_BP, y_BP = _pairs(x_BN, measure), _pairs(y_BN, measure)
     size_B = np.sqrt((x_BP**2).sum(-1) * (y_BP**2).sum(-1))
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -59,7 +64,7 @@ def coefficient(x_BN: np.ndarray, y_BN: np.ndarray, measure: str) -> np.ndarray:
 def _pairs(x_BN: np.ndarray, measure: str) -> np.ndarray:
     if measure not in MEASURES:
         raise ValueError(f"measure is one of {', '.join(MEASURES)}, not {measure!r}")
-    x_BN = np.asarray(x_BN, float)
+    x_BN = x_BN.astype(float)
     i, j = np.triu_indices(x_BN.shape[-1], 1)
     if measure == "kendall":
         return np.sign(x_BN[..., i] - x_BN[..., j])
@@ -78,8 +83,12 @@ def agree(
             orders are tried, the observed one counted with them.
 
     Raises:
-        ValueError: no such measure, or fewer than two systems.
+        ValueError: no such measure, fewer than two systems, or one that is listed twice.
     """
+    if not (isinstance(x, pd.Series) and isinstance(y, pd.Series)):
+        raise ValueError("scores are a Series each, by system")
+    if not (x.index.is_unique and y.index.is_unique):
+        raise ValueError("a system is listed twice")
     both = pd.concat([x, y], axis=1, join="inner").dropna().to_numpy(float)
     n = len(both)
     if n < 2:

@@ -13,6 +13,8 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from dasheng_lib.common.arrays import numbers
+
 
 @dataclass(frozen=True)
 class Friedman:
@@ -35,6 +37,7 @@ def average_ranks(scores: pd.DataFrame) -> pd.Series:
     Raises:
         ValueError: a score is missing, or there are fewer than two tasks or systems.
     """
+    scores = _numbers(scores)
     if scores.isna().any(axis=None) or min(scores.shape) < 2:
         raise ValueError("ranks take two tasks and two systems at least, and every score of both")
     return scores.rank(axis=1, ascending=False).mean().sort_values(kind="stable")
@@ -85,11 +88,17 @@ def mean_z(scores: pd.DataFrame, clamp: float = 1.0) -> pd.Series:
     to ± ``clamp``, so that no task counts for more than it separates. Missing scores are left out
     (the leaderboard guesses them).
     """
+    scores = _numbers(scores)
     z = (scores.sub(scores.mean(axis=1), axis=0)).div(scores.std(axis=1, ddof=0), axis=0)
     return z.clip(-clamp, clamp).mean()
 
 
 def mean_min_max(scores: pd.DataFrame) -> pd.Series:
     """Mean over tasks, each stretched from 0 for its worst system to 1 for its best."""
+    scores = _numbers(scores)
     low, high = scores.min(axis=1), scores.max(axis=1)
     return scores.sub(low, axis=0).div(high - low, axis=0).mean()
+
+
+def _numbers(scores: pd.DataFrame) -> pd.DataFrame:
+    return pd.DataFrame(numbers(scores, "scores", 2).astype(float), scores.index, scores.columns)

@@ -8,6 +8,8 @@ import numpy as np
 from scipy import special
 from sklearn.metrics import f1_score
 
+from dasheng_lib.common.arrays import numbers
+
 SCENE_METRICS = (
     "top1_acc", "pitch_acc", "chroma_acc", "macro_f1", "mAP", "weighted_mAP", "d_prime", "aucroc"
 )  # fmt: skip
@@ -40,11 +42,9 @@ def scene_score(metric: str, scores_NC: np.ndarray, targets_NC: np.ndarray) -> f
     Raises:
         ValueError: unknown metric, shapes that differ, or no clip.
     """
-    scores_NC, targets_NC = np.asarray(scores_NC), np.asarray(targets_NC)
     if metric not in SCENE_METRICS:
         raise ValueError(f"no scene metric is called {metric!r}: {', '.join(SCENE_METRICS)}")
-    if scores_NC.ndim != 2 or scores_NC.shape != targets_NC.shape or not scores_NC.size:
-        raise ValueError(f"scores {scores_NC.shape} and targets {targets_NC.shape} must be [N, C]")
+    scores_NC, targets_NC = _tables(scores_NC, targets_NC)
     if metric in ("top1_acc", "pitch_acc", "chroma_acc", "macro_f1"):
         guess, truth = scores_NC.argmax(1), targets_NC.argmax(1)
         if metric == "chroma_acc":
@@ -72,6 +72,7 @@ def all_slots(
     Args:
         slots: the columns of each.
     """
+    scores_NC, targets_NC = _tables(scores_NC, targets_NC)
     right = [scores_NC[:, s].argmax(1) == targets_NC[:, s].argmax(1) for s in map(list, slots)]
     return float(np.all(right, 0).mean())
 
@@ -81,19 +82,31 @@ def average_precision(scores_NC: np.ndarray, targets_NC: np.ndarray) -> np.ndarr
 
     Clips with equal scores enter together, as in scikit-learn. No positive clip gives 0.
     """
-    positive_CN, true_CN, false_CN = _above(scores_NC, targets_NC)
+    positive_CN, true_CN, false_CN = _above(*_tables(scores_NC, targets_NC))
     precision_CN = true_CN / (true_CN + false_CN)
     return (positive_CN * precision_CN).sum(1) / np.maximum(positive_CN.sum(1), 1)
 
 
 def roc_area(scores_NC: np.ndarray, targets_NC: np.ndarray) -> np.ndarray:
     """Area under the ROC curve of each class, [C], in [0, 1]; NaN if clips are all of a kind."""
-    _, true_CN, false_CN = _above(scores_NC, targets_NC)
+    _, true_CN, false_CN = _above(*_tables(scores_NC, targets_NC))
     width_CN = np.diff(false_CN, prepend=0)
     before_CN = np.pad(true_CN, ((0, 0), (1, 0)))[:, :-1]
     area_C = (width_CN * (true_CN + before_CN) / 2).sum(1)
     with np.errstate(invalid="ignore"):
         return area_C / (true_CN[:, -1] * false_CN[:, -1])
+
+
+def _tables(scores_NC: np.ndarray, targets_NC: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Both as arrays of one shape [N, C].
+
+    Raises:
+        ValueError: they are not, or there is no clip.
+    """
+    scores_NC, targets_NC = numbers(scores_NC, "scores", 2), numbers(targets_NC, "targets", 2)
+    if scores_NC.shape != targets_NC.shape or not scores_NC.size:
+        raise ValueError(f"scores {scores_NC.shape} and targets {targets_NC.shape} must be [N, C]")
+    return scores_NC, targets_NC
 
 
 def _above(scores_NC: np.ndarray, targets_NC: np.ndarray) -> tuple[np.ndarray, ...]:

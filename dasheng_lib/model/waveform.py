@@ -116,14 +116,19 @@ class WaveformEncoder(nn.Module):
         """What stands in place of a hidden frame, ``[D]``."""
         return self.net.masked_spec_embed
 
+    @property
+    def blocks(self) -> nn.ModuleList:
+        """Those of the transformer."""
+        return self.net.encoder.layers
+
     def transform(self, x_BTD: Tensor) -> Tensor:
         """Positions, then block after block, ``[B, T, D]``."""
         encoder = self.net.encoder
         conv = encoder.pos_conv_embed.conv
         place_BTD = F.gelu(same_convolution(x_BTD, conv.weight, conv.bias))
         x_BTD = encoder.layer_norm(x_BTD + place_BTD)
-        for layer in encoder.layers:
-            x_BTD = layer(x_BTD)
+        for block in self.blocks:
+            x_BTD = block(x_BTD)
         return x_BTD
 
 

@@ -11,11 +11,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
 from dasheng_lib.common.distributed import gather_rows, gather_with_gradient
 from dasheng_lib.common.settings import setting
+from dasheng_lib.objectives import Objective, Output
 from dasheng_lib.objectives.parts import mlp
 from dasheng_lib.objectives.views import (
     boxes,
@@ -63,7 +64,7 @@ class BYOLConfig:
 
 
 @dataclass(frozen=True)
-class BYOLOutput:
+class BYOLOutput(Output):
     """See :class:`dasheng_lib.objectives.Output`.
 
     Attributes:
@@ -72,16 +73,12 @@ class BYOLOutput:
             clips; that of one view is compared with the target of the other.
     """
 
-    loss: Tensor
-    task_loss: Tensor
-    baseline_loss: Tensor
-    tally: dict[str, Tensor]
     view_B2FT: Tensor
     guess_N2d: Tensor
     target_N2d: Tensor
 
 
-class BYOL(nn.Module):
+class BYOL(Objective):
     """Bootstrap your own latent with the views of BYOL-A.
 
     Views: a clip's log-mel mixed in power with another's, whose share is even between 0 and 0.4;
@@ -103,19 +100,12 @@ class BYOL(nn.Module):
         online = nn.ModuleDict({"encoder": encoder, "projector": self.projector})
         self.target = copy.deepcopy(online).requires_grad_(False)
 
-    @property
-    def blocks(self) -> list[nn.Module]:
-        """All blocks of the encoder that is trained."""
-        return list(self.encoder.blocks)
-
     def calibrate(self, waves: Iterable[Tensor]) -> None:
         """Set the input norm from a few batches, where the encoder has one; the target's too."""
-        self.encoder.calibrate(waves)
+        super().calibrate(waves)
         self.target["encoder"].load_state_dict(self.encoder.state_dict())
 
-    def draw_noise(
-        self, B: int, N: int, generator: torch.Generator, progress: float = 1.0
-    ) -> Tensor:
+    def draw_noise(self, B: int, N: int, generator: Generator, progress: float = 1.0) -> Tensor:
         """For each view partner, its share, box and what skips blocks, ``[B, 2, columns]``."""
         partner_B2 = partners(2, B, generator)
         chance_B2C = torch.rand(B, 2, 5 + drops_of(self.encoder), generator=generator)

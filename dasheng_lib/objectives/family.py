@@ -14,13 +14,14 @@ from typing import Any
 from torch import nn
 
 from dasheng_lib.features import HOP, SAMPLE_RATE, frame_count
-from dasheng_lib.masking import span_places
+from dasheng_lib.masking import kept_tokens, span_places
 from dasheng_lib.model.encoder import (
     PATCH_FRAMES,
     TOKEN_SAMPLES,
     Encoder,
     EncoderConfig,
     encoder_config,
+    token_count,
 )
 from dasheng_lib.model.slowfast_encoder import SlowFastEncoder
 from dasheng_lib.model.slowfast_nfnet import SlowFastConfig, sfnfnet_config
@@ -125,6 +126,17 @@ def _positions_reach(network: Any, config: Any, samples: int) -> None:
         )
 
 
+def _some_are_hidden(network: Any, config: Any, samples: int) -> None:
+    _positions_reach(network, config, samples)
+    T = token_count(samples)
+    M = T - kept_tokens(T, config.mask_ratio, config.group)
+    if M < 2:
+        raise ValueError(
+            f"of {T} tokens in groups of {config.group} {M} would be hidden: use longer clips or "
+            "smaller groups"
+        )
+
+
 def _views_fit(network: Any, config: SimCLRConfig, samples: int) -> None:
     _positions_reach(network, config, samples)
     if config.frames(samples // HOP) < PATCH_FRAMES:
@@ -150,8 +162,8 @@ SLOWFAST = Network("log-mel", SlowFastEncoder, SlowFastConfig, sfnfnet_config)
 NETWORKS = {"transformer": LOG_MEL, "waveform": WAVEFORM, "sfnfnet": SLOWFAST}
 
 FAMILIES = {
-    "dasheng": Family(LOG_MEL, MaskedAutoencoder, MAEConfig, _positions_reach, replayable=True),
-    "ssast": Family(LOG_MEL, SSAST, SSASTConfig, _positions_reach),
+    "dasheng": Family(LOG_MEL, MaskedAutoencoder, MAEConfig, _some_are_hidden, replayable=True),
+    "ssast": Family(LOG_MEL, SSAST, SSASTConfig, _some_are_hidden),
     "hubert": Family(WAVEFORM, Hubert, HubertConfig, _spans_fit, has_teacher=True),
     "wav2vec2": Family(WAVEFORM, Wav2Vec2, Wav2Vec2Config, _spans_fit),
     "simclr": Family(

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 from threadpoolctl import threadpool_limits
-from torch import Tensor, nn
+from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
 from dasheng_lib.common.distributed import broadcast, gather_rows
@@ -22,6 +22,7 @@ from dasheng_lib.common.errors import UserError
 from dasheng_lib.common.settings import setting
 from dasheng_lib.masking import span_mask, span_places
 from dasheng_lib.model.waveform import WaveformEncoder, frame_count
+from dasheng_lib.objectives import Objective, Output
 from dasheng_lib.objectives.mfcc import MFCC
 from dasheng_lib.objectives.parts import counts, damp_gradient, hidden_weights, perplexity
 
@@ -60,7 +61,7 @@ class HubertConfig:
 
 
 @dataclass(frozen=True)
-class HubertOutput:
+class HubertOutput(Output):
     """See :class:`dasheng_lib.objectives.Output`.
 
     Attributes:
@@ -69,16 +70,12 @@ class HubertOutput:
         score_BTV: cosine over temperature.
     """
 
-    loss: Tensor
-    task_loss: Tensor
-    baseline_loss: Tensor
-    tally: dict[str, Tensor]
     mask_BT: Tensor
     label_BT: Tensor
     score_BTV: Tensor
 
 
-class Hubert(nn.Module):
+class Hubert(Objective):
     """Masked prediction of clusters; cross-entropy over hidden frames alone.
 
     Loss: cross-entropy of cosine / 0.1 with a learned vector for each cluster, plus 10 x mean
@@ -106,11 +103,6 @@ class Hubert(nn.Module):
         self.codes = nn.Parameter(torch.randn(config.clusters, CODE_DIM))
         self.register_buffer("centroids", torch.zeros(config.clusters, self.teacher.dim))
 
-    @property
-    def blocks(self) -> list[nn.Module]:
-        """All transformer blocks that are trained."""
-        return list(self.encoder.net.encoder.layers)
-
     def learn_from(self, weights: Mapping[str, Tensor]) -> None:
         """Take the state dict of the first iteration as the teacher of the second."""
         names = self.teacher.state_dict().keys()
@@ -127,9 +119,7 @@ class Hubert(nn.Module):
         found = broadcast(kmeans(rows_NW.float().cpu().numpy(), self.config.clusters))
         self.centroids.copy_(torch.from_numpy(found))
 
-    def draw_noise(
-        self, B: int, N: int, generator: torch.Generator, progress: float = 1.0
-    ) -> Tensor:
+    def draw_noise(self, B: int, N: int, generator: Generator, progress: float = 1.0) -> Tensor:
         """The noise of the mask, see :func:`dasheng_lib.masking.span_mask`."""
         places = span_places(frame_count(N), self.config.span)
         return torch.rand(B, places + 1, generator=generator)
@@ -184,9 +174,6 @@ class Hubert(nn.Module):
         with torch.autocast(rows_W.device.type, enabled=False):
             near_V = rows_W @ self.centroids.T - self.centroids.square().sum(1) / 2
         return near_V.argmax(-1)
-
-    def after_step(self, progress: float) -> None:
-        """Nothing is to be done."""
 
     def health(self, tally: dict[str, Tensor]) -> dict[str, float]:
         """Accuracy at hidden frames, that of the commonest cluster among them, clusters in use.

@@ -6,12 +6,11 @@ d decoder width.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, replace
 from typing import Literal
 
 import torch
-from torch import Tensor, nn
+from torch import Generator, Tensor, nn
 
 from dasheng_lib.common.settings import setting
 from dasheng_lib.masking import group_mask
@@ -26,6 +25,7 @@ from dasheng_lib.model.encoder import (
     through,
     token_count,
 )
+from dasheng_lib.objectives import Objective
 
 
 @dataclass(frozen=True)
@@ -133,7 +133,7 @@ class MAEOutput:
         return masked_mse(torch.zeros_like(self.target_BTP), self.target_BTP, self.mask_BT)
 
 
-class MaskedAutoencoder(nn.Module):
+class MaskedAutoencoder(Objective):
     """Encoder, decoder and loss of Dasheng's pretraining (section 2.2)."""
 
     family = "dasheng"
@@ -158,23 +158,10 @@ class MaskedAutoencoder(nn.Module):
         """All transformer blocks."""
         return [*self.encoder.blocks, *self.decoder.blocks]
 
-    def calibrate(self, waves: Iterable[Tensor]) -> None:
-        """Set the input norm from a few batches."""
-        self.encoder.calibrate(waves)
-
-    def draw_noise(
-        self, B: int, N: int, generator: torch.Generator, progress: float = 1.0
-    ) -> Tensor:
+    def draw_noise(self, B: int, N: int, generator: Generator, progress: float = 1.0) -> Tensor:
         """The ``noise`` of one step, a row a clip, see :func:`dasheng_lib.masking.group_mask`."""
         T = token_count(N)
         return torch.rand(B, T // min(self.config.group, T), generator=generator)
-
-    def after_step(self, progress: float) -> None:
-        """Nothing is to be done."""
-
-    def health(self, tally: dict[str, Tensor]) -> dict[str, float]:
-        """No further numbers."""
-        return {}
 
     def forward(
         self,

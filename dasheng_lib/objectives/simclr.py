@@ -7,15 +7,15 @@ d width of the projection.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
 from dasheng_lib.common.distributed import gather_rows, gather_with_gradient
 from dasheng_lib.common.settings import setting
+from dasheng_lib.objectives import Objective, Output
 from dasheng_lib.objectives.parts import mlp
 from dasheng_lib.objectives.views import (
     beta_5_2,
@@ -65,7 +65,7 @@ class SimCLRConfig:
 
 
 @dataclass(frozen=True)
-class SimCLROutput:
+class SimCLROutput(Output):
     """See :class:`dasheng_lib.objectives.Output`.
 
     Attributes:
@@ -73,15 +73,11 @@ class SimCLROutput:
         z_N2d: their projections, of all clips.
     """
 
-    loss: Tensor
-    task_loss: Tensor
-    baseline_loss: Tensor
-    tally: dict[str, Tensor]
     view_B2Ft: Tensor
     z_N2d: Tensor
 
 
-class SimCLR(nn.Module):
+class SimCLR(Objective):
     """Contrastive learning of clips as in HARES.
 
     Views: two random crops of a clip, each mixed with a crop of another clip of the batch, its own
@@ -100,18 +96,7 @@ class SimCLR(nn.Module):
         widths = [encoder.dim, *[config.hidden] * config.layers, config.projected]
         self.projector = mlp(widths, config.projector_norm, bias=False)
 
-    @property
-    def blocks(self) -> list[nn.Module]:
-        """All blocks of the encoder."""
-        return list(self.encoder.blocks)
-
-    def calibrate(self, waves: Iterable[Tensor]) -> None:
-        """Set what the encoder standardises by from a few batches [B, N]."""
-        self.encoder.calibrate(waves)
-
-    def draw_noise(
-        self, B: int, N: int, generator: torch.Generator, progress: float = 1.0
-    ) -> Tensor:
+    def draw_noise(self, B: int, N: int, generator: Generator, progress: float = 1.0) -> Tensor:
         """For each view partner, start, share and what skips blocks, ``[B, 2, columns]``."""
         partner_B2 = partners(2, B, generator)
         chance_B2C = torch.rand(B, 2, 7 + drops_of(self.encoder), generator=generator)
@@ -156,9 +141,6 @@ class SimCLR(nn.Module):
             other_BFt = gather_rows(crop_BFt)[noise_BC[:, 0].long()]
             views.append(mixed(crop_BFt, other_BFt, beta_5_2(noise_BC[:, 2:8])))
         return torch.stack(views, 1)
-
-    def after_step(self, progress: float) -> None:
-        """Nothing is to be done."""
 
     def health(self, tally: dict[str, Tensor]) -> dict[str, float]:
         """How often the other view is the nearest of all, and how often it would be by chance.

@@ -13,12 +13,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
 from dasheng_lib.common.settings import setting
 from dasheng_lib.masking import group_mask
 from dasheng_lib.model.encoder import PATCH, Encoder, patches, token_count
+from dasheng_lib.objectives import Objective, Output
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ class SSASTConfig:
 
 
 @dataclass(frozen=True)
-class SSASTOutput:
+class SSASTOutput(Output):
     """See :class:`dasheng_lib.objectives.Output`.
 
     Attributes:
@@ -53,17 +54,13 @@ class SSASTOutput:
         painted_BMP, target_BMP: hidden patches, as predicted and as they are.
     """
 
-    loss: Tensor
-    task_loss: Tensor
-    baseline_loss: Tensor
-    tally: dict[str, Tensor]
     mask_2BT: Tensor
     score_BMM: Tensor
     painted_BMP: Tensor
     target_BMP: Tensor
 
 
-class SSAST(nn.Module):
+class SSAST(Objective):
     """Joint discriminative and generative masked patch modelling, on tokens of full height.
 
     Loss: InfoNCE + 10 x squared error, each under its own mask. Scores are plain products without
@@ -86,11 +83,6 @@ class SSAST(nn.Module):
         self.register_buffer("mean", torch.tensor(0.0))
         self.register_buffer("deviation", torch.tensor(1.0))
 
-    @property
-    def blocks(self) -> list[nn.Module]:
-        """All transformer blocks."""
-        return list(self.encoder.blocks)
-
     @torch.no_grad()
     def calibrate(self, waves: Iterable[Tensor]) -> None:
         """Set the input norm, and mean and deviation of the targets, from a few batches."""
@@ -102,9 +94,7 @@ class SSAST(nn.Module):
         spread = norm.running_var.mean() + norm.running_mean.var(correction=0)
         self.deviation.copy_(spread.sqrt())
 
-    def draw_noise(
-        self, B: int, N: int, generator: torch.Generator, progress: float = 1.0
-    ) -> Tensor:
+    def draw_noise(self, B: int, N: int, generator: Generator, progress: float = 1.0) -> Tensor:
         """The noise of both masks, ``[B, 2, groups]``."""
         T = token_count(N)
         return torch.rand(B, 2, T // min(self.config.group, T), generator=generator)
@@ -166,9 +156,6 @@ class SSAST(nn.Module):
         T = x_BTD.shape[1]
         z_BTD = self.encoder.encode(x_BTD + self.encoder.time[:T] + self.encoder.frequency)
         return z_BTD[mask_BT].view(len(x_BTD), -1, z_BTD.shape[2])
-
-    def after_step(self, progress: float) -> None:
-        """Nothing is to be done."""
 
     def health(self, tally: dict[str, Tensor]) -> dict[str, float]:
         """Share ``told`` apart, and its ``chance``; share of the variance ``painted``."""

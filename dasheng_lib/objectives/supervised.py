@@ -5,14 +5,14 @@ Shapes: B clips, S samples, D width, C classes.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
 from dasheng_lib.common.settings import setting
+from dasheng_lib.objectives import Objective, Output
 from dasheng_lib.objectives.parts import perplexity
 from dasheng_lib.objectives.views import drops_of, mean_vectors
 
@@ -44,21 +44,17 @@ class SupervisedConfig:
 
 
 @dataclass(frozen=True)
-class SupervisedOutput:
+class SupervisedOutput(Output):
     """See :class:`dasheng_lib.objectives.Output`.
 
     Attributes:
         score_BC: of each class.
     """
 
-    loss: Tensor
-    task_loss: Tensor
-    baseline_loss: Tensor
-    tally: dict[str, Tensor]
     score_BC: Tensor
 
 
-class Supervised(nn.Module):
+class Supervised(Objective):
     """Cross-entropy of one linear layer on the encoder's mean vector."""
 
     family = "supervised"
@@ -69,18 +65,7 @@ class Supervised(nn.Module):
         self.encoder = encoder
         self.classify = nn.Linear(encoder.dim, config.classes)
 
-    @property
-    def blocks(self) -> list[nn.Module]:
-        """All blocks of the encoder."""
-        return list(self.encoder.blocks)
-
-    def calibrate(self, waves: Iterable[Tensor]) -> None:
-        """Set what the encoder standardises by from a few batches [B, N]."""
-        self.encoder.calibrate(waves)
-
-    def draw_noise(
-        self, B: int, N: int, generator: torch.Generator, progress: float = 1.0
-    ) -> Tensor:
+    def draw_noise(self, B: int, N: int, generator: Generator, progress: float = 1.0) -> Tensor:
         """What skips blocks, ``[B, columns]``."""
         return torch.rand(B, drops_of(self.encoder), generator=generator)
 
@@ -120,9 +105,6 @@ class Supervised(nn.Module):
             },
             score_BC=score_BC,
         )
-
-    def after_step(self, progress: float) -> None:
-        """Nothing is to be done."""
 
     def health(self, tally: dict[str, Tensor]) -> dict[str, float]:
         """Accuracy, that of the commonest class, and what is known beyond how common each is.

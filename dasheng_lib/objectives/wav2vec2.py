@@ -11,13 +11,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
 from dasheng_lib.common.distributed import mean_over, sum_over
 from dasheng_lib.common.settings import setting
 from dasheng_lib.masking import span_mask, span_places
 from dasheng_lib.model.waveform import WaveformEncoder, frame_count
+from dasheng_lib.objectives import Objective, Output
 from dasheng_lib.objectives.parts import counts, damp_gradient, hidden_weights, perplexity
 
 TEMPERATURE = 0.1  # of the cosines
@@ -55,7 +56,7 @@ class Wav2Vec2Config:
 
 
 @dataclass(frozen=True)
-class Wav2Vec2Output:
+class Wav2Vec2Output(Output):
     """See :class:`dasheng_lib.objectives.Output`; ``task_loss`` is the contrastive loss.
 
     Attributes:
@@ -66,17 +67,13 @@ class Wav2Vec2Output:
             negative has the codes of the true one.
     """
 
-    loss: Tensor
-    task_loss: Tensor
-    baseline_loss: Tensor
-    tally: dict[str, Tensor]
     diversity: Tensor
     mask_BT: Tensor
     code_BTG: Tensor
     score_BTK: Tensor
 
 
-class Wav2Vec2(nn.Module):
+class Wav2Vec2(Objective):
     """Contrastive learning over a product quantiser that is learned with it.
 
     Loss: InfoNCE over cosines / 0.1, + 0.1 x diversity + 10 x mean square of the convolutions'
@@ -99,17 +96,10 @@ class Wav2Vec2(nn.Module):
         self.target = nn.Linear(config.dim, config.dim)
         self.guess = nn.Linear(encoder.dim, config.dim)
 
-    @property
-    def blocks(self) -> list[nn.Module]:
-        """All transformer blocks."""
-        return list(self.encoder.net.encoder.layers)
-
     def calibrate(self, waves: Iterable[Tensor]) -> None:
         """There is nothing to set."""
 
-    def draw_noise(
-        self, B: int, N: int, generator: torch.Generator, progress: float = 1.0
-    ) -> Tensor:
+    def draw_noise(self, B: int, N: int, generator: Generator, progress: float = 1.0) -> Tensor:
         """Progress, and the noise of mask, negatives and codes, side by side."""
         noise_BR = torch.rand(B, sum(self._widths(N)), generator=generator)
         return torch.cat([torch.full((B, 1), progress), noise_BR], 1)
@@ -167,9 +157,6 @@ class Wav2Vec2(nn.Module):
             code_BTG=code_BTG,
             score_BTK=score_BTK,
         )
-
-    def after_step(self, progress: float) -> None:
-        """Nothing is to be done."""
 
     def health(self, tally: dict[str, Tensor]) -> dict[str, float]:
         """Accuracy, that of the commonest code, and codes in use (from G to G V)."""

@@ -10,8 +10,9 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
+from dasheng_lib.common.fast_cpu import finite
 from dasheng_lib.common.tensors import view
-from dasheng_lib.rank.moments import PART, Moments
+from dasheng_lib.rank.moments import PART, Moments, Waiting
 
 
 def rankme(Z_ND: Tensor | np.ndarray, centred: bool = False) -> float:
@@ -31,15 +32,16 @@ def rankme(Z_ND: Tensor | np.ndarray, centred: bool = False) -> float:
     Source: Garrido et al. 2023, equation 1; Roy and Vetterli 2007.
     """
     Z_ND = view(Z_ND)
-    return RankMe(Z_ND.shape[-1]).update(Z_ND).compute(centred)
+    return RankMe(Z_ND.shape[-1] if Z_ND.ndim else 0).update(Z_ND).compute(centred)
 
 
 class RankMe:
     """RankMe of more rows than fit in memory: ``RankMe(D).update(Z).merge(other).compute()``.
 
-    Holds count, mean and float64 scatter of two halves of the rows: memory 2 D x D, whatever N
-    is. Which half a row falls in hangs on its own numbers alone (:func:`in_first_half`), so that
-    batches, shards and processes in any order give the same result, the corrected one included.
+    Holds count, mean and float64 scatter of two halves of the rows, and some rows that wait for
+    more: memory 2 D x D and 4096 x D, whatever N is. Which half a row falls in hangs on its own
+    numbers alone (:func:`in_first_half`), so that batches, shards and processes in any order give
+    the same result, the corrected one included.
 
     Args:
         D: width.
@@ -49,28 +51,39 @@ class RankMe:
     def __init__(self, D: int, device: torch.device | str = "cpu") -> None:
         self.D = D
         self.device = torch.device(device)
-        self.halves = Moments(D, device), Moments(D, device)
+        self._summed = Moments(D, device), Moments(D, device)
+        self._waiting = Waiting(D, device), Waiting(D, device)
 
     @property
     def count(self) -> int:
         """Rows seen."""
-        return self.halves[0].count + self.halves[1].count
+        return sum(rows.count for rows in (*self._summed, *self._waiting))
+
+    @property
+    def halves(self) -> tuple[Moments, Moments]:
+        """The sums of both halves of the rows seen."""
+        for half, waiting in zip(self._summed, self._waiting, strict=True):
+            half.add(waiting.take())
+        return self._summed
 
     def update(self, Z_ND: Tensor | np.ndarray) -> RankMe:
         """Add rows, ``[N, D]`` of any float type.
 
         Raises:
-            ValueError: wrong shape, or a value is not finite.
+            ValueError: wrong shape, or a value is not finite; nothing is added then.
         """
         Z_ND = view(Z_ND).detach()
         if Z_ND.ndim != 2 or Z_ND.shape[1] != self.D:
             raise ValueError(f"rows are [N, {self.D}], got {list(Z_ND.shape)}")
+        if not all(map(finite, Z_ND.split(PART))):
+            raise ValueError("a value is not finite: find it before you measure")
         for part_ND in Z_ND.split(PART):
             part_ND = part_ND.to(self.device)
             first_N = in_first_half(part_ND)
-            for half, mine_N in zip(self.halves, (first_N, ~first_N), strict=True):
-                rows_ND = part_ND.index_select(0, mine_N.nonzero()[:, 0])  # always a copy
-                half.add(rows_ND.to(torch.float64))
+            work = zip(self._summed, self._waiting, (first_N, ~first_N), strict=True)
+            for half, waiting, mine_N in work:
+                for rows_ND in waiting.gather(part_ND[mine_N]):
+                    half.add(rows_ND)
         return self
 
     def merge(self, other: RankMe) -> RankMe:
@@ -93,7 +106,7 @@ class RankMe:
         """
         total = RankMe(self.D, self.device)
         if dist.is_initialized():
-            total.halves = self.halves[0].all_reduce(), self.halves[1].all_reduce()
+            total._summed = self.halves[0].all_reduce(), self.halves[1].all_reduce()
             return total
         return total.merge(self)
 

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from dasheng_lib.common.arrays import numbers
 from dasheng_lib.common.errors import UserError
 
 AS_IS = "as is"
@@ -65,7 +66,9 @@ def fit(name: str, Z_ND: np.ndarray, seed: int = 0) -> Affine:
 
     Raises:
         UserError: no such intervention, or it leaves no direction.
+        ValueError: rows are no matrix of numbers.
     """
+    Z_ND = numbers(Z_ND, "rows", 2)
     word, _, number = name.partition(":")
     rng = np.random.default_rng(seed)
     try:

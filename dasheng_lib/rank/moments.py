@@ -5,10 +5,13 @@ Shapes: N rows, D columns.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import torch
 import torch.distributed as dist
 from torch import Tensor
 
+GATHERED = 2048  # rows that one product takes: of fewer, adding D x D up takes as long as they
 PART = 4096  # rows taken at once: 24 MiB in float64 at a width of 768
 ROUNDING = 1e-12  # of the mean's norm: a spread below it is rounding, for the mean is rounded
 
@@ -89,6 +92,33 @@ class Moments:
         self.scatter_DD.addr_(apart_D, apart_D, alpha=self.count * count / total)
         self.mean_D += apart_D * (count / total)
         self.count = total
+
+
+class Waiting:
+    """Rows that wait for others, so that a stream of small batches is summed as one of large ones.
+
+    Attributes:
+        count: rows that wait.
+    """
+
+    def __init__(self, D: int, device: torch.device | str = "cpu") -> None:
+        self.count = 0
+        self._room_GD = torch.empty(GATHERED, D, dtype=torch.float64, device=device)
+
+    def gather(self, rows_ND: Tensor) -> Iterator[Tensor]:
+        """Let rows wait; yields all that wait, to be overwritten, whenever they are enough."""
+        while len(rows_ND):
+            taken = rows_ND[: GATHERED - self.count]
+            self._room_GD[self.count : self.count + len(taken)] = taken
+            self.count += len(taken)
+            rows_ND = rows_ND[len(taken) :]
+            if self.count == GATHERED:
+                yield self.take()
+
+    def take(self) -> Tensor:
+        """All rows that wait, float64; none waits any more."""
+        rows_ND, self.count = self._room_GD[: self.count], 0
+        return rows_ND
 
 
 def moments_of(Z_ND: Tensor) -> Moments:

@@ -6,7 +6,6 @@ Scores are tables of models by tasks, in percent, without gaps; more is better.
 from __future__ import annotations
 
 import pandas as pd
-from scipy import stats
 
 WHOLE = "all"  # the column in which nothing is left out
 
@@ -34,13 +33,3 @@ def places_without_each(scores: pd.DataFrame) -> pd.DataFrame:
     table = {WHOLE: places(scores)}
     table |= {task: places(scores.drop(columns=task)) for task in scores}
     return pd.DataFrame(table).sort_values(WHOLE, kind="stable")
-
-
-def agreement_without_each(table: pd.DataFrame) -> pd.Series:
-    """Kendall's tau (b) of the places by all tasks with those without each task: 1 if all stay.
-
-    Args:
-        table: of :func:`places_without_each`.
-    """
-    rest = table.drop(columns=WHOLE)
-    return rest.apply(lambda column: float(stats.kendalltau(table[WHOLE], column).statistic))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import tempfile
 from argparse import ArgumentTypeError
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import pandas as pd
 
 from dasheng_lib.common.cache import atomic_file
 from dasheng_lib.common.places import RESULTS as FOLDER
+from dasheng_lib.common.places import expanded
 from dasheng_lib.common.provenance import provenance
 
 COLUMNS = ("corpus", "task", "encoder", "probe", "seed", "accuracy")
@@ -33,10 +35,32 @@ def recordable(name: str) -> Path:
     Raises:
         ArgumentTypeError: nothing can be written there.
     """
-    path = Path(name)
+    path = expanded(name)
+    if not path.name or name.endswith("/"):
+        raise ArgumentTypeError(f"{name!r} names no file")
+    for ending in (".csv", ".json"):
+        writable(f"{path}{ending}")
+    return path
+
+
+def writable(name: str) -> Path:
+    """The path of a file that can be written, for argparse.
+
+    Raises:
+        ArgumentTypeError: it is a folder, or nothing can be written there.
+    """
+    path = expanded(name)
+    if path.is_dir() or not path.name:
+        raise ArgumentTypeError(f"{name!r} is a folder: name a file")
     folder = next(place for place in path.absolute().parents if os.path.lexists(place))
-    if not folder.is_dir() or not os.access(folder, os.W_OK):
-        raise ArgumentTypeError(f"{name} cannot be written, since {folder} is no place for files")
+    try:
+        if not os.access(folder, os.W_OK):
+            raise PermissionError
+        tempfile.TemporaryFile(dir=folder).close()  # some folders take no files
+    except OSError as error:
+        raise ArgumentTypeError(
+            f"{name} cannot be written, since {folder} is no place for files"
+        ) from error
     return path
 
 

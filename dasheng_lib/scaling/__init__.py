@@ -3,21 +3,18 @@
 from dasheng_lib.scaling.answers import judge_sweep
 from dasheng_lib.scaling.correlate import correlate
 from dasheng_lib.scaling.early import FRACTIONS, compare_early, early, early_and_last
-from dasheng_lib.scaling.fit import Estimate, Fit
+from dasheng_lib.scaling.fit import Fit
 from dasheng_lib.scaling.floor import retrain_floor
 from dasheng_lib.scaling.increment import increment
 from dasheng_lib.scaling.partial import partial_spearman
-from dasheng_lib.scaling.power_law import PowerLaw, fit_power_law
+from dasheng_lib.scaling.power_law import fit_power_law
 from dasheng_lib.scaling.rows import arms, last_checkpoints
-from dasheng_lib.scaling.rules import Rules, read_rules
+from dasheng_lib.scaling.rules import read_rules
 from dasheng_lib.scaling.simpson import simpson
 
 __all__ = [
     "FRACTIONS",
-    "Estimate",
     "Fit",
-    "PowerLaw",
-    "Rules",
     "arms",
     "compare_early",
     "correlate",

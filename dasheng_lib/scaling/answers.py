@@ -26,7 +26,6 @@ from dasheng_lib.scaling.slope import Slope, permutations, slope
 
 POOLED, WITHIN, CURVE, CLAIM = "pooled", "within arms", "one curve", "claim"
 UNTRAINED = "untrained"
-_ALL = slice(None)
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,4 +1,4 @@
-"""What stands beside the answers and is no part of them: the form, and other causes.
+"""What stands beside the answers and is no part of them: the form.
 
 Shapes: K columns of a design, N settings.
 """
@@ -11,12 +11,9 @@ import numpy as np
 import pandas as pd
 from scipy import optimize
 
-from dasheng_lib.scaling.fit import FIT, Array, Fit
-from dasheng_lib.scaling.partial import partial_spearman
+from dasheng_lib.scaling.fit import Array
 from dasheng_lib.scaling.settings import Settings, rows_to_judge
 from dasheng_lib.scaling.slope import orthonormal
-
-CONTROLS = ("params", "data_hours", "flops", "clip_seconds", "lr")
 
 
 def forms(table: pd.DataFrame, measures: Sequence[str], x: str = "rankme") -> pd.DataFrame:
@@ -57,21 +54,3 @@ def _power_error(rank_N: Array, y_N: Array) -> float:
         ).x
         errors.append(y_N[held] - np.exp(fitted[0]) * rank_N[held] ** fitted[1])
     return float(np.sqrt(np.mean(np.square(errors))))
-
-
-def partials(
-    table: pd.DataFrame, measures: Sequence[str], x: str = "rankme", fit: Fit = FIT
-) -> pd.DataFrame:
-    """Spearman's correlation of settings, given what was set: the learning rate among it.
-
-    A row a measure: ``plain``, ``partial`` with ``low`` and ``high``, ``p`` by permutation.
-    """
-    rows = rows_to_judge(table, x, measures, snapshots=None)
-    means = rows.groupby("setting", as_index=False)[[x, *measures, *CONTROLS]].mean()
-    means = means.rename(columns={"setting": "run"})
-    out = {}
-    for measure in measures:
-        plain, partial, p, _ = partial_spearman(means, x, measure, CONTROLS, fit)
-        ends = {"low": partial.low, "high": partial.high}
-        out[measure] = {"plain": plain.value, "partial": partial.value, **ends, "p": p}
-    return pd.DataFrame.from_dict(out, orient="index")

@@ -15,6 +15,7 @@ from scipy import stats
 from dasheng_lib.scaling.correlate import midranks, pearson
 from dasheng_lib.scaling.fit import FIT, Array, Estimate, Fit
 from dasheng_lib.scaling.rows import usable
+from dasheng_lib.scaling.slope import orthonormal
 
 CHUNK = 250  # draws at once
 
@@ -94,8 +95,7 @@ def _both(columns: list[Array], w_BN: Array) -> tuple[Array, Array]:
 def _permutation_p(columns: list[Array], code_N: Array, draws: int, rng) -> float:
     ranks = [stats.rankdata(column) for column in columns]
     design_NK = np.stack([np.ones_like(ranks[0]), *ranks[2:]], axis=1)
-    basis_NK = np.linalg.svd(design_NK, full_matrices=False)
-    basis_NK = basis_NK[0][:, basis_NK[1] > 1e-10 * basis_NK[1][0]]
+    basis_NK = orthonormal(design_NK)
     left_x, left_y = (v - basis_NK @ (basis_NK.T @ v) for v in ranks[:2])
     shuffled_BN = left_y[_permuted(code_N, draws, rng)]
     again_BN = shuffled_BN - shuffled_BN @ basis_NK @ basis_NK.T

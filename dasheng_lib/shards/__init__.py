@@ -12,17 +12,14 @@ at 100 bytes; and it decodes pickles unless told not to.
 """
 
 from dasheng_lib.shards.crops import ShardCrops
-from dasheng_lib.shards.index import ShardIndex, find_shards, shard_index
-from dasheng_lib.shards.read import Sample, extract, read_shards
+from dasheng_lib.shards.index import find_shards, shard_index
+from dasheng_lib.shards.read import extract, read_shards
 from dasheng_lib.shards.sources import Clip, clips_of
-from dasheng_lib.shards.write import Packed, write_shards
+from dasheng_lib.shards.write import write_shards
 
 __all__ = [
     "Clip",
-    "Packed",
-    "Sample",
     "ShardCrops",
-    "ShardIndex",
     "clips_of",
     "extract",
     "find_shards",

@@ -2,15 +2,11 @@
 
 from dasheng_lib.common.places import SWEEPS
 from dasheng_lib.sweep.columns import spent_by
-from dasheng_lib.sweep.grid import Grid, Trial, read_grid
-from dasheng_lib.sweep.judge import Protocol
+from dasheng_lib.sweep.grid import read_grid
 from dasheng_lib.sweep.rates import base_trials, tuned_rates
 
 __all__ = [
     "SWEEPS",
-    "Grid",
-    "Protocol",
-    "Trial",
     "base_trials",
     "read_grid",
     "spent_by",

@@ -9,8 +9,7 @@ import pandas as pd
 
 from dasheng_lib.encoders.logmel import LogMelStatistics
 from dasheng_lib.evaluation.embed import compute_embeddings
-from dasheng_lib.evaluation.folds import evaluate_folds
-from dasheng_lib.evaluation.probes import classifier
+from dasheng_lib.evaluation.folds import commonest
 from dasheng_lib.rank.measures import measure
 from dasheng_lib.scaling.averages import draw_tasks
 from dasheng_lib.sweep.judge import Judge, qualities
@@ -38,9 +37,7 @@ def baselines(judge: Judge) -> tuple[pd.DataFrame, dict[str, int], dict[str, int
     logmel = {"baseline": "log-mel", **ranks, **scores}
     counted, clips, classes, majority = {}, {}, {}, {}
     for number, task in judge.tasks():
-        corpus = judge.corpora[number]
-        nothing = np.zeros((len(corpus), 1), np.float32)
-        score = evaluate_folds(nothing, corpus.task(task.name), classifier("majority"))
+        score = commonest(judge.corpora[number].task(task.name))
         majority[task.name] = score.accuracy
         clips[task.name], classes[task.name] = len(score.labels), len(set(score.labels))
         if task.name not in judge.protocol.aside:

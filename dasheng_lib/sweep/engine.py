@@ -21,7 +21,7 @@ import torch
 from tqdm.auto import tqdm
 
 from dasheng_lib.common.cache import claimed
-from dasheng_lib.common.errors import UserError
+from dasheng_lib.common.errors import UserError, one_line
 from dasheng_lib.corpora import load_corpus
 from dasheng_lib.corpora.corpus import Corpus
 from dasheng_lib.sweep.grid import Grid, read_grid
@@ -127,14 +127,17 @@ def work_on_cluster(
         submitit's jobs. A job that SLURM stops is simply submitted again.
 
     Raises:
-        UserError: submitit is not installed.
+        UserError: submitit is not installed, or has no such option.
     """
     try:
         import submitit
     except ImportError as error:
         raise UserError("Jobs on a cluster need submitit: pip install submitit.") from error
-    executor = submitit.AutoExecutor(folder / "jobs", cluster=options.pop("cluster", None))
-    executor.update_parameters(name="dasheng-sweep", **options)
+    try:
+        executor = submitit.AutoExecutor(folder / "jobs", cluster=options.pop("cluster", None))
+        executor.update_parameters(name="dasheng-sweep", **options)
+    except Exception as error:  # it has a kind of error for each fault
+        raise UserError(f"submitit takes no such --slurm ({one_line(error)}).") from error
     return [executor.submit(_job, path.absolute(), folder.absolute(), only) for _ in range(jobs)]
 
 

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from dasheng_lib.common.errors import UserError
+from dasheng_lib.common.errors import UserError, one_line
+from dasheng_lib.common.places import expanded
+from dasheng_lib.common.settings import conforms
+from dasheng_lib.common.yaml_files import read_yaml
+from dasheng_lib.corpora import CORPORA
+from dasheng_lib.corpora.fetch.unpack import plain_name
 from dasheng_lib.objectives.family import FAMILIES
 from dasheng_lib.sweep.judge import Protocol
 from dasheng_lib.train.config import RunConfig
@@ -22,6 +26,7 @@ OF_THE_FAMILY = {
     *(field.name for family in FAMILIES.values() for field in fields(family.config)),
     *("lr", "betas", "weight_decay", "warmup", "schedule"),
 }
+MOST_RUNS = 10_000
 OF_THE_GRID = ("keep", "hold_out", "epoch")  # said by ``judged_at`` and the protocol
 
 
@@ -76,26 +81,23 @@ def read_grid(path: Path | str) -> Grid:
     Raises:
         UserError: the file is absent, no YAML, or names a setting or value that there is not.
     """
-    path = Path(path)
-    try:
-        text = yaml.safe_load(path.read_text())
-    except FileNotFoundError as error:
-        raise UserError(
-            f"There is no grid at {path}: see data_manifests/sweeps for two."
-        ) from error
-    except yaml.YAMLError as error:
-        raise UserError(f"{path} is no YAML: {error}") from error
-    if not isinstance(text, dict) or not isinstance(text.get("base"), dict):
+    path = expanded(path)
+    text = read_yaml(path, "see data_manifests/sweeps for two grids")
+    if not isinstance(text, dict) or "base" not in text:
         raise UserError(f"{path} has no mapping `base`: see data_manifests/sweeps for two grids.")
-    known = {"base", "arms", "judged_at", "protocol"}
-    if unknown := set(text) - known:
-        raise UserError(f"{path} has {', '.join(sorted(unknown))}; known are {', '.join(known)}.")
+    known = {"base": {}, "arms": {}, "judged_at": [], "protocol": {}}
+    if unknown := sorted(map(str, set(text) - set(known))):
+        raise UserError(f"{path} has {', '.join(unknown)}; known are {', '.join(known)}.")
     try:
-        protocol = Protocol(**{k: _frozen(v) for k, v in (text.get("protocol") or {}).items()})
-        shares = tuple(text.get("judged_at") or Protocol.judged_at)
-        return Grid(_trials(text["base"], text.get("arms") or {}, shares, protocol), protocol)
+        said = {name: text.get(name) or empty for name, empty in known.items()}
+        for name, value in said.items():
+            _has_words(name, value, type(known[name]))
+        protocol = Protocol(**{k: _frozen(v) for k, v in said["protocol"].items()})
+        shares = tuple(said["judged_at"]) or Protocol.judged_at
+        replace(protocol, judged_at=shares)  # which checks them
+        return Grid(_trials(said["base"], said["arms"], shares, protocol), protocol)
     except (TypeError, ValueError) as error:
-        raise UserError(f"{path}: {error}.") from error
+        raise UserError(f"{path}: {one_line(error)}.") from error
 
 
 def _trials(
@@ -120,7 +122,20 @@ def _trials(
             found[_what(trial)] = replace(trial, setting=setting)
         elif arm not in known.factor.split("+"):
             found[_what(trial)] = replace(known, factor=f"{known.factor}+{arm}")
+        if len(found) > MOST_RUNS:
+            raise ValueError(f"there are more than {MOST_RUNS} runs")
+    names = Counter(trial.run for trial in found.values())
+    if twice := [name for name, count in names.items() if count > 1]:
+        raise ValueError(f"several runs are called {', '.join(twice)}")
     return tuple(found.values())
+
+
+def _has_words(name: str, value: Any, kind: type) -> None:
+    """A mapping has texts for names."""
+    if not isinstance(value, kind):
+        raise ValueError(f"{name} is no {'list' if kind is list else 'mapping'}")
+    if kind is dict and (strange := [key for key in value if not isinstance(key, str)]):
+        raise ValueError(f"{name} has the name {strange[0]!r}, which is no text")
 
 
 def _what(trial: Trial, **train: Any) -> tuple[RunConfig, str, float]:
@@ -132,8 +147,7 @@ def _what(trial: Trial, **train: Any) -> tuple[RunConfig, str, float]:
 def _changes(arms: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     for arm, settings in arms.items():
         for part in settings if isinstance(settings, list) else [settings]:
-            if not isinstance(part, Mapping):
-                raise ValueError(f"arm {arm} is no mapping of settings to values")
+            _has_words(f"arm {arm}", part, dict)
             lists = [value if isinstance(value, list) else [value] for value in part.values()]
             for values in itertools.product(*lists):
                 yield arm, dict(zip(part, values, strict=True))
@@ -154,22 +168,27 @@ def _trial(
     )
     judged = {max(1, round(share * config.train.steps)) for share in shares if share}
     config = replace(config, hold_out=protocol.hold_out, keep=tuple(sorted(judged)))
-    data = float(settings.get("data", 1.0))
-    if not 0 < data <= 1:
-        raise ValueError(f"data is a share of the corpus, above 0 and at most 1, not {data}")
+    data, corpus = settings.get("data", 1.0), settings.get("corpus", "pocket")
+    if not conforms(data, float) or not 0 < data <= 1:
+        raise ValueError(f"data is a share of the corpus, above 0 and at most 1, not {data!r}")
+    if corpus not in CORPORA:
+        raise ValueError(f"corpus is {', '.join(CORPORA)}, not {corpus!r}")
     but_seed = {key: value for key, value in changes.items() if key != "seed"}
-    corpus = settings.get("corpus", "pocket")
     if FAMILIES[config.family].labelled and corpus != protocol.corpora[0]:
         raise ValueError(
             f"{config.family} is examined by the labels of {protocol.corpora[0]}: "
             f"{corpus} may number them otherwise"
         )
-    return Trial(_name(changes), _name(but_seed), arm, config, corpus, data)
+    return Trial(_name(changes), _name(but_seed), arm, config, corpus, float(data))
 
 
 def _name(changes: Mapping[str, Any]) -> str:
     said = {key: "+".join(map(str, v)) if isinstance(v, list) else v for key, v in changes.items()}
-    return ".".join(f"{key}-{value}" for key, value in sorted(said.items())) or "base"
+    name = ".".join(f"{key}-{value}" for key, value in sorted(said.items())) or "base"
+    name = name.replace("/", "_")  # of a teacher's path; a run is one folder
+    if plain_name(name) != name:
+        raise ValueError(f"{name[:80]!r} cannot be the name of a run's folder")
+    return name
 
 
 def _frozen(value: Any) -> Any:

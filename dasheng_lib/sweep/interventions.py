@@ -26,7 +26,7 @@ from dasheng_lib.corpora.split import shortened
 from dasheng_lib.corpora.trim import prepare
 from dasheng_lib.encoders import AudioEncoder, DashengEncoder
 from dasheng_lib.evaluation.embed import embed
-from dasheng_lib.evaluation.folds import evaluate_folds
+from dasheng_lib.evaluation.folds import commonest, evaluate_folds
 from dasheng_lib.evaluation.probes import classifier
 from dasheng_lib.model.encoder import Encoder, EncoderConfig
 from dasheng_lib.rank.effective import rankme
@@ -152,9 +152,7 @@ def intervene(
 def majority(corpora: Sequence[Corpus]) -> Outcome:
     """What always the commonest class gets; it has no rank."""
     correct = {
-        ("majority", task.name): evaluate_folds(
-            np.zeros((len(corpus), 1), np.float32), corpus.task(task.name), classifier("majority")
-        ).correct
+        ("majority", task.name): commonest(corpus.task(task.name)).correct
         for corpus in corpora
         for task in suite(corpus.name, headline=True)
     }

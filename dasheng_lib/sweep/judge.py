@@ -17,7 +17,8 @@ import pandas as pd
 
 from dasheng_lib.common.cache import atomic_file, digest
 from dasheng_lib.common.distributed import World
-from dasheng_lib.corpora import load_corpus
+from dasheng_lib.common.settings import check_types
+from dasheng_lib.corpora import CORPORA, load_corpus
 from dasheng_lib.corpora.corpus import Corpus
 from dasheng_lib.corpora.crops import Exam
 from dasheng_lib.corpora.split import hold_out, shortened, without
@@ -32,6 +33,7 @@ from dasheng_lib.evaluation.probes.few_shot import few_labels
 from dasheng_lib.features import SAMPLE_RATE
 from dasheng_lib.model.encoder import token_count
 from dasheng_lib.objectives import Objective
+from dasheng_lib.objectives.family import FAMILIES
 from dasheng_lib.objectives.mae import MaskedAutoencoder
 from dasheng_lib.rank.measures import measure
 from dasheng_lib.tasks import Declared, suite
@@ -83,6 +85,30 @@ class Protocol:
     layers: bool = False
     judged_at: tuple[float, ...] = (1 / 28, 1 / 14, 1 / 7, 2 / 7, 3 / 7, 1)
 
+    def __post_init__(self) -> None:
+        check_types(Protocol, vars(self))
+        if (
+            not self.corpora
+            or len({*self.corpora}) < len(self.corpora)
+            or {*self.corpora} - {*CORPORA}
+        ):
+            raise ValueError(
+                f"corpora are some of {', '.join(CORPORA)}, each once, not {self.corpora}"
+            )
+        known = {task.name for corpus in self.corpora for task in suite(corpus, headline=False)}
+        if strange := {*self.tasks, *self.aside} - known:
+            raise ValueError(
+                f"tasks and aside are of {', '.join(sorted(known))}, not {', '.join(strange)}"
+            )
+        if min(self.k, self.few, self.exam_crops) < 1:
+            raise ValueError("k, few and exam_crops are at least 1")
+        if self.seconds <= 0 or self.exam_seconds < 0.1:
+            raise ValueError("seconds is above 0, and exam_seconds at least 0.1")
+        if not 0.0 < self.mask_ratio < 1.0 or not 0.0 < self.hold_out <= 0.5:
+            raise ValueError("mask_ratio is above 0 and below 1, hold_out above 0 and at most 0.5")
+        if not all(0.0 <= share <= 1.0 for share in self.judged_at):
+            raise ValueError(f"judged_at are shares of the steps, not {self.judged_at}")
+
 
 class Judge:
     """A protocol with its audio at hand: ``judge(encoder, model, ...)`` is a row of the table."""
@@ -94,6 +120,7 @@ class Judge:
         self.heard, self.views = whole[0], views_of(whole[0])
         _, self.held = hold_out(whole[0], protocol.hold_out)
         self.rows = cache(self._rows)
+        self.exams: dict[tuple, list[Batch]] = {}
 
     def __call__(
         self,
@@ -201,12 +228,21 @@ class Judge:
         return {**found, **{name: own.health.get(name, float("nan")) for name in HEALTH}}
 
     def _exam(self, config: RunConfig) -> list[Batch]:
-        """What no run has heard, in crops such as a run's, with the labels that it learns."""
-        corpus = learned_from(self.heard, config)
-        held = without(corpus, set(corpus.clips["group"]) - set(self.held.clips["group"]))
-        exam = Exam(held, config.clip_seconds, EXAM_BATCH, self.protocol.exam_crops, config.short)
-        read = reader(exam, config, slice(0, EXAM_BATCH))
-        return [read(step) for step in range(len(exam))]
+        """What no run has heard, in crops such as a run's, with the labels that it learns.
+
+        The last two are kept: all checkpoints of a run are asked its own and the common one.
+        """
+        learned = config.task if FAMILIES[config.family].labelled else None
+        asked = config.clip_seconds, config.short, learned
+        if asked not in self.exams:
+            corpus = learned_from(self.heard, config)
+            held = without(corpus, set(corpus.clips["group"]) - set(self.held.clips["group"]))
+            crops = self.protocol.exam_crops
+            exam = Exam(held, config.clip_seconds, EXAM_BATCH, crops, config.short)
+            read = reader(exam, config, slice(0, EXAM_BATCH))
+            self.exams = dict(list(self.exams.items())[-1:])
+            self.exams[asked] = [read(step) for step in range(len(exam))]
+        return self.exams[asked]
 
 
 def qualities(table: pd.DataFrame) -> dict[str, float]:

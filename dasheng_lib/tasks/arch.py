@@ -123,9 +123,8 @@ def arch_task(
     Raises:
         UserError: no such task; the folder is not the set's, or nothing is left to train or test.
     """
-    if name not in ARCH:
-        raise UserError(f"There is no ARCH task {name!r}: choose one of {', '.join(ARCH)}.")
-    own, published, folder = ARCH[name], benchmark_task("arch", name), Path(folder)
+    published, folder = benchmark_task("arch", name), Path(folder)
+    own, name = ARCH[published.name], published.name
     pairs = clips_of(folder, own.read(folder), progress)
     recordings = [recording for recording, _ in pairs]
     cut = fixed if padded else at_most

@@ -18,12 +18,12 @@ What differs from the paper:
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from dasheng_lib.common.errors import UserError, tell
+from dasheng_lib.common.errors import UserError
 from dasheng_lib.corpora.official import (
     audioset,
     birdsong,
@@ -109,9 +109,8 @@ def hares_task(name: str, folder: Path | str, progress: bool = True) -> Task:
     Raises:
         UserError: no such task; the folder is not the set's, or nothing is left to train or test.
     """
-    if name not in HARES:
-        raise UserError(f"There is no HARES task {name!r}: choose one of {', '.join(HARES)}.")
-    own, published, folder = HARES[name], benchmark_task("hares", name), Path(folder)
+    published, folder = benchmark_task("hares", name), Path(folder)
+    own, name = HARES[published.name], published.name
     used = [one for one in own.read(folder) if one.split != "valid"]
     pairs, notes = _parted(clips_of(folder, used, progress))
     splits = sorted({one.split for one, _ in pairs})
@@ -140,21 +139,6 @@ def hares_task(name: str, folder: Path | str, progress: bool = True) -> Task:
         for split, part in whole.clips.items()
     }
     return replace(whole, clips=cut)
-
-
-def hares_score(scores: Mapping[str, float]) -> float:
-    """The HARES score: the plain mean over the 12 tasks, not over the means of three domains.
-
-    Args:
-        scores: of each task by name; others are ignored.
-
-    Raises:
-        UserError: a task is missing.
-    """
-    if lost := [name for name in HARES if name not in scores]:
-        said = tell("is missing", lost, "are missing")
-        raise UserError(f"A HARES score is of all 12 tasks: {said}.")
-    return sum(scores[name] for name in HARES) / len(HARES)
 
 
 def _parted(pairs: list[tuple[Recording, Clip]]) -> tuple[list[tuple[Recording, Clip]], list[str]]:

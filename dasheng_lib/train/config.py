@@ -7,7 +7,8 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
 from dasheng_lib.common.errors import UserError
-from dasheng_lib.common.settings import setting
+from dasheng_lib.common.settings import check_types, setting
+from dasheng_lib.corpora.crops import check_crops
 from dasheng_lib.features import SAMPLE_RATE
 from dasheng_lib.model.encoder import PRESETS
 from dasheng_lib.objectives.family import FAMILIES, family_of
@@ -56,6 +57,7 @@ class RunConfig:
     train: TrainConfig = field(default_factory=TrainConfig)
 
     def __post_init__(self) -> None:
+        check_types(RunConfig, vars(self))
         family = FAMILIES[self.family]
         try:
             size = family.size(self.preset)
@@ -67,14 +69,7 @@ class RunConfig:
             raise ValueError(
                 f"batch and streams are at least 1, not {self.batch} and {self.streams}"
             )
-        if self.short not in ("fill", "pad"):
-            raise ValueError(f"short is 'fill' or 'pad', not {self.short!r}")
-        if self.even not in ("seconds", "clips", "domains"):
-            raise ValueError(f"even is 'seconds', 'clips' or 'domains', not {self.even!r}")
-        if not 1.0 <= self.speed <= 4.0:
-            raise ValueError(f"speed is 1 to 4, not {self.speed}")
-        if not 0.0 <= self.mix <= 1.0:
-            raise ValueError(f"mix is 0 to 1, not {self.mix}")
+        check_crops(self.short, self.even, self.speed, self.mix)
         if not 0.0 <= self.hold_out <= 0.5 or self.epoch < 0:
             raise ValueError("hold_out is 0 to 0.5 and epoch at least 0")
         if self.keep and not 0 <= min(self.keep) <= max(self.keep) <= self.train.steps:
@@ -144,6 +139,7 @@ class RunConfig:
                 f"{known[0]}; those of every run {known[1]}; of every training {known[2]}"
             )
         task, run, train = ({k: v for k, v in settings.items() if k in own} for own in names)
+        check_types(type(self.task), task)
         return replace(
             self, task=replace(self.task, **task), train=replace(self.train, **train), **run
         )

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-from dasheng_lib.common.settings import setting
+from dasheng_lib.common.settings import check_types, setting
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,7 @@ class TrainConfig:
     )
 
     def __post_init__(self) -> None:
+        check_types(TrainConfig, vars(self))
         if self.steps < 1 or self.accumulate < 1:
             raise ValueError(
                 f"steps and accumulate are at least 1, not {self.steps}, {self.accumulate}"
@@ -55,14 +56,13 @@ class TrainConfig:
             raise ValueError(f"lr is above 0 and below 1, not {self.lr}")
         if not (0.0 <= self.warmup < 1.0 and 0.0 <= self.final <= 1.0 and self.clip_norm >= 0):
             raise ValueError("warmup and final are shares, and clip_norm is 0 or more")
-        for name, choices in (
-            ("precision", ("float32", "bfloat16")),
-            ("schedule", ("cosine", "upstream")),
-            ("optimizer", ("adamw", "adamw8bit")),
-        ):
-            if getattr(self, name) not in choices:
-                said = " or ".join(map(repr, choices))
-                raise ValueError(f"{name} is {said}, not {getattr(self, name)!r}")
+        if self.weight_decay < 0 or not all(0.0 <= beta < 1.0 for beta in self.betas):
+            raise ValueError(
+                f"weight_decay is 0 or more, and betas are below 1, not {self.weight_decay} and "
+                f"{self.betas}"
+            )
+        if not 0 <= self.seed < 2**32:
+            raise ValueError(f"seed is 0 or more and below 2^32, not {self.seed}")
 
 
 def learning_rate(step: int, config: TrainConfig) -> float:

@@ -11,6 +11,7 @@ from dasheng_lib.book import (
     benchmark_pairs,
     benchmark_words,
     benchmarks,
+    own_words,
     plots,
     plots_benchmarks,
     three_columns,
@@ -208,6 +209,7 @@ def test_slowfast_is_supported_only_if_every_domain_gains(monkeypatch, points, s
     names = {"pd": pd, "plots": plots, "benchmarks": benchmarks, "gain": gain, "word": word}
     names |= {"benchmark_pairs": benchmark_pairs, "benchmark_words": benchmark_words}
     names |= {"as_printed": as_printed, "read_table": read_table}
+    names |= {"own_words": own_words, "over_labels": {}}
     (found,), names = run_cell("17", "hares-03", **names)
     assert ("nothing is gained in environment" in found) == (says == "partly")
     (parts,), _ = run_cell("17", "hares-30", **names)

@@ -7,11 +7,14 @@ import shlex
 import shutil
 import subprocess
 from pathlib import Path
+from unittest.mock import patch
 
 import nbformat
 import papermill
 import pytest
 import yaml
+from bs4 import BeautifulSoup
+from markdown_it import MarkdownIt
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from papermill.cli import papermill as papermill_command
 
@@ -24,6 +27,7 @@ from dasheng_lib.book.driver.fingerprint import fingerprint, ground
 from dasheng_lib.book.driver.progress import progress_line
 from dasheng_lib.book.driver.reach import named
 from dasheng_lib.book.driver.stage import compose, rerun_box
+from dasheng_lib.book.driver.words import code, papermill_line
 from dasheng_lib.common.errors import UserError
 from dasheng_lib.tasks import never_heard
 
@@ -247,6 +251,35 @@ def test_a_profile_that_cannot_be_is_refused(root, profile, sentence):
         dasheng_book(root)
 
 
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("_toc.yml", b"\xff\xfe"),
+        ("_toc.yml", b"[" * 5000),
+        ("_toc.yml", b"3"),
+        ("_toc.yml", b"root: &a [*a]\nchapters: &b [*b]"),
+        ("profiles.yml", b"\xff"),
+        ("profiles.yml", b"[quick]"),
+        ("profiles.yml", b"quick: 3"),
+        ("profiles.yml", b"quick: {01_one: [k]}"),
+        ("profiles.yml", b"quick: {1: {k: 3}}"),
+        ("profiles.yml", b"quick: {01_one: {k: " + b"9" * 5000 + b"}}"),
+        ("01_one.ipynb", b'{"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": [3]}'),
+        (
+            "01_one.ipynb",
+            b'{"nbformat": 4, "nbformat_minor": 5, "metadata": {"companion": 3}, "cells": []}',
+        ),
+        ("01_one.ipynb", b"\xff"),
+        ("../_config.yml", b"- 3"),
+    ],
+)
+def test_a_file_of_the_book_in_another_shape_is_named(root, no_site, name, text):
+    (root / "book" / name).write_bytes(text)
+    with pytest.raises(UserError, match=name.replace("../", "")) as caught:
+        dasheng_book(root, only=("2",))
+    assert len(str(caught.value)) < 1000
+
+
 def test_a_listed_chapter_that_is_missing_is_named(root):
     write_toc(root, "01_one", "02_two", "03_three")
     with pytest.raises(UserError, match=r"_toc\.yml lists 03_three, but there is neither"):
@@ -340,6 +373,56 @@ def test_the_line_in_the_box_runs_the_chapter_as_the_build_did(root, tmp_path):
     assert given == values
     assert "12 s on 2 cores (profile *big*)" in box
     assert "of what \\| there is" in box
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        *[
+            "skip zeros",
+            "x; rm -rf ~",
+            "$(date)",
+            "it's",
+            "",
+            "007",
+            "1_000",
+            "1e-3",
+            "nan",
+            "None",
+            "no",
+            "true",
+            "[1",
+            "a: b",
+        ],
+        *["# c", "- d", " e ", "-p", "two\nlines", "`", "\x7f", "é\u2028", "😀"],
+        *[True, 3, 1e-07, 1e30, float("inf"), None],
+        *[[], ["a b", None, 1e-7, "2"], [[1], ["\n"]]],
+    ],
+)
+def test_the_line_gives_any_value_back_as_it_was(value, tmp_path, root):
+    line = papermill_line("a b.ipynb", {"k": value})
+    assert "\n" not in line
+    words = shlex.split(line)[1:]
+    given = []
+    with patch("papermill.cli.execute_notebook", lambda **options: given.append(options)):
+        papermill_command.main(words, standalone_mode=False)
+    assert given[0]["input_path"] == "a b.ipynb"
+    (found,) = given[0]["parameters"].values()
+    assert (found, type(found)) == (value, type(value))
+
+
+@pytest.mark.parametrize("text", ["a`b", "``", "a|b", "`|``", "two\nlines", "<b>*x*</b>", "$x$"])
+def test_foreign_text_is_shown_in_a_table_as_it_is(text):
+    table = f"| {code(text)} | b |\n|---|---|\n| 1 | 2 |\n"
+    page = BeautifulSoup(MarkdownIt("commonmark").enable("table").render(table), "html.parser")
+    shown, other = (cell.text for cell in page.select("th"))
+    assert (shown, other) == (text.replace("\n", " "), "b")
+    assert page.select("th > code")[0].text == shown
+
+
+def test_a_book_that_is_run_in_part_is_equal_to_itself(root, no_site):
+    assert ran(dasheng_book(root, only=("1",))) == ["01_one"]
+    assert "site: unchanged" in dasheng_book(root, only=("1",))
 
 
 def test_a_computed_caption_is_put_where_the_site_builder_looks(root):

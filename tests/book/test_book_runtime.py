@@ -13,11 +13,9 @@ from bs4 import BeautifulSoup
 from dasheng_lib.book import (
     NOW,
     PUBLISHED,
-    RECORDED,
     captions,
     change,
     listed,
-    player_html,
     provenance,
     standing,
     tally,
@@ -25,7 +23,8 @@ from dasheng_lib.book import (
     verdicts,
 )
 from dasheng_lib.book.findings import MIME, bundle
-from dasheng_lib.book.sources import SOURCES
+from dasheng_lib.book.player import player_html
+from dasheng_lib.book.sources import RECORDED, SOURCES
 from dasheng_lib.commands.book import cell_seconds, find_root
 from dasheng_lib.common.errors import UserError
 
@@ -68,6 +67,17 @@ def test_a_table_says_which_command_recorded_it():
     page = three_columns(table, "T", recorded_by="dasheng evaluate <x>").to_html()
     assert "<code>dasheng evaluate &lt;x&gt;</code>" in page
     assert page.count(RECORDED.colour) >= 1
+
+
+def test_markup_in_a_table_is_text():
+    evil = "<script>x</script>"
+    columns = pd.MultiIndex.from_tuples([("recorded", evil)], names=[evil, None])
+    table = pd.DataFrame([[evil]], index=pd.Index([evil], name=evil), columns=columns)
+    page = three_columns(table, f"{evil} & more", recorded_by=evil).to_html()
+    assert "<script" not in page
+    assert BeautifulSoup(page, "html.parser").text.count(evil) == 7
+    assert table.index.name == evil, "the table itself stays as it is"
+    assert "<script" not in captions.bundle(evil, "alt")["text/markdown"]
 
 
 def test_a_table_without_a_source_or_a_caption_is_refused():

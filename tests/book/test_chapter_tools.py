@@ -2,24 +2,26 @@
 
 import inspect
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 
 from dasheng_lib.book import (
-    ParameterError,
     at_least,
     captions,
     mel_to_wave,
     neighbours,
     over_folds,
+    plots,
     plots_audio,
     rank_traps,
     reconstructions,
     recorded_encoders,
     unheard,
 )
+from dasheng_lib.book.parameters import ParameterError
 from dasheng_lib.book.plots_scores import confusions
 from dasheng_lib.book.pretraining import RUN, check_run_parameters
 from dasheng_lib.book.published_stand_in import stand_in
@@ -212,3 +214,22 @@ def test_sources_have_levels_and_every_figure_says_what_it_draws(synthetic):
     assert {len(level) for lines in levels.values() for level in lines} == {64}
     for name, function in inspect.getmembers(plots_audio, inspect.isfunction):
         assert function.__doc__, name
+
+
+def test_the_look_is_the_books_whatever_was_set_before_and_labels_are_no_formulas():
+    with plt.rc_context({"text.usetex": True, "font.size": 40, "lines.linewidth": 9}):
+        plots.style()
+        once = dict(plt.rcParams)
+        plots.style()
+        assert dict(plt.rcParams) == once
+        assert plt.rcParams["lines.linewidth"] < 2 and not plt.rcParams["text.usetex"]
+        figure, ax = plt.subplots()
+        ax.plot([1e-4, 2], [1, 20], label=r"$\frac{1}{$")
+        ax.set(xscale="log", yscale="log", title="$a$ of $b", xlim=(1e-4, 1), ylim=(2, 30))
+        ax.set_xticks([1e-4, 1e-2], [r"$\x$", "$"])
+        ax.legend()
+        figure.canvas.draw()
+        assert [label.get_text() for label in ax.get_xticklabels()] == [r"$\x$", "$"]
+        shown = {label.get_text() for label in ax.get_yticklabels(which="both")}
+        assert shown >= {"10\u00b9", "2\N{MULTIPLICATION SIGN}10\u2070"}
+        plt.close(figure)

@@ -1,14 +1,16 @@
 """A wrong parameter gets one sentence, before anything runs."""
 
+import json
+
 import nbformat
 import papermill
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
-from dasheng_lib.book import ParameterError, at_least, between, check_parameters, one_of
+from dasheng_lib.book import at_least, between, check_parameters, one_of
 from dasheng_lib.book.driver.chapters import read_parameters
 from dasheng_lib.book.driver.plan import read_value
-from dasheng_lib.book.parameters import conforms
+from dasheng_lib.book.parameters import ParameterError, conforms
 from dasheng_lib.common.errors import UserError
 
 CELL = """\
@@ -123,6 +125,33 @@ def test_the_parameters_cell_is_read_as_it_is_written():
 def test_a_line_that_cannot_be_a_parameter_is_refused(line):
     with pytest.raises(UserError, match=r"01_x\.ipynb has the line"):
         read_parameters(line, "01_x.ipynb")
+
+
+@pytest.mark.parametrize(
+    "source", ["k: int = (", "'''", "k: int = " + "(" * 5000, "k = \0", "k: None | None"]
+)
+def test_a_cell_that_is_no_python_is_refused(source):
+    with pytest.raises(UserError, match=r"01_x\.ipynb"):
+        read_parameters(source, "01_x.ipynb")
+
+
+@pytest.mark.parametrize("name", ["k", "ratio", "corpus", "steps", "resume", "quick"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *["2024-13-45", "!!int a", "!!bool x", "&a [*a]", "!!timestamp x", "? a", "�", "\x00"],
+        *['"\\ud800"', "[" * 5000, "{" * 900, "9" * 5000, "9" * 400],
+    ],
+)
+def test_a_hostile_word_is_a_value_or_a_short_sentence(name, text):
+    parameter = read_parameters(CELL, "here")[name]
+    try:
+        value = read_value(text, parameter)
+    except UserError as error:
+        assert len(str(error)) < 300
+    else:
+        assert conforms(value, parameter.annotation)
+        json.dumps(value, ensure_ascii=False).encode()
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ import pytest
 
 from dasheng_lib import cli
 from dasheng_lib.common.errors import UserError
+from dasheng_lib.common.places import LIBRARY
 
 
 @pytest.fixture
@@ -80,6 +81,54 @@ def test_full_disk_is_one_sentence(verb, capsys, number):
     assert fail(verb, OSError(number, os.strerror(number), "out.csv")) == 2
     said = capsys.readouterr().err
     assert said.count("\n") == 1 and "disk is full (writing out.csv)" in said and "free" in said
+
+
+def test_a_file_of_the_users_is_one_sentence(verb, capsys):
+    assert fail(verb, PermissionError(errno.EACCES, "Permission denied", "mine.wav")) == 2
+    assert capsys.readouterr().err.startswith("dasheng: mine.wav cannot be used (Permission")
+
+
+def test_what_the_library_warns_of_is_a_line_and_others_warnings_are_as_ever(verb, capsys):
+    text = "import warnings\nwarnings.warn({!r}, stacklevel=1)"
+
+    def act(args):
+        exec(compile(text.format("2 clips are empty."), str(LIBRARY / "tasks/x.py"), "exec"), {})
+        exec(compile(text.format("careful"), "/elsewhere/x.py", "exec"), {})
+        return 0
+
+    verb.act = act
+    with pytest.warns(UserWarning, match="careful") as others:
+        assert cli.main(["try"]) == 0
+    assert len(others) == 1
+    assert capsys.readouterr().err == "dasheng: 2 clips are empty.\n"
+
+
+ANY_LETTER = r"""
+import sys, types
+from dasheng_lib import cli
+verb = types.ModuleType("verb")
+verb.add_arguments = lambda parser: None
+verb.run = lambda args: print("\u2192 \u5b57 caf\udce9") or 0
+sys.modules["verb"] = verb
+cli.VERBS["try"] = ("verb", "try")
+sys.exit(cli.main(["try"]))
+"""
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "euc-jp", "utf-8"])
+def test_any_letter_is_printed_on_any_terminal(encoding):
+    done = subprocess.run(
+        [sys.executable, "-c", ANY_LETTER],
+        capture_output=True,
+        env={**os.environ, "PYTHONIOENCODING": encoding},
+    )
+    assert (done.returncode, done.stderr) == (0, b"") and b"caf\\udce9" in done.stdout
+
+
+def test_a_closed_stdout_is_no_error():
+    command = 'exec "$0" -c "$1" >&-'
+    done = subprocess.run(["sh", "-c", command, sys.executable, ANY_LETTER], capture_output=True)
+    assert (done.returncode, done.stderr) == (0, b"")
 
 
 @pytest.mark.parametrize("error", [FileNotFoundError(2, "no file"), ValueError("bug")])

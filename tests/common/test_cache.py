@@ -2,9 +2,11 @@
 
 import errno
 import json
+import logging
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -100,6 +102,93 @@ def test_disk_full_in_the_body_is_the_same_sentence(root):
     with pytest.raises(UserError, match="disk is full"), cache.atomic_folder(root / "x"):
         refuse(errno.ENOSPC)()
     assert left(root) == []
+
+
+HIDDEN = """
+import resource, sys
+from pathlib import Path
+import numpy as np, safetensors.torch, torch
+from dasheng_lib.common.cache import atomic_file, atomic_folder
+from dasheng_lib.common.errors import UserError
+
+x = np.zeros(500_000, np.float32)
+writers = {
+    "numpy": lambda path: np.save(path.open("wb"), x),
+    "tofile": lambda path: x.tofile(path),
+    "torch": lambda path: torch.save(torch.from_numpy(x), path),
+    "safetensors": lambda path: safetensors.torch.save_file({"x": torch.from_numpy(x)}, path),
+}
+resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, resource.RLIM_INFINITY))
+root = Path(sys.argv[1])
+for name, write in writers.items():
+    for kind, place in ((atomic_file, lambda p: p), (atomic_folder, lambda p: p / "x.npy")):
+        try:
+            with kind(root / "made") as path:
+                write(place(path))
+        except UserError as error:
+            print(name, error)
+"""
+
+
+def test_a_full_disk_is_seen_where_a_library_hides_why_it_could_not_write(root):
+    """A limit for the size of a file stands in for a full disk."""
+    root.mkdir()
+    command = [sys.executable, "-c", HIDDEN, str(root)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    told = done.stdout.splitlines()
+    assert [line.split()[0] for line in told] == [
+        name for name in ("numpy", "tofile", "torch", "safetensors") for _ in range(2)
+    ]
+    assert all("The disk is full while writing" in line for line in told) and left(root) == []
+
+
+def test_another_file_that_must_not_be_read_is_not_what_cannot_be_written(root, tmp_path):
+    error = PermissionError(errno.EACCES, "Permission denied", str(tmp_path / "input.wav"))
+    with pytest.raises(PermissionError), cache.atomic_file(root / "x"):
+        raise error
+
+
+def test_a_name_as_long_as_names_can_be_is_written(root):
+    name = "\u5b57" * 83 + ".wav"  # 253 bytes of 255
+    with cache.atomic_file(root / name) as path:
+        path.write_text("x")
+    with cache.atomic_folder(root / name[1:]) as folder:
+        (folder / "x").touch()
+    assert left(root) == sorted([name, name[1:]])
+
+
+@pytest.mark.parametrize("place", ["~nosuchuser/x", "~"])
+def test_no_home_is_one_sentence(monkeypatch, place):
+    def unknown(path):
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "expanduser", unknown)
+    monkeypatch.setenv("DASHENG_CACHE", place)
+    with pytest.raises(UserError, match=r"home folder of ~.* is not known.*DASHENG_CACHE"):
+        cache.cache_dir("a")
+
+
+def test_who_waits_says_what_for(root, monkeypatch, caplog):
+    monkeypatch.setattr(cache, "_PATIENCE", 0.05)
+    caplog.set_level(logging.INFO, "dasheng")
+    got = threading.Event()
+
+    def wait():
+        with cache.locked(root / "thing"):
+            got.set()
+
+    with cache.locked(root / "thing"):
+        waiter = threading.Thread(target=wait)
+        waiter.start()
+        while not caplog.messages:
+            assert waiter.is_alive()
+        assert not got.is_set()
+    waiter.join()
+    assert got.is_set()
+    assert caplog.messages == [f"waiting for another process that makes {root / 'thing'}"]
+    with cache.locked(root / "thing"):
+        assert len(caplog.messages) == 1
 
 
 def test_other_trouble_keeps_its_name(root):

@@ -199,6 +199,45 @@ def test_a_package_that_is_not_offered_is_left_out_unless_none_is():
             fetch(server, [wanted("gone")])
 
 
+@pytest.mark.parametrize(
+    "line",
+    ["Size: many\n", "Size:\n", "", f"Size: 5\nSHA256: {'../' * 30}x\n", "Size: 5\nSHA256: 1\n"],
+)
+def test_what_a_mirror_says_too_little_of_is_not_offered(line):
+    stanza = f"Package: sounds\nVersion: 1-1\nFilename: pool/x.deb\n{line}"
+    files = mirror_files({"other": ("1-1", DATA)})
+    index = next(name for name in files if name.endswith("Packages.xz"))
+    files[index] = lzma.compress(stanza.encode() + b"\n" + lzma.decompress(files[index]))
+    with serving(files) as server:
+        assert list(fetch(server, [wanted(), wanted("other")])) == ["other"]
+
+
+@pytest.mark.parametrize("damage", [lambda data: data[:-9], lambda data: b"x"])
+def test_a_list_of_packages_that_is_damaged_is_named(damage):
+    files = mirror_files({"sounds": ("1-1", DATA)})
+    index = next(name for name in files if name.endswith("Packages.xz"))
+    with (
+        serving({**files, index: damage(files[index])}) as server,
+        pytest.raises(UserError, match=r"Packages.xz is damaged .*DASHENG_MIRROR"),
+    ):
+        fetch(server)
+
+
+def test_a_list_of_packages_is_not_unpacked_without_end(monkeypatch):
+    monkeypatch.setattr(debian, "_INDEX_LIMIT", 100)
+    with (
+        serving(mirror_files({"sounds": ("1-1", DATA)})) as server,
+        pytest.raises(UserError, match=r"Packages.xz is damaged .*more than"),
+    ):
+        fetch(server)
+
+
+@pytest.mark.parametrize("mirror", ["x", "//x", "http://["])
+def test_a_mirror_that_is_no_address(mirror):
+    with pytest.raises(UserError, match="DASHENG_MIRROR"):
+        fetch_packages([wanted()], release="bookworm", mirror=mirror, progress=False)
+
+
 def test_a_mirror_that_is_none():
     with serving({}) as server, pytest.raises(UserError, match=r"404.*DASHENG_MIRROR"):
         fetch(server)

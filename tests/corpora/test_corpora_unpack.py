@@ -1,9 +1,13 @@
 """Archives: members come out whole, and nothing else happens."""
 
+import errno
 import io
+import lzma
+import os
 import shutil
 import tarfile
-from pathlib import PurePosixPath, PureWindowsPath
+from pathlib import Path, PurePosixPath, PureWindowsPath
+from unittest import mock
 
 import pytest
 from fake_packages import deb_bytes, tar_bytes, zip_bytes
@@ -16,6 +20,8 @@ from dasheng_lib.corpora.fetch.unpack import (
     deb_members,
     plain_name,
     tar_members,
+    unpacked_xz,
+    write_members,
     zip_members,
 )
 
@@ -72,26 +78,39 @@ def links():
     yield pipe
 
 
+def is_name(name):
+    try:
+        return "\0" not in name and max(len(os.fsencode(p)) for p in name.split("/")) <= 255
+    except UnicodeEncodeError:
+        return False
+
+
 PARTS = st.sampled_from(["..", ".", "", "...", "a", "b.ogg", "C:", "~", " ", "ä"])
+STRANGE = st.sampled_from(["\0", "x" * 256, "字" * 85, "字" * 86, "\ud800", "\udce9"])
 
 
 @example("C:/x")
 @settings(max_examples=60)
-@given(st.lists(st.tuples(PARTS, st.sampled_from("/\\")), max_size=4).map(joined) | st.text())
-def test_no_name_points_out_of_its_archive(name):
+@given(
+    st.lists(st.tuples(PARTS | STRANGE, st.sampled_from("/\\")), max_size=4).map(joined) | st.text()
+)
+@pytest.mark.parametrize("system", ["posix", "nt"])
+def test_no_name_points_out_of_its_archive(system, name):
     """As a POSIX or a Windows machine would read it; names without such parts stay as they are."""
-    clean = plain_name(name)
+    with mock.patch.object(os, "name", system):
+        clean = plain_name(name)
     parts = name.replace("\\", "/").split("/")
     if clean is None:
         assert (
             name[:1] in ("", "/", "\\")
             or ".." in parts
-            or ":" in name
+            or (system == "nt" and ":" in name)
+            or not is_name(name)
             or not any(part.strip(".") for part in parts)
         )
         return
     assert clean.split("/") == [part for part in parts if part not in ("", ".")]
-    for path in (PurePosixPath(clean), PureWindowsPath(clean)):
+    for path in (PurePosixPath(clean), PureWindowsPath(clean))[: 1 + (system == "nt")]:
         assert not path.anchor and not path.drive and path.parts and ".." not in path.parts
 
 
@@ -142,3 +161,57 @@ def test_a_damaged_zip_is_named(data):
 def test_a_damaged_tar_is_named():
     with pytest.raises(UnpackError, match="set is damaged"):
         list(tar_members(io.BytesIO(tar_bytes(FILES)[:700]), "set"))
+
+
+def ar(size: str) -> bytes:
+    """The beginning of a package whose first member says so many bytes."""
+    return b"!<arch>\n" + f"{'debian-binary':<16}{0:<12}{0:<6}{0:<6}{0:<8}{size:<10}`\n".encode()
+
+
+@pytest.mark.parametrize("size", ["-60", "-61", "-1", "x", "", "9" * 10])
+def test_a_size_that_is_none_is_damage(tmp_path, size):
+    """The same header again and again, where one seeks back by -60."""
+    with pytest.raises(UnpackError, match=r"pack_1\.deb"):
+        list(deb_members(saved(tmp_path, ar(size) * 3)))
+
+
+def pax(depth=1, size=0):
+    """Nested extended headers, or one that claims to be large."""
+    info = tarfile.TarInfo("x")
+    info.type, info.size = tarfile.XHDTYPE, size
+    return info.tobuf(tarfile.GNU_FORMAT) * depth
+
+
+@pytest.mark.parametrize("data", [pax(3000), pax(size=64 << 30)], ids=["deep", "large"])
+def test_a_hostile_header_is_damage(data):
+    with pytest.raises(UnpackError, match="set is damaged"):
+        list(tar_members(io.BytesIO(data + bytes(1024)), "set"))
+
+
+def test_a_member_that_cannot_be_written_is_one_fault_and_the_rest_is_there(tmp_path):
+    members = [("a", b"1"), ("a/b", b"2"), ("d/e", b"3"), ("d", b"4"), ("x" * 256, b"5")]
+    with pytest.warns(UserWarning, match=r"3 members cannot be unpacked \(a/b: .*, d: .*, xxx"):
+        assert list(write_members([*members, ("z", b"6")], tmp_path)) == ["a", "d/e", "z"]
+    there = {p.relative_to(tmp_path).as_posix(): p.read_bytes() for p in tmp_path.rglob("*")
+             if p.is_file()}  # fmt: skip
+    assert there == {"a": b"1", "d/e": b"3", "z": b"6"}
+
+
+def test_a_full_disk_is_not_the_fault_of_a_member(tmp_path, monkeypatch):
+    def full(path, data):
+        raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(OSError, match="No space"):
+        list(write_members([("a", b"")], tmp_path))
+
+
+def test_a_list_is_unpacked_up_to_its_limit(tmp_path):
+    path = tmp_path / "Packages"
+    path.write_bytes(lzma.compress(bytes(100_000)))
+    assert unpacked_xz(path, 100_000) == bytes(100_000)
+    with pytest.raises(UnpackError, match="unpacks to more than"):
+        unpacked_xz(path, 99_999)
+    path.write_bytes(path.read_bytes()[:-8])
+    with pytest.raises(UnpackError, match="Packages is damaged"):
+        unpacked_xz(path, 100_000)

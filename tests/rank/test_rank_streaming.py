@@ -13,6 +13,7 @@ from smoke_book import ROOT
 from test_rank import by_svd, rows
 
 from dasheng_lib.rank import effective as rank
+from dasheng_lib.rank import moments
 from dasheng_lib.rank.effective import RankMe, in_first_half, rankme
 from dasheng_lib.rank.moments import Moments, moments_of
 
@@ -119,6 +120,32 @@ def test_where_there_is_nothing_to_halve_nothing_is_corrected():
     assert RankMe(8).update(np.ones((50, 8))).corrected() == pytest.approx(1.0)
     assert RankMe(8).update(rows(1, 8)).corrected() == pytest.approx(1.0)
     assert RankMe(8).update(rows(10, 8)).corrected() <= 8
+
+
+@pytest.mark.parametrize("batch", [1, 7, 512, 5000])
+def test_small_batches_take_no_more_products_than_one_piece(monkeypatch, batch):
+    taken = []
+    one = moments._products
+    monkeypatch.setattr(moments, "_products", lambda rows: taken.append(len(rows)) or one(rows))
+    Z = torch.from_numpy(rows(9000, 6))
+    ranks = RankMe(6)
+    for part in Z.split(batch):
+        ranks.update(part)
+    assert ranks.count == 9000
+    found = numbers(ranks)
+    assert len(taken) <= 9000 // moments.GATHERED + 2
+    assert found == numbers(RankMe(6).update(Z)), "to the last digit"
+
+
+def test_rows_with_a_value_that_is_not_finite_are_not_added():
+    Z = rows(3000, 6)
+    ranks = RankMe(6).update(Z)
+    bad = Z.copy()
+    bad[-1, 2] = np.nan
+    with pytest.raises(ValueError, match="not finite"):
+        ranks.update(bad)
+    assert ranks.count == 3000
+    assert numbers(ranks) == numbers(RankMe(6).update(Z))
 
 
 def test_memory_does_not_grow_with_rows():

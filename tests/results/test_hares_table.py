@@ -6,7 +6,6 @@ import pytest
 from dasheng_lib.corpora.official_sets import benchmark_tasks
 from dasheng_lib.results.agreement import grid
 from dasheng_lib.results.published import read_table
-from dasheng_lib.tasks.hares import hares_score
 
 SUMS = {
     "AudioSet": 816.6,
@@ -62,7 +61,7 @@ def test_no_digit_slips(table):
 def test_the_hares_score_is_the_mean_over_tasks_to_the_printed_digit(table, tasks):
     whole = table.dropna()
     assert len(whole) == 16
-    scores = whole.apply(lambda row: hares_score({t: row[tasks[t].column] for t in tasks}), axis=1)
+    scores = whole[[task.column for task in tasks.values()]].mean(axis=1)
     assert np.isclose(scores * 10 % 1, 0.5).sum() == 2  # exact halves, which are printed upwards
     assert ((scores + 1e-6).round(1) == whole["HARES"]).all()
     domains = whole[AVERAGES[:3]].mean(axis=1)

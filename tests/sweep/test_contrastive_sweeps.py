@@ -9,6 +9,7 @@ import torch
 from safetensors.torch import load_file
 
 from dasheng_lib.common.errors import UserError
+from dasheng_lib.corpora.crops import Exam
 from dasheng_lib.corpora.split import hold_out, of_domain
 from dasheng_lib.corpora.trim import prepare
 from dasheng_lib.encoders.of_network import features_of
@@ -98,6 +99,33 @@ def test_an_exam_of_labels_is_of_the_same_held_out_groups(synthetic):
     assert all(isinstance(batch, np.ndarray) for batch in plain)
     labels = np.concatenate([label for _, label in batches])
     assert labels.min() >= 0 and len(set(labels)) > 3
+
+
+def test_an_exam_is_cut_once_for_all_checkpoints_that_are_asked_it(synthetic, monkeypatch):
+    cuts = []
+
+    def counted(*arguments):
+        cuts.append(arguments[1])
+        return Exam(*arguments)
+
+    monkeypatch.setattr("dasheng_lib.sweep.judge.Exam", counted)
+    judge = Judge(Protocol(corpora=("synthetic",), hold_out=0.1), lambda _: synthetic)
+    mae = replace(family_defaults("dasheng"), preset="8x1x1", clip_seconds=0.5)
+    model = new_model(mae)
+    first, again = (judge._losses(model, mae) for _ in range(2))
+    assert cuts == [0.5, 2.0], "its own exam and the common one"
+    assert first["loss"] == again["loss"] and first["own_loss"] == again["own_loss"]
+    judge._exam(mae.changed({"lr": 1e-4, "seed": 1, "mask_ratio": 0.25, "preset": "12x1x2"}))
+    assert len(cuts) == 2, "none of these changes a crop"
+    for other in (
+        mae.changed({"clip_seconds": 0.3}),
+        mae.changed({"short": "pad"}),
+        replace(family_defaults("supervised"), clip_seconds=0.5),
+        family_defaults("supervised").changed({"labels": ("syn_vowel",), "clip_seconds": 0.5}),
+    ):
+        before, exam = len(cuts), judge._exam(other)
+        assert len(cuts) == before + 1 and judge._exam(other) is exam
+    assert len(judge.exams) == 2, "old ones are let go"
 
 
 @pytest.mark.parametrize("view", [0.3, 0.5, 0.75, 1.0])

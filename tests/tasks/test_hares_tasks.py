@@ -9,7 +9,7 @@ import pytest
 from dasheng_lib.common.errors import UserError
 from dasheng_lib.corpora.official.magna_tag_a_tune import TAGS
 from dasheng_lib.corpora.official_sets import absent, benchmark_tasks
-from dasheng_lib.tasks.hares import HARES, hares_score, hares_task
+from dasheng_lib.tasks.hares import HARES, hares_task
 
 # As printed: samples in thousands, classes. Of MagnaTagATune we have fewer, see hares.yml.
 PRINTED = {
@@ -228,10 +228,3 @@ def test_silence_is_cut_into_seconds_and_short_words_are_filled_up(tmp_path):
     short = next(clip for clip in task.clips["train"] if "0a7c2a8d_nohash_0" in clip.name)
     wave = short.wave()
     assert len(wave) == 16_000 and wave[:1280].any() and not wave[1280:].any()
-
-
-def test_the_score_is_the_mean_over_tasks_and_takes_all():
-    scores = {name: float(place) for place, name in enumerate(HARES)}
-    assert hares_score(scores | {"other": 1e6}) == pytest.approx(5.5)
-    with pytest.raises(UserError, match=r"all 12 tasks: 1 is missing \(tut18\)"):
-        hares_score({name: 1.0 for name in HARES if name != "tut18"})

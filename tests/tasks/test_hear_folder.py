@@ -233,7 +233,7 @@ def other_kind(task):
         (gap, r"labelvocabulary.csv has idx 3 where 2 belongs"),
         (from_one, r"labelvocabulary.csv has idx 1 where 0 belongs"),
         (twice, r"labelvocabulary.csv names 'tone 1' twice"),
-        (no_header, r"labelvocabulary.csv is no table of idx and label"),
+        (no_header, r"labelvocabulary.csv is not a table of idx and label"),
         (same_name, r"1 name is in two splits \(train-000.wav in train and test\)"),
         (same_audio, r"1 recording .* split \(train/train-003.wav = test/test-001.wav\).*keep dup"),
         (outside, r"train.json names '../../../x.wav', which is no file below its split"),
@@ -406,9 +406,7 @@ def test_a_wav_that_is_not_whole_is_named_and_so_is_one_of_another_length(tmp_pa
     folder = make_task(tmp_path)
     first, second = (folder / f"16000/test/test-00{i}.wav" for i in (1, 2))
     write_wav(second, soundfile.read(second)[0][:3000])
-    with pytest.warns(
-        UserWarning, match=r"1 clip is not 0\.5 s long \(test/test-002.wav: 0\.1"
-    ):
+    with pytest.warns(UserWarning, match=r"1 clip is not 0\.5 s long \(test/test-002.wav: 0\.1"):
         read_hear_task(folder)
     whole = first.read_bytes()
     for data, reason in (

@@ -72,12 +72,8 @@ def read_chapters(book: Path) -> list[Chapter]:
 
 def listed_pages(toc: Path) -> list[str]:
     """Every ``file:`` and ``root:`` of a table of contents, in order."""
-    try:
-        tree = yaml.safe_load(toc.read_text())
-    except FileNotFoundError as error:
-        raise UserError(f"{toc} is missing: run this inside a checkout of the book.") from error
-    except yaml.YAMLError as error:
-        raise UserError(f"{toc} is not valid YAML: {' '.join(str(error).split())}") from error
+    if not toc.exists():
+        raise UserError(f"{toc} is missing: run this inside a checkout of the book.")
 
     def walk(node: Any) -> Iterator[str]:
         if isinstance(node, dict):
@@ -87,15 +83,36 @@ def listed_pages(toc: Path) -> list[str]:
             for child in node:
                 yield from walk(child)
 
-    return [name.removesuffix(".md").removesuffix(".ipynb") for name in walk(tree)]
+    try:
+        names = [*walk(read_yaml(toc))]
+    except RecursionError:  # a node that holds itself
+        names = []
+    if not names:
+        raise UserError(f"{toc} lists no page: write `root: intro`, and `file:` for each chapter.")
+    return [name.removesuffix(".md").removesuffix(".ipynb") for name in names]
+
+
+def read_yaml(path: Path) -> Any:
+    """What a YAML file of the book says.
+
+    Raises:
+        UserError: it cannot be read, or is not YAML.
+    """
+    try:
+        return yaml.safe_load(path.read_bytes())
+    except Exception as error:  # PyYAML has a dozen kinds of errors
+        why = " ".join(str(error).split())[:300]
+        raise UserError(f"{path} is not valid YAML that can be read: {why}") from error
 
 
 def read_chapter(path: Path) -> Chapter:
     """Read a notebook, without its outputs and without a cell that an earlier run injected."""
     try:
         notebook = nbformat.read(path, as_version=4)
+        nbformat.validate(notebook)
     except Exception as error:  # nbformat raises a different class for every way to be broken
-        raise UserError(f"{path} is not a notebook that can be read: {error}") from error
+        why = " ".join(str(error).split())[:300]
+        raise UserError(f"{path} is not a notebook that can be read: {why}") from error
     notebook.cells = [
         cell for cell in notebook.cells if "injected-parameters" not in cell_tags(cell)
     ]
@@ -105,12 +122,18 @@ def read_chapter(path: Path) -> Chapter:
     sources = [c.source for c in notebook.cells if "parameters" in cell_tags(c)]
     if len(sources) > 1:
         raise UserError(f"{path} has {len(sources)} cells tagged parameters: keep one.")
+    companion = notebook.metadata.get("companion", {})
+    after = companion.get("after", []) if isinstance(companion, dict) else None
+    if not isinstance(after, list) or not all(isinstance(name, str) for name in after):
+        raise UserError(
+            f"{path}: `companion` in its metadata must read {{'after': [CHAPTER, ...]}}."
+        )
     return Chapter(
         name=path.stem,
         path=path,
         title=_title(notebook) or path.stem,
         parameters=read_parameters(sources[0], str(path)) if sources else {},
-        after=tuple(notebook.metadata.get("companion", {}).get("after", ())),
+        after=tuple(after),
         notebook=notebook,
     )
 
@@ -122,18 +145,23 @@ def cell_tags(cell: nbformat.NotebookNode) -> list[str]:
 
 def read_parameters(source: str, where: str) -> dict[str, Parameter]:
     """Parse ``name: type = literal  # help`` lines; ``where`` names the notebook in errors."""
+    lines = io.StringIO(source).readline
+    try:
+        tokens, body = [*tokenize.generate_tokens(lines)], ast.parse(source).body
+    except (SyntaxError, ValueError, tokenize.TokenError, RecursionError, MemoryError) as error:
+        raise UserError(f"The parameters cell of {where} is not Python: {error}.") from error
     comments = {
         token.start[0]: token.string.lstrip("# ")
-        for token in tokenize.generate_tokens(io.StringIO(source).readline)
+        for token in tokens
         if token.type == tokenize.COMMENT
     }
     parameters = {}
-    for node in ast.parse(source).body:
+    for node in body:
         try:
             name = node.target.id  # type: ignore[attr-defined]
             annotation = _annotation(node.annotation)  # type: ignore[attr-defined]
             default = ast.literal_eval(node.value)  # type: ignore[attr-defined]
-        except (AttributeError, ValueError) as error:
+        except (AttributeError, ValueError, TypeError, RecursionError, MemoryError) as error:
             line = ast.unparse(node)
             raise UserError(
                 f"The parameters cell of {where} has the line {line!r}: each line must read "

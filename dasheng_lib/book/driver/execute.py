@@ -4,32 +4,28 @@ from __future__ import annotations
 
 import copy
 import os
+import sys
+import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import nbformat
 
+from dasheng_lib.book.captions import MIME
 from dasheng_lib.book.driver.chapters import Chapter, cell_tags
+from dasheng_lib.book.driver.surroundings import surroundings
 from dasheng_lib.common.cache import atomic_file
 from dasheng_lib.common.errors import UserError
 
-# Equal runs should print equal things, at once, and the frozen-modules note is only noise.
-KERNEL_ENVIRONMENT = {
-    "PYTHONHASHSEED": "0",
-    "PYTHONUNBUFFERED": "1",
-    "PYDEVD_DISABLE_FILE_VALIDATION": "1",
-    "JUPYTER_PREFER_ENV_PATH": "1",
-}
 # ipykernel 7 warns at every start that TCP on this machine is not encrypted, and reports its own
 # interruption as an error; what goes wrong in a cell comes back as that cell's output.
 QUIET_KERNEL = ["--IPKernelApp.log_level=CRITICAL"]
 
 
 class ChapterFailed(UserError):
-    """A cell raised, took too long, or killed the kernel."""
+    """A cell raised, took too long, killed the kernel, or did not draw its figure."""
 
 
 def execute(
@@ -72,12 +68,13 @@ def execute(
     failed.parent.mkdir(parents=True, exist_ok=True)
     result = None
     try:
-        with _environment(KERNEL_ENVIRONMENT):
+        with tempfile.TemporaryDirectory(prefix="ipython-", ignore_cleanup_errors=True) as ipython:
             result = papermill.execute_notebook(
                 notebook,
                 str(failed),
                 parameters=values,
                 kernel_name="python3",
+                kernel_manager_class=_kernel(surroundings(os.environ, ipython)),
                 progress_bar=False,
                 cwd=str(folder),
                 execution_timeout=cell_seconds,
@@ -90,6 +87,13 @@ def execute(
         why = f"the cell ran longer than {cell_seconds} s (--cell-timeout sets the limit)"
     except DeadKernelError:
         why = "the kernel died, which mostly means that memory ran out"
+    except (RuntimeError, OSError) as error:
+        if begun:
+            raise
+        why = f"no kernel runs with {sys.executable} ({error}): `dasheng doctor` looks what lacks"
+    if result is not None and (cell := _without_figure(result)) is not None:
+        begun = result.cells[: result.cells.index(cell) + 1]
+        result, why = None, "the cell has a caption and no figure"
     if result is None:
         kept = f" The run up to there is kept in {failed}." if failed.exists() else ""
         raise ChapterFailed(f"{_place(chapter, begun)}: {why.rstrip('.')}.{kept}")
@@ -113,15 +117,28 @@ def _place(chapter: Chapter, begun: list[nbformat.NotebookNode]) -> str:
     return f"{chapter.path}, cell {number} ({lines[0].strip()[:60] if lines else 'empty'})"
 
 
-@contextmanager
-def _environment(values: dict[str, str]) -> Iterator[None]:
-    before = {name: os.environ.get(name) for name in values}
-    os.environ.update(values)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
+def _without_figure(executed: nbformat.NotebookNode) -> nbformat.NotebookNode | None:
+    """The first cell that is to show more figures than it does: a page must not go without."""
+    for cell in executed.cells:
+        data = [output.get("data", {}) for output in cell.get("outputs", ())]
+        written = "caption" in cell.metadata.get("mystnb", {}).get("figure", {})
+        due = max(sum(MIME in one for one in data), written and cell.cell_type == "code")
+        if sum(any(kind.startswith("image/") for kind in one) for one in data) < due:
+            return cell
+    return None
+
+
+def _kernel(environment: dict[str, str]) -> type:
+    """A manager of kernels that run this very Python, whatever kernels a user has registered."""
+    from jupyter_client.kernelspec import KernelSpec
+    from jupyter_client.manager import AsyncKernelManager
+
+    command = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+
+    class Kernel(AsyncKernelManager):
+        kernel_spec = KernelSpec(argv=command, language="python", display_name="Python 3")
+
+        async def _async_pre_start_kernel(self, **options: Any) -> tuple[list[str], dict[str, Any]]:
+            return await super()._async_pre_start_kernel(**options | {"env": environment})
+
+    return Kernel

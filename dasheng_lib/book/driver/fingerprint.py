@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from dasheng_lib.book.driver.chapters import Chapter
 from dasheng_lib.book.driver.reach import graph, modules, named, reached
+from dasheng_lib.book.driver.surroundings import changing
 from dasheng_lib.common.cache import digest
 from dasheng_lib.common.provenance import PACKAGES, provenance, version
 
+DRAWN_BY = ("matplotlib", "seaborn", "ipykernel", "ipython", "matplotlib-inline", "jinja2")
 FOLDERS = ("data_manifests", "book/results", "dasheng_lib/weights")
 
 
@@ -21,7 +24,8 @@ class Ground:
 
     Attributes:
         root: the checkout.
-        common: hash of what all stand on: manifests, recorded results, weights, versions, audio.
+        common: hash of what all stand on: manifests, recorded results, weights, versions, audio,
+            and the surroundings of a kernel.
         modules: the library's files by dotted name.
         edges: what each of them imports.
     """
@@ -39,7 +43,8 @@ def ground(root: Path, corpus_digest: str, judges: tuple[str, ...] = ()) -> Grou
         {
             "files": hash_files(root, files),
             "python": provenance()["python"],
-            "versions": {name: version(name) for name in PACKAGES},
+            "versions": {name: version(name) for name in (*PACKAGES, *DRAWN_BY)},
+            "surroundings": changing(os.environ),
             "corpus": [corpus_digest, *judges],
         }
     )

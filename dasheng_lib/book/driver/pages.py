@@ -10,6 +10,7 @@ from typing import Any
 import nbformat
 
 from dasheng_lib.book.driver.chapters import Chapter
+from dasheng_lib.book.driver.words import code
 from dasheng_lib.book.findings import MIME
 
 FINDINGS_HERE = "% findings"  # a line of intro.md, a comment in MyST
@@ -68,12 +69,12 @@ def status_page(
             rows.append(f"| [](./{chapter.name}.ipynb) | not run | | | | |")
             continue
         values = record["values"]
-        shown = " ".join(f"`{k}={v}`" for k, v in values.items()) or "defaults"
+        shown = " ".join(code(f"{k}={v}") for k, v in values.items()) or "defaults"
         state = "run" if chapter.name in ran else "unchanged"
-        audio = f"{record['corpus']} {_code(record['corpus_digest'][:12])}".strip()
+        audio = f"{record['corpus']} {code(record['corpus_digest'][:12])}".strip()
         rows.append(
             f"| [](./{chapter.name}.ipynb) | {state} | {record['seconds']:.1f} "
-            f"| {record['profile']}: {shown} | {audio} | {_code(record['commit'])} |"
+            f"| {record['profile']}: {shown} | {audio} | {code(record['commit'])} |"
         )
     seconds = sum(record.get("seconds", 0) for record in records.values())
     versions = "\n".join(f"| {name} | {v} |" for name, v in made["versions"].items())
@@ -92,14 +93,10 @@ All chapters together took {seconds:.0f} s.
 | what | |
 |---|---|
 | profile | {made["profile"]} |
-| audio | {made["corpus"]} {_code(made["corpus_digest"])} |
-| commit | {_code(made["commit"])} |
+| audio | {made["corpus"]} {code(made["corpus_digest"])} |
+| commit | {code(made["commit"])} |
 | processor | {re.sub(r"[|*_`]", " ", made["processor"])}, {made["cores"]} cores |
 | GPU | {made["gpu"]} |
 | Python | {made["python"]} |
 {versions}
 """
-
-
-def _code(text: str) -> str:
-    return f"`{text}`" if text else ""

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from dasheng_lib.book.driver.chapters import Chapter, Parameter
+from dasheng_lib.book.driver.chapters import Chapter, Parameter, read_yaml
 from dasheng_lib.book.parameters import (
     ParameterError,
     check_type,
-    conforms,
-    type_name,
+    shortened,
     unknown_name,
 )
 from dasheng_lib.common.errors import UserError
+from dasheng_lib.common.settings import conforms, type_name
 
 Values = dict[str, Any]
 
@@ -28,17 +29,19 @@ def read_profile(path: Path, name: str, chapters: list[Chapter]) -> dict[str, Va
     Raises:
         UserError: no such profile or chapter, an undeclared parameter, a wrong type.
     """
-    try:
-        profiles = yaml.safe_load(path.read_text()) or {}
-    except (OSError, yaml.YAMLError) as error:
-        raise UserError(f"{path} cannot be read: {' '.join(str(error).split())}") from error
+    profiles = read_yaml(path) or {}
+    shaped = isinstance(profiles, dict) and all(_is_profile(p or {}) for p in profiles.values())
+    if not shaped:
+        raise UserError(
+            f"{path} must say PROFILE: {{CHAPTER: {{PARAMETER: VALUE}}}}, and does not: mend it."
+        )
     if name not in profiles:
-        raise UserError(f"There is no profile {name}: {path} has {', '.join(profiles)}.")
+        raise UserError(f"There is no profile {name}: {path} has {', '.join(map(str, profiles))}.")
     profile = profiles[name] or {}
     by_name = {chapter.name: chapter for chapter in chapters}
     for chapter, values in profile.items():
         if chapter not in by_name:
-            near = difflib.get_close_matches(chapter, by_name, n=1)
+            near = difflib.get_close_matches(str(chapter), by_name, n=1)
             hint = f" (did you mean {near[0]}?)" if near else ""
             raise UserError(f"Profile {name} in {path} sets a chapter {chapter}{hint}, not listed.")
         for key, value in (values or {}).items():
@@ -48,6 +51,12 @@ def read_profile(path: Path, name: str, chapters: list[Chapter]) -> dict[str, Va
                 raise ParameterError(unknown_name(key, declared, where))
             check_type(key, value, declared[key].annotation)
     return {chapter: values or {} for chapter, values in profile.items()}
+
+
+def _is_profile(profile: Any) -> bool:
+    return isinstance(profile, dict) and all(
+        isinstance(values or {}, dict) for values in profile.values()
+    )
 
 
 def resolve(
@@ -95,19 +104,17 @@ def read_overrides(words: Sequence[str], chapters: list[Chapter]) -> Values:
 
 def read_value(text: str, parameter: Parameter) -> Any:
     """``text`` as a value of the parameter's type; YAML where the type is not str."""
-    if parameter.annotation is str:
-        return text
-    try:
-        value = yaml.safe_load(text)
-    except yaml.YAMLError:
-        value = text
+    value: Any = text
+    if parameter.annotation is not str:
+        with suppress(Exception):  # PyYAML has a dozen kinds of errors; then it stays a text
+            value = yaml.safe_load(text)
     if isinstance(value, str) and not conforms(value, parameter.annotation):
         try:
             value = float(text)  # YAML reads 1e-3 as a text
         except ValueError:
             raise ParameterError(
                 f"Parameter {parameter.name} must be of type {type_name(parameter.annotation)}; "
-                f"-p gave {text!r}."
+                f"-p gave {shortened(text)}."
             ) from None
     check_type(parameter.name, value, parameter.annotation)
     return value

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import hashlib
 import html
 import os
 import shutil
@@ -15,6 +14,9 @@ from typing import Any
 
 import yaml
 
+from dasheng_lib.book.driver.chapters import read_yaml
+from dasheng_lib.book.driver.fingerprint import hash_files
+from dasheng_lib.book.driver.surroundings import surroundings
 from dasheng_lib.common.cache import digest
 from dasheng_lib.common.errors import UserError
 from dasheng_lib.common.provenance import version
@@ -25,12 +27,8 @@ STAMP = ".built-from"
 
 def site_digest(stage: Path, config: dict[str, Any]) -> str:
     """Hash of all that the site is made from."""
-    files = {
-        path.relative_to(stage).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted(stage.rglob("*"))
-        if path.is_file()
-    }
-    return digest([files, config, {name: version(name) for name in BUILDERS}])
+    files = [path for path in stage.rglob("*") if path.is_file()]
+    return digest([hash_files(stage, files), config, {name: version(name) for name in BUILDERS}])
 
 
 def is_current(site: Path, built_from: str) -> bool:
@@ -41,7 +39,9 @@ def is_current(site: Path, built_from: str) -> bool:
 
 def site_config(path: Path, banner: str) -> dict[str, Any]:
     """``_config.yml``, with a banner for every page where there is one to show."""
-    config = yaml.safe_load(path.read_text())
+    config = read_yaml(path)
+    if not isinstance(config, dict) or not isinstance(config.get("html", {}), dict):
+        raise UserError(f"{path} must be a mapping, as jupyter-book reads it: mend it.")
     if banner:
         config.setdefault("html", {})["announcement"] = f"<strong>{html.escape(banner)}</strong>"
     return config
@@ -71,7 +71,7 @@ def build_site(
             capture_output=True,
             text=True,
             stdin=subprocess.DEVNULL,
-            env=os.environ | {"NO_COLOR": "1"},
+            env=surroundings(os.environ, str(work)) | {"NO_COLOR": "1"},
         )
         # Sphinx only warns of files that it could not write, and goes on.
         if os.strerror(errno.ENOSPC) in done.stderr:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import shlex
 import shutil
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,8 @@ from nbformat.v4 import new_markdown_cell
 
 from dasheng_lib.book.captions import MIME
 from dasheng_lib.book.driver.chapters import Chapter, cell_tags
-from dasheng_lib.book.parameters import type_name
+from dasheng_lib.book.driver.words import cell, code, papermill_line
+from dasheng_lib.common.settings import type_name
 
 NOT_RUN = (
     ":::{warning}\nThis chapter has not been run yet, so its figures and numbers are missing: "
@@ -42,18 +42,18 @@ def compose(chapter: Chapter, executed: nbformat.NotebookNode | None) -> nbforma
     """
     page = copy.deepcopy(chapter.notebook)
     if executed is None:
-        page.cells.insert(1, new_markdown_cell(NOT_RUN))
+        page.cells.insert(1, new_markdown_cell(NOT_RUN, id="not-run"))
         return page
     ran = [cell for cell in executed.cells if cell.cell_type == "code"]
     injected = [cell for cell in ran if "injected-parameters" in cell_tags(cell)]
     ran = [cell for cell in ran if "injected-parameters" not in cell_tags(cell)]
-    for cell in page.cells:
-        if cell.cell_type == "code":
+    for now in page.cells:
+        if now.cell_type == "code":
             source = ran.pop(0)
-            cell.outputs, cell.execution_count = source.outputs, source.execution_count
-            _caption(cell)
-    for index, cell in enumerate(page.cells):
-        if "parameters" in cell_tags(cell) and injected:
+            now.outputs, now.execution_count = source.outputs, source.execution_count
+            _caption(now)
+    for index, now in enumerate(page.cells):
+        if "parameters" in cell_tags(now) and injected:
             page.cells[index + 1 : index + 1] = [_folded(injected[0])]
             break
     page.cells.append(new_markdown_cell(rerun_box(chapter, build_record(executed)), id="rerun"))
@@ -84,16 +84,13 @@ def _folded(cell: nbformat.NotebookNode) -> nbformat.NotebookNode:
 def rerun_box(chapter: Chapter, record: dict[str, Any]) -> str:
     """Markdown: the papermill line of this run, what it cost, and what can be changed."""
     values: dict[str, Any] = record.get("values", {})
-    line = f"papermill book/{chapter.name}.ipynb out.ipynb"
-    for name, value in values.items():
-        flag = "-y" if isinstance(value, list) or value is None else "-p"
-        word = shlex.quote(f"{{{name}: {_yaml(value)}}}") if flag == "-y" else f"{name} {value}"
-        line += f" {flag} {word}"
+    line = papermill_line(f"book/{chapter.name}.ipynb", values)
     rows = "".join(
-        f"| `{p.name}` | {type_name(p.annotation)} | `{p.default!r}` "
-        f"| `{values.get(p.name, p.default)!r}` | {_cell(p.help)} |\n"
+        f"| `{p.name}` | {type_name(p.annotation).replace(' | ', ' or ')} "
+        f"| {code(repr(p.default))} | {code(repr(values.get(p.name, p.default)))} "
+        f"| {cell(p.help)} |\n"
         for p in chapter.parameters.values()
-    ).replace(" | None", " or None")
+    )
     table = (
         "\n| parameter | type | default | this build | what it does |\n|---|---|---|---|---|\n"
         + rows
@@ -107,16 +104,6 @@ def rerun_box(chapter: Chapter, record: dict[str, Any]) -> str:
         f"```sh\n{line}\n```\n\n"
         f"This build took {cost} (profile *{record.get('profile', '?')}*).\n{table}:::"
     )
-
-
-def _yaml(value: Any) -> str:
-    if isinstance(value, list):
-        return "[" + ", ".join(_yaml(item) for item in value) + "]"
-    return {None: "null", True: "true", False: "false"}.get(value, str(value))
-
-
-def _cell(text: str) -> str:
-    return text.replace("|", "\\|")
 
 
 def copy_text(book: Path, stage: Path) -> None:

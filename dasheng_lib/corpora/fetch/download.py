@@ -117,11 +117,13 @@ def _receive(remote: Remote, part: Path, bar: tqdm, proxy: str | None, timeout: 
             have = 0
         need_space(part.parent, remote.size - have)
     handlers = [] if not proxy else [urllib.request.ProxyHandler({"http": proxy, "https": proxy})]
-    request = urllib.request.Request(remote.url, headers={"User-Agent": "dasheng-companion"})
-    if have:
-        request.add_header("Range", f"bytes={have}-")
     try:
+        request = urllib.request.Request(remote.url, headers={"User-Agent": "dasheng-companion"})
+        if have:
+            request.add_header("Range", f"bytes={have}-")
         answer = urllib.request.build_opener(*handlers).open(request, timeout=timeout)
+    except ValueError as error:  # no address at all
+        raise DownloadError(f"{remote.url} is no address ({error}): {remote.instead}.") from error
     except urllib.error.HTTPError as error:
         if error.code == 416:  # there is no more: the part is of another, longer file
             part.unlink(missing_ok=True)

@@ -12,7 +12,7 @@ from tqdm.auto import tqdm
 from dasheng_lib.common.cache import atomic_folder, cache_dir, locked, need_space
 from dasheng_lib.common.errors import UserError
 from dasheng_lib.corpora.fetch.download import Remote, download
-from dasheng_lib.corpora.fetch.unpack import tar_members, zip_members
+from dasheng_lib.corpora.fetch.unpack import tar_members, write_members, zip_members
 from dasheng_lib.corpora.fetch.zenodo import zenodo_remote
 from dasheng_lib.corpora.official_sets import (
     BenchmarkTask,
@@ -55,10 +55,7 @@ def fetch_set(task: BenchmarkTask, place: Path | None = None, progress: bool = T
         bar = tqdm(desc=f"unpack {data.name}", unit=" files", disable=not progress)
         with atomic_folder(destination) as temporary, bar:
             for archive in archives:
-                for name, content in _members(archive, GROWTH * size):
-                    path = temporary / name
-                    path.parent.mkdir(parents=True, exist_ok=True)
-                    path.write_bytes(content)
+                for _ in write_members(_members(archive, GROWTH * size), temporary):
                     bar.update()
                 if not _is_archive(archive):
                     shutil.copy(archive, temporary / archive.name)

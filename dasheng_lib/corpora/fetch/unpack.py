@@ -12,21 +12,24 @@ import errno
 import gzip
 import io
 import lzma
+import os
 import shutil
 import subprocess
 import tarfile
+import warnings
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from dasheng_lib.common.errors import UserError
+from dasheng_lib.common.errors import FULL, UserError, tell
 
 # The largest member read here is a sound bank of 19 MB, the largest package unpacks to 90 MB.
 MEMBER_LIMIT = 64 << 20
 TOTAL_LIMIT = 1 << 30
 _NO_NAME = {getattr(errno, f"E{e}") for e in ("NAMETOOLONG", "ISDIR", "NOTDIR", "EXIST", "ILSEQ")}
+LONGEST = 255  # bytes in a name, nearly everywhere
 
 
 class UnpackError(UserError):
@@ -96,12 +99,43 @@ def zip_members(
             yield clean, content
 
 
+def write_members(members: Iterable[tuple[str, bytes]], folder: Path) -> Iterator[str]:
+    """Write files below a folder, and give the path of each there.
+
+    One that cannot be made, such as a file where a folder is, is told in a warning behind the last.
+
+    Raises:
+        OSError: the disk is full.
+    """
+    left = []
+    for name, data in members:
+        path = folder / name
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(data)
+            yield name
+        except OSError as error:
+            if error.errno in FULL:
+                raise
+            left.append(f"{name}: {error.strerror}")
+    if left:
+        many = "members cannot be unpacked"
+        warnings.warn(tell("member cannot be unpacked", left, many) + ".", stacklevel=2)
+
+
 def plain_name(name: str) -> str | None:
-    """``name`` without a leading ``./``; None for one that points out of its archive."""
+    """``name`` without a leading ``./``; None for one that points out of its archive, or that no
+    file here can have."""
     parts = [part for part in name.replace("\\", "/").split("/") if part not in ("", ".")]
-    if name.startswith(("/", "\\")) or ".." in parts or not parts or ":" in parts[0]:
+    if name.startswith(("/", "\\")) or ".." in parts or not parts or "\0" in name:
         return None
-    return "/".join(parts)
+    if os.name == "nt" and ":" in parts[0]:  # a drive
+        return None
+    try:
+        longest = max(len(os.fsencode(part)) for part in parts)
+    except UnicodeEncodeError:
+        return None
+    return None if longest > LONGEST else "/".join(parts)
 
 
 def is_no_name(error: Exception) -> bool:
@@ -117,6 +151,8 @@ def _tar_of_deb(path: Path) -> Iterator[BinaryIO]:
             raise UnpackError(f"{path.name} is not a Debian package: delete it and fetch it again.")
         while header := file.read(60):
             name, size = header[:16].decode("ascii").strip().rstrip("/"), int(header[48:58])
+            if size < 0:
+                raise ValueError(f"{name} has {size} bytes")
             if name.startswith("data.tar"):
                 with _decompressed(path, name, _Slice(file, size)) as tar:
                     yield tar
@@ -157,6 +193,8 @@ def _damage(name: str) -> Iterator[None]:
     except (
         EOFError,
         OSError,
+        MemoryError,  # a header that claims a member larger than any
+        RecursionError,  # headers of headers
         RuntimeError,  # zipfile: encrypted
         NotImplementedError,  # zipfile: an unknown compression
         ValueError,
@@ -173,6 +211,19 @@ def _damage(name: str) -> Iterator[None]:
 def _refuse_large(size: int, name: str) -> None:
     if size > MEMBER_LIMIT:
         raise _too_large(name, MEMBER_LIMIT)
+
+
+def unpacked_xz(path: Path, limit: int) -> bytes:
+    """What an xz file holds, if that is not more than ``limit`` bytes.
+
+    Raises:
+        UnpackError: it is, or the file is damaged.
+    """
+    with _damage(path.name), lzma.open(path) as stream:
+        data = stream.read(limit + 1)
+    if len(data) > limit:
+        raise _too_large(path.name, limit)
+    return data
 
 
 def _too_large(name: str, limit: int) -> UnpackError:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import lzma
 import os
 import re
 import shlex
@@ -25,8 +24,10 @@ from tqdm import tqdm
 from dasheng_lib.common.cache import cache_dir, locked, need_space
 from dasheng_lib.common.errors import UserError
 from dasheng_lib.corpora.fetch.download import DownloadError, Remote, download
+from dasheng_lib.corpora.fetch.unpack import UnpackError, unpacked_xz
 
 _TIMEOUT = 180  # seconds for one run of apt-get
+_INDEX_LIMIT = 256 << 20  # bytes; Debian 12 says all of main in 50 MB
 _DIRECT = ("http://", "https://", "file:")
 
 
@@ -226,10 +227,9 @@ def _mirror_offers(
     for fields in _stanzas(_index(mirror, release, component)):
         package, version = fields.get("Package", ""), fields.get("Version", "")
         if package in names and (package not in offers or version == names[package]):
-            remote = Remote(
-                f"{mirror}/{fields['Filename']}", fields["SHA256"].lower(), int(fields["Size"])
-            )
-            offers[package] = Offer(package, version, remote)
+            with contextlib.suppress(KeyError, ValueError):  # one that says too little is none
+                url, sha = f"{mirror}/{fields['Filename']}", bytes.fromhex(fields["SHA256"]).hex()
+                offers[package] = Offer(package, version, Remote(url, sha, int(fields["Size"])))
     return list(offers.values())
 
 
@@ -238,8 +238,8 @@ def _index(mirror: str, release: str, component: str) -> str:
     with tempfile.TemporaryDirectory(dir=cache_dir("apt").parent) as temporary:
         path = download(Remote(url), Path(temporary) / "Packages")
         try:
-            return lzma.decompress(path.read_bytes()).decode("utf-8")
-        except (EOFError, lzma.LZMAError, UnicodeDecodeError) as error:
+            return unpacked_xz(path, _INDEX_LIMIT).decode("utf-8")
+        except (UnpackError, UnicodeDecodeError) as error:
             raise DownloadError(
                 f"{url} is damaged ({error}): name another mirror with DASHENG_MIRROR=URL."
             ) from error

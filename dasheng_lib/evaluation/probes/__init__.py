@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Literal
 
+import numpy as np
+
 from dasheng_lib.common.errors import UserError
 from dasheng_lib.evaluation.probes.arch import arch, arch_best, attention, nonlinear
-from dasheng_lib.evaluation.probes.classifier import Classifier, Selector
+from dasheng_lib.evaluation.probes.classifier import Classifier, Features, Selector, Turn
 from dasheng_lib.evaluation.probes.hares import hares
 from dasheng_lib.evaluation.probes.knn import nearest
 from dasheng_lib.evaluation.probes.linear import logistic
@@ -149,4 +151,12 @@ def selector(
 
 def _made(probe: Probe, multilabel: bool, k: int, metric: str, seed: int) -> Classifier | Selector:
     asked = {"k": k, "metric": metric, "seed": seed}
-    return probe.make(multilabel, **{key: asked[key] for key in probe.settings})
+    made = probe.make(multilabel, **{key: asked[key] for key in probe.settings})
+    if probe.chooses:
+        return lambda turns: made(turn.checked() for turn in turns)
+
+    def scores(train: Features, train_NC: np.ndarray, test: Features) -> np.ndarray:
+        turn = Turn(train, train_NC, test).checked()
+        return made(turn.train, turn.train_NC, turn.test)
+
+    return scores

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from dasheng_lib.common.arrays import numbers
 from dasheng_lib.evaluation.embed import Embedded
 
 # A vector a row, float32 [N, D]; of a probe that reads frames, all frames of N clips.
@@ -32,6 +33,37 @@ class Turn:
         """Of some classes only."""
         valid_NC = None if self.valid_NC is None else self.valid_NC[:, columns]
         return replace(self, train_NC=self.train_NC[:, columns], valid_NC=valid_NC)
+
+    def checked(self) -> Turn:
+        """The same as arrays that fit together.
+
+        Raises:
+            ValueError: features are no rows of numbers or differ in width; targets are not 0 or 1,
+                or not a row a row of features.
+        """
+        parts = {"train": self.train, "test": self.test, "valid": self.valid}
+        x = {name: _features(part) for name, part in parts.items() if part is not None}
+        y = {"train_NC": _targets(self.train_NC, x["train"])}
+        if self.valid_NC is not None:
+            y["valid_NC"] = _targets(self.valid_NC, x["valid"])
+        widths = {part.shape[1] for part in x.values() if not isinstance(part, Embedded)}
+        if len(widths) > 1:
+            raise ValueError(f"features that train and that are tested have {widths} columns")
+        return Turn(**x, **y)
+
+
+def _features(x: Features) -> Features:
+    if isinstance(x, Embedded):
+        return x
+    x_ND = numbers(x, "features", 2)
+    return x_ND if x_ND.dtype in (np.float32, np.float64) else x_ND.astype(np.float32)
+
+
+def _targets(y: np.ndarray, x: Features) -> np.ndarray:
+    y_NC = numbers(y, "targets", 2)
+    if len(y_NC) != len(x) or not len(y_NC) or not ((y_NC == 0) | (y_NC == 1)).all():
+        raise ValueError(f"{len(x)} rows take as many of targets 0 or 1, not {[*y_NC.shape]}")
+    return y_NC
 
 
 # Scores [M, C] of each turn's test rows. Of a probe that selects by the validation split; it sees

@@ -7,7 +7,6 @@ unpacked or as archives; then downloaded from Zenodo and unpacked into the cache
 from __future__ import annotations
 
 import gzip
-import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,10 +14,10 @@ from pathlib import Path
 from tqdm.auto import tqdm
 
 from dasheng_lib.common.cache import atomic_folder, cache_dir, locked, need_space
-from dasheng_lib.common.errors import UserError, tell
+from dasheng_lib.common.errors import UserError
 from dasheng_lib.common.places import data_places
 from dasheng_lib.corpora.fetch.download import Remote, download
-from dasheng_lib.corpora.fetch.unpack import UnpackError, is_no_name, tar_members
+from dasheng_lib.corpora.fetch.unpack import UnpackError, tar_members, write_members
 from dasheng_lib.corpora.fetch.zenodo import zenodo_remote
 from dasheng_lib.corpora.manifest import read_yml
 from dasheng_lib.tasks.hear.files import METADATA
@@ -181,26 +180,15 @@ def _unpack(archive: Path, folder: str, limit: int, progress: bool) -> Path:
         if destination.is_dir():
             return destination
         need_space(destination, archive.stat().st_size)
-        bad: list[str] = []
         bar = tqdm(desc=f"unpack {folder}", unit=" files", disable=not progress)
         with atomic_folder(destination) as temporary, gzip.open(archive) as stream, bar:
-            for member, data in tar_members(stream, str(archive), limit):
-                # hear-VERSION/tasks/FOLDER/… or tasks/FOLDER/…
-                _, found, inside = f"/{member}".partition(f"/tasks/{folder}/")
-                if found:
-                    path = temporary / inside
-                    try:
-                        path.parent.mkdir(parents=True, exist_ok=True)
-                        path.write_bytes(data)
-                    except (OSError, ValueError) as error:
-                        if not is_no_name(error):
-                            raise
-                        bad.append(repr(inside[:80]))
-                    bar.update()
-            if bad:
-                many = "names are none that a file can have"
-                said = tell("name is none that a file can have", bad, many)
-                warnings.warn(f"{archive}: {said}; left out.", stacklevel=2)
+            # hear-VERSION/tasks/FOLDER/… or tasks/FOLDER/…
+            inside = (
+                (f"/{member}".partition(f"/tasks/{folder}/")[2], data)
+                for member, data in tar_members(stream, str(archive), limit)
+            )
+            for _ in write_members((pair for pair in inside if pair[0]), temporary):
+                bar.update()
             if not (temporary / METADATA).is_file():
                 raise UnpackError(
                     f"{archive} holds no tasks/{folder}/{METADATA}: it is not the archive that its "

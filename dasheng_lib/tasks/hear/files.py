@@ -8,7 +8,8 @@ import math
 from pathlib import Path
 from typing import Any
 
-from dasheng_lib.common.errors import UserError, tell
+from dasheng_lib.common.errors import UserError, reading, tell
+from dasheng_lib.common.places import expanded
 from dasheng_lib.corpora.fetch.unpack import plain_name
 from dasheng_lib.metrics.events import EVENT_METRICS, Event
 from dasheng_lib.metrics.scene import SCENE_METRICS
@@ -16,11 +17,14 @@ from dasheng_lib.metrics.scene import SCENE_METRICS
 METADATA = "task_metadata.json"
 # heareval's own, for a task that names none: one median filter, two shortest events.
 EVENT_GRID = {"median_filter_ms": [250.0], "min_duration": [125.0, 250.0]}
+MOST = 1000  # folds, or ways to find events; official tasks have 8 and 2
+DAY_MS = 86_400_000.0
 Entry = tuple[str, tuple[str, ...], tuple[Event, ...]]  # file, labels, events
 
 
 def task_folder(folder: Path) -> Path:
     """The folder itself, or the only task below it."""
+    folder = expanded(folder)
     if (folder / METADATA).is_file():
         return folder
     found = sorted(
@@ -39,12 +43,8 @@ def task_folder(folder: Path) -> Path:
 
 
 def _read_json(path: Path) -> dict:
-    try:
+    with reading(path, "JSON", "unpack it again"):
         content = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UserError(f"{path} cannot be read ({error.strerror}): unpack it again.") from error
-    except ValueError as error:
-        raise UserError(f"{path} is not JSON ({error}): unpack it again.") from error
     if not isinstance(content, dict):
         raise UserError(f"{path} holds a {type(content).__name__}, not an object: unpack it again.")
     return content
@@ -83,16 +83,12 @@ def read_metadata(path: Path) -> dict[str, Any]:
 
 def vocabulary(path: Path) -> tuple[str, ...]:
     """Labels of ``labelvocabulary.csv`` in the order of idx, which counts from 0 without a gap."""
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            rows = [(row["idx"], row["label"]) for row in csv.DictReader(file)]
+    with (
+        reading(path, "a table of idx and label", "unpack it again"),
+        path.open(newline="", encoding="utf-8-sig") as file,
+    ):
+        rows = [(row["idx"], row["label"]) for row in csv.DictReader(file, strict=True)]
         pairs = sorted((int(idx), label) for idx, label in rows)
-    except OSError as error:
-        raise UserError(f"{path} cannot be read ({error.strerror}): unpack it again.") from error
-    except (KeyError, TypeError, ValueError) as error:
-        raise UserError(
-            f"{path} is no table of idx and label ({error}): unpack it again."
-        ) from error
     wrong = next((i for i, (idx, _) in enumerate(pairs) if idx != i), None)
     if wrong is not None or not pairs:
         found = f"has idx {pairs[wrong][0]} where {wrong} belongs" if pairs else "is empty"
@@ -112,6 +108,11 @@ def splits(folder: Path, meta: dict) -> dict[str, list[Entry]]:
         names = meta.get("splits") or _fold_names(folder / METADATA, meta.get("nfolds"))
         if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
             raise UserError(f"{folder / METADATA} says splits {names!r}: it is a list of names.")
+        if strange := [name for name in names if "/" in name or plain_name(name) != name]:
+            raise UserError(
+                f"{folder / METADATA} names the splits {strange}, which are no folders in "
+                f"{folder.name}: mend it."
+            )
         names = sorted(names)
         if len(set(names)) < max(len(names), 3):
             raise UserError(
@@ -128,8 +129,10 @@ def splits(folder: Path, meta: dict) -> dict[str, list[Entry]]:
 
 
 def _fold_names(path: Path, nfolds: Any) -> list[str]:
-    if not isinstance(nfolds, int) or isinstance(nfolds, bool):
-        raise UserError(f"{path} says nfolds {nfolds!r} and no splits: it is a whole number.")
+    if not isinstance(nfolds, int) or isinstance(nfolds, bool) or nfolds > MOST:
+        raise UserError(
+            f"{path} says nfolds {nfolds!r} and no splits: it is a whole number, at most {MOST}."
+        )
     return [f"fold{i:02d}" for i in range(nfolds)]
 
 
@@ -155,7 +158,7 @@ def _entries(path: Path, event: bool) -> list[Entry]:
 def _event(path: Path, file: str, value: Any) -> Event:
     try:
         event = Event(str(value["label"]), float(value["start"]), float(value["end"]))
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError):
         event = None
     if event is None or not (math.isfinite(event.start) and math.isfinite(event.end)):
         raise UserError(
@@ -177,6 +180,8 @@ def event_grid(path: Path, meta: dict) -> tuple[tuple[float, float], ...]:
     for name, values in grid.items():
         if not isinstance(values, list) or not values or not all(map(_is_length, values)):
             raise UserError(f"{path} says {name} {values!r}: it is a list of milliseconds.")
+    if math.prod(map(len, grid.values())) > MOST:
+        raise UserError(f"{path} says more than {MOST} ways to find events: give fewer.")
     return tuple(
         (float(median), float(least))
         for median in grid["median_filter_ms"]
@@ -186,7 +191,7 @@ def event_grid(path: Path, meta: dict) -> tuple[tuple[float, float], ...]:
 
 def _is_length(value: Any) -> bool:
     number = isinstance(value, int | float) and not isinstance(value, bool)
-    return number and math.isfinite(value) and value >= 0
+    return number and 0 <= value <= DAY_MS
 
 
 def training_grid(path: Path, meta: dict) -> dict[str, int]:
