@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import pathlib
 import re
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,7 @@ _RENAMED = (
 )
 _PATCH = "patch_embed.proj.weight"  # every encoder has it, behind whatever prefix
 _NOT_READ = ("front_end.", "outputlayer.", "decoder.")
+_LONGEST = 100_000  # frames
 _TARGET_LENGTH = 1008  # frames; upstream's default where a configuration does not say
 # What upstream's class can be told about its front end, and what ours always is.
 _FRONT_END = {
@@ -85,34 +87,41 @@ def read_published(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         UserError: the file cannot be read safely, holds no encoder, or has another front end.
     """
     stored = _read_tensors(path)
-    nested = isinstance(stored, dict) and "model" in stored
-    weights = stored["model"] if nested else stored
-    options = stored.get("config") if nested else None
+    keys = stored if isinstance(stored, dict) else {}
+    nested = next((key for key in ("model", "state_dict") if key in keys), None)
+    weights = stored if nested is None else stored[nested]
+    options = keys.get("config") if nested else None
     options = dict(options) if isinstance(options, dict) else {}
     inner = options.get("model_args")  # where upstream's training script puts them
     options |= inner if isinstance(inner, dict) else {}
+    plain = (bool, int, float, str, type(None))  # of anything else the kind, which fits nowhere
+    options = {k: v if isinstance(v, plain) else type(v).__name__ for k, v in options.items()}
     if not isinstance(weights, dict):
         raise UserError(
             f"{path} holds no Dasheng encoder but a {type(weights).__name__}: {ADVICE}."
         )
-    prefixes = [str(name).removesuffix(_PATCH) for name in weights if str(name).endswith(_PATCH)]
-    if len(prefixes) != 1:
-        some = ", ".join(map(str, list(weights)[:3])) or "none"
+    weights = {str(name): value for name, value in weights.items()}
+    prefixes = [name.removesuffix(_PATCH) for name in weights if name.endswith(_PATCH)]
+    if not prefixes:
+        some = ", ".join(list(weights)[:3]) or "none"
         raise UserError(f"{path} holds no {_PATCH}; its first names are {some}: {ADVICE}.")
+    if len(prefixes) > 1:
+        some = " and ".join(repr(prefix) for prefix in prefixes[:3])
+        raise UserError(
+            f"{path} holds {len(prefixes)} encoders, of names that begin with {some}: save the "
+            "weights of one of them."
+        )
     (prefix,) = prefixes  # "encoder." of Hugging Face, "module." of a parallel training run
+    outer = prefix.partition("encoder.")[0] if "encoder." in prefix else ""  # before its siblings
     inside = {
-        str(name).removeprefix(prefix): value
+        name.removeprefix(prefix): value
         for name, value in weights.items()
-        if str(name).startswith(prefix)
+        if name.startswith(prefix)
     }
-    wrong = [
-        f"{name} is no dense tensor of real numbers"
-        for name, value in inside.items()
-        if not isinstance(value, Tensor) or value.layout != torch.strided or value.is_complex()
-    ]
-    wrong += [
-        f"unknown {name}" for name in map(str, weights) if not name.startswith((prefix, *_NOT_READ))
-    ]
+    read = {name: value for name, value in inside.items() if not name.startswith(_NOT_READ)}
+    beside = (prefix, *_NOT_READ, *(outer + name for name in _NOT_READ))
+    wrong = [f"{name} {fault}" for name, value in read.items() if (fault := fault_of(value))]
+    wrong += [f"unknown {name}" for name in weights if not name.startswith(beside)]
     wrong += [
         f"its configuration says {key}={options[key]!r} where Dasheng has {value!r}"
         for key, value in _FRONT_END.items()
@@ -120,8 +129,8 @@ def read_published(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     ]
     refuse(path, wrong or _other_front_end(inside))
     # Files from before torch counted batches lack it; upstream's class reads them too.
-    inside.setdefault("init_bn.1.num_batches_tracked", torch.tensor(0))
-    return {k: v for k, v in inside.items() if not k.startswith(_NOT_READ)}, options
+    read.setdefault("init_bn.1.num_batches_tracked", torch.tensor(0))
+    return read, options
 
 
 def read_config(
@@ -139,12 +148,40 @@ def read_config(
     for name, number in (("num_heads", heads), ("target_length", target)):
         if type(number) is not int or number < 1:
             raise UserError(f"{path} says {name}={number!r}, which is no whole number: {ADVICE}.")
-    if not blocks or not dim or dim % heads or not PATCH_FRAMES <= target < 1_000_000:
+    whole = sorted(set(blocks)) == list(range(len(set(blocks))))
+    if not blocks or not whole or not dim or dim % heads or not PATCH_FRAMES <= target <= _LONGEST:
         raise UserError(
             f"{path} says width {dim}, {len(set(blocks))} blocks, {heads} heads and "
             f"target_length={target}, which make no encoder: {ADVICE}."
         )
-    return EncoderConfig(dim, 1 + max(blocks), heads, target // PATCH_FRAMES)
+    return EncoderConfig(dim, len(set(blocks)), heads, target // PATCH_FRAMES)
+
+
+def fault_of(value: Any) -> str | None:
+    """Why a value cannot be weights; None if it can."""
+    if (
+        not isinstance(value, Tensor)
+        or value.layout != torch.strided
+        or value.is_complex()
+        or value.is_quantized
+        or value.device.type != "cpu"
+        or value.untyped_storage().nbytes() < value.nbytes  # a few bytes that claim to be many
+    ):
+        return "is no dense tensor of real numbers"
+    return None if value.isfinite().all() else "has values that are not finite"
+
+
+def misfits(wanted: Mapping[str, list[int]], weights: Mapping[str, Any]) -> list[str]:
+    """Names that are missing, unknown, of another shape or no numbers."""
+    wrong = [f"missing {name}" for name in wanted if name not in weights]
+    wrong += [f"unknown {name}" for name in weights if name not in wanted]
+    for name, shape in wanted.items():
+        if name in weights:
+            fault = fault_of(weights[name])
+            if fault is None and list(weights[name].shape) != shape:
+                fault = f"is {list(weights[name].shape)}, not {shape}"
+            wrong += [f"{name} {fault}"] if fault else []
+    return wrong
 
 
 def refuse(path: Path | str, wrong: list[str], advice: str = ADVICE) -> None:
@@ -168,7 +205,8 @@ def _other_front_end(weights: Mapping[str, Tensor]) -> list[str]:
         for name, value in expected.items()
         if name in weights
         and not (  # 4e-3: a file may be in bfloat16
-            weights[name].shape == value.shape
+            fault_of(weights[name]) is None
+            and weights[name].shape == value.shape
             and torch.allclose(weights[name].float(), value, atol=4e-3)
         )
     ]
@@ -193,6 +231,10 @@ def _read_tensors(path: Path) -> Any:
             pathlib.Path,
             (pathlib.PosixPath, "pathlib._local.PosixPath"),  # its name in Python 3.13
         ]
+        if zipfile.is_zipfile(path):
+            with zipfile.ZipFile(path) as archive:
+                if any(part.file_size > part.compress_size for part in archive.infolist()):
+                    raise ValueError("it is compressed")
         with torch.serialization.safe_globals(allowed):
             return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:

@@ -6,18 +6,20 @@ Nothing is unpickled: published files are read with ``weights_only=True``.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import safetensors
 import safetensors.torch
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dasheng_lib.checkpoint.published import (
     from_upstream,
+    misfits,
     read_config,
     read_published,
     refuse,
@@ -56,6 +58,18 @@ def save_weights(
         metadata |= {"family": model.family, "task": json.dumps(asdict(model.config))}
     with atomic_file(path) as temporary:
         safetensors.torch.save_file(weights, temporary, metadata=metadata)
+        _sort_metadata(temporary)
+
+
+def _sort_metadata(path: Path) -> None:
+    """Equal weights, equal bytes: safetensors writes its metadata in another order each time."""
+    with path.open("r+b") as file:
+        size = int.from_bytes(file.read(8), "little")
+        header = json.loads(file.read(size))
+        header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+        text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+        file.seek(8)
+        file.write(text.ljust(size))  # of the same length: the tensors stay where they are
 
 
 def load_encoder_weights(path: Path | str, kind: str = "dasheng") -> nn.Module:
@@ -67,11 +81,10 @@ def load_encoder_weights(path: Path | str, kind: str = "dasheng") -> nn.Module:
     Raises:
         UserError: the file is absent, damaged, none of ours, or of another kind.
     """
-    encoder, metadata, weights = _read_ours(Path(path))
+    metadata, weights = _read_ours(Path(path))
     if kind not in (metadata["family"], metadata.get("network")):
         raise UserError(f"{path} holds another family: name it {metadata['family']}:{path}.")
-    _fit(encoder, _part(weights, "encoder"), path)
-    return encoder.eval()
+    return _built(lambda: _encoder(metadata), _part(weights, "encoder"), path)
 
 
 def load_objective(path: Path | str) -> Objective:
@@ -80,15 +93,15 @@ def load_objective(path: Path | str) -> Objective:
     Raises:
         UserError: the file is absent, damaged or none of ours, or there is an encoder alone in it.
     """
-    encoder, metadata, weights = _read_ours(Path(path))
+    metadata, weights = _read_ours(Path(path))
     if "task" not in metadata:
         raise UserError(f"{path} holds an encoder without its decoder: name a pretraining run's.")
-    family, task = FAMILIES[metadata["family"]], json.loads(metadata["task"])
+    family, task = FAMILIES[metadata["family"]], metadata["task"]
     if task.pop("iteration", 1) == 2:  # HuBERT's second, from before it named its teacher
         task["teacher"] = "the first iteration of the same run"
-    model = family.objective(encoder, family.config(**task))
-    _fit(model, weights, path)
-    return model.eval()
+    return _built(
+        lambda: family.objective(_encoder(metadata), family.config(**task)), weights, path
+    )
 
 
 def load_autoencoder(path: Path | str) -> MaskedAutoencoder:
@@ -103,32 +116,81 @@ def load_autoencoder(path: Path | str) -> MaskedAutoencoder:
     return model
 
 
-def _read_ours(path: Path) -> tuple[nn.Module, dict[str, str], dict[str, Tensor]]:
-    """The encoder still without its weights, the metadata, and all weights.
+def _read_ours(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """The metadata, ``encoder`` and ``task`` as dictionaries, and all weights.
 
     Of files from before there were families, whose word for ``task`` was ``mae``, the metadata are
-    completed.
+    completed. Numbers in them that no such file can mean are refused before anything is built.
     """
     if not path.is_file():
         raise UserError(f"There is no checkpoint at {path}: name a .safetensors file.")
     try:
         with safetensors.safe_open(path, "pt") as file:
-            metadata = dict(file.metadata() or {})
+            metadata: dict[str, Any] = dict(file.metadata() or {})
         weights = safetensors.torch.load_file(path)
         if "mae" in metadata:
             metadata["task"] = metadata.pop("mae")
         said = metadata.get("network")
         family = metadata.setdefault("family", "dasheng" if said in (None, "transformer") else said)
-        if family not in {*FAMILIES, *NETWORKS}:
-            raise ValueError(f"a family {family!r} is not known")
-        network = NETWORKS[said] if said else FAMILIES[family].network
-        encoder = network.module(network.config(**json.loads(metadata["encoder"])))
-    except (safetensors.SafetensorError, KeyError, TypeError, ValueError) as error:
-        raise UserError(
-            f"{path} is no encoder that this library wrote, or it is damaged ({error}): "
-            "train it again, or read a published file with load_published."
-        ) from error
-    return encoder, metadata, weights
+        if family not in {*FAMILIES, *NETWORKS} or (said and said not in NETWORKS):
+            raise ValueError(f"a family {family!r} or network {said!r} is not known")
+        if "task" in metadata and family not in FAMILIES:
+            raise ValueError(f"{family} is no pretext task")
+        most = max(sum(value.numel() for value in weights.values()), 1 << 20)
+        for part in ("encoder", "task") if "task" in metadata else ("encoder",):
+            metadata[part] = dict(json.loads(metadata[part]))
+            for name, number in metadata[part].items():
+                if isinstance(number, int) and number > (len(weights) if "depth" in name else most):
+                    raise ValueError(f"{name} {number} is more than its {len(weights)} tensors are")
+    except _NOT_OURS as error:
+        raise _none_of_ours(path, error) from error
+    return metadata, weights
+
+
+_NOT_OURS = (
+    safetensors.SafetensorError,
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    OSError,
+    RecursionError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
+
+
+def _none_of_ours(path: Path | str, error: Exception) -> UserError:
+    return UserError(
+        f"{path} is no encoder that this library wrote, or it is damaged ({error}): "
+        "train it again, or read a published file with load_published."
+    )
+
+
+def _encoder(metadata: Mapping[str, Any]) -> nn.Module:
+    said = metadata.get("network")
+    network = NETWORKS[said] if said else FAMILIES[metadata["family"]].network
+    return network.module(network.config(**metadata["encoder"]))
+
+
+def _built(make: Callable[[], nn.Module], weights: Mapping[str, Tensor], path: Path | str) -> Any:
+    """What ``make`` makes, with these weights, in evaluation mode.
+
+    It is made without memory first: sizes are compared before anything is allocated.
+    """
+    try:
+        with torch.device("meta"):
+            wanted = _shapes(make())
+    except _NOT_OURS as error:
+        raise _none_of_ours(path, error) from error
+    refuse(path, misfits(wanted, weights), "name a file of the same kind, unchanged")
+    module = make()
+    module.load_state_dict(weights)
+    return module.eval()
+
+
+def _shapes(module: nn.Module) -> dict[str, list[int]]:
+    return {name: list(value.shape) for name, value in module.state_dict().items()}
 
 
 def _part(weights: Mapping[str, Tensor], part: str) -> dict[str, Tensor]:
@@ -159,16 +221,16 @@ def load_published(path: Path | str, **config: Any) -> Encoder:
     if not path.is_file():
         raise UserError(f"There is no checkpoint at {path}: download it first.")
     weights, options = read_published(path)
-    encoder = Encoder(replace(read_config(weights, options, path), **config))
-    wanted = dict(
-        upstream_shape(name, list(value.shape)) for name, value in encoder.state_dict().items()
-    )
+    size = replace(read_config(weights, options, path), **config)
+    with torch.device("meta"):  # sizes are compared before anything is allocated
+        wanted = dict(upstream_shape(*named) for named in _shapes(Encoder(size)).items())
     table = weights.get("time_pos_embed")
     if table is not None and table.ndim == 4 and table.shape[3]:
         wanted["time_pos_embed"][3] = table.shape[3]  # is resized
-    refuse(path, _misfits(wanted, weights))
+    refuse(path, misfits(wanted, weights))
     ours = from_upstream(weights)
-    ours["time"] = _resize(ours["time"].float(), encoder.config.positions)
+    ours["time"] = _resize(ours["time"].float(), size.positions)
+    encoder = Encoder(size)
     encoder.load_state_dict(ours)
     return encoder.eval()
 
@@ -179,19 +241,3 @@ def _resize(time_TD: Tensor, positions: int) -> Tensor:
     return F.interpolate(
         time_TD.T[None, :, None], size=(1, positions), mode="bilinear", align_corners=False
     )[0, :, 0].T.contiguous()
-
-
-def _fit(module: nn.Module, weights: Mapping[str, Tensor], path: Path | str) -> None:
-    wanted = {name: list(value.shape) for name, value in module.state_dict().items()}
-    refuse(path, _misfits(wanted, weights), "name a file of the same kind, unchanged")
-    module.load_state_dict(weights)
-
-
-def _misfits(wanted: Mapping[str, list[int]], weights: Mapping[str, Tensor]) -> list[str]:
-    wrong = [f"missing {name}" for name in wanted if name not in weights]
-    wrong += [f"unknown {name}" for name in weights if name not in wanted]
-    return wrong + [
-        f"{name} is {list(weights[name].shape)}, not {shape}"
-        for name, shape in wanted.items()
-        if name in weights and list(weights[name].shape) != shape
-    ]

@@ -13,6 +13,7 @@ import logging
 import os
 import shutil
 import tempfile
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,9 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from dasheng_lib.common.errors import FORBIDDEN, FULL, UserError
+from dasheng_lib.common.parts import own_part
 from dasheng_lib.common.places import expanded
+from dasheng_lib.common.sums import SUMS, damaged, sums_of
 
 _PATIENCE = 1.0  # seconds of waiting before it is said what for
 _PROBED = 1 << 20  # bytes that are written to see whether a disk is full
@@ -61,22 +64,13 @@ def atomic_file(destination: Path | str) -> Iterator[Path]:
         UserError: the disk is full or the folder cannot be written.
     """
     destination = Path(destination)
-    with writing(destination):
-        destination.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(
-            dir=destination.parent, prefix=_hidden(destination), suffix=".part"
-        )
-        os.close(handle)
-        temporary = Path(name)
-        try:
-            with writing(destination, temporary):  # while what fills the disk is there
-                yield temporary
-            _flush(temporary)
-            os.chmod(temporary, 0o666 & ~_umask())
-            os.replace(temporary, destination)
-            _flush(destination.parent)
-        finally:
-            temporary.unlink(missing_ok=True)
+    with writing(destination), own_part(destination, folder=False) as temporary:
+        with writing(destination, temporary):  # while what fills the disk is there
+            yield temporary
+        _flush(temporary)
+        os.chmod(temporary, 0o666 & ~_umask())
+        os.replace(temporary, destination)
+        _flush(destination.parent)
 
 
 @contextlib.contextmanager
@@ -88,19 +82,24 @@ def atomic_folder(destination: Path | str) -> Iterator[Path]:
     Raises:
         UserError: the disk is full or the parent cannot be written.
     """
+    with scratch_folder(destination) as temporary:
+        yield temporary
+        os.chmod(temporary, 0o777 & ~_umask())
+        _publish(temporary, Path(destination))
+
+
+@contextlib.contextmanager
+def scratch_folder(destination: Path | str) -> Iterator[Path]:
+    """An empty folder beside ``destination`` to work in, removed at the end.
+
+    Raises:
+        UserError: the disk is full or the parent cannot be written.
+    """
     destination = Path(destination)
-    with writing(destination):
-        destination.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(
-            tempfile.mkdtemp(dir=destination.parent, prefix=_hidden(destination), suffix=".part")
-        )
-        try:
-            with writing(destination):
-                yield temporary
-            os.chmod(temporary, 0o777 & ~_umask())
-            _publish(temporary, destination)
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
+    part = own_part(destination, folder=True)
+    # The inner one asks the disk while what fills it is there.
+    with writing(destination), part as temporary, writing(destination):
+        yield temporary
 
 
 @contextlib.contextmanager
@@ -156,26 +155,45 @@ def artefact(
         make: fills a folder, empty at first. If it raises, nothing is taken for the result.
         resumable: what an interrupted ``make`` left is kept aside and handed to it again.
 
-    Two processes that ask for one artefact at once: the second waits and finds it.
+    Two processes that ask for one artefact at once: the second waits and finds it. One whose files
+    are not as they were written is made again.
     """
     folder = cache_dir("artefacts", kind, digest(recipe))
-    if folder.is_dir():
+    if folder.is_dir() and damaged(folder) is None:
         return folder
     with locked(folder):
         if folder.is_dir():
-            return folder
+            wrong = damaged(folder)
+            if wrong is None:
+                return folder
+            warnings.warn(f"{folder / wrong} is damaged: its folder is made again.", stacklevel=3)
+            remove_folder(folder)
         if resumable:
             work = folder.with_name(f".{folder.name}.work")
             with writing(folder):
                 work.mkdir(exist_ok=True)
-                make(work)
-                (work / "recipe.json").write_text(json.dumps(recipe, indent=1))
+                _fill(work, recipe, make)
                 _publish(work, folder)
         else:
             with atomic_folder(folder) as temporary:
-                make(temporary)
-                (temporary / "recipe.json").write_text(json.dumps(recipe, indent=1))
+                _fill(temporary, recipe, make)
     return folder
+
+
+def _fill(folder: Path, recipe: dict[str, Any], make: Callable[[Path], None]) -> None:
+    make(folder)
+    (folder / "recipe.json").write_text(json.dumps(recipe, indent=1))
+    (folder / SUMS).write_text(sums_of(folder))
+
+
+def remove_folder(folder: Path) -> None:
+    """Remove a folder at once: no half of it is left if the process is killed meanwhile.
+
+    Raises:
+        UserError: it cannot be removed.
+    """
+    with scratch_folder(folder) as aside:
+        os.replace(folder, aside / folder.name)
 
 
 def need_space(folder: Path, size: int) -> None:
@@ -234,11 +252,6 @@ def _is_full(folder: Path, file: Path | None) -> bool:
     except OSError as error:
         return error.errno in FULL
     return False
-
-
-def _hidden(destination: Path) -> str:
-    """How a temporary name beside it begins; with what comes behind, never too long for a name."""
-    return "." + os.fsdecode(os.fsencode(destination.name)[:200]) + "."
 
 
 def _publish(work: Path, destination: Path) -> None:

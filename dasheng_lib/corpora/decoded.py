@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -16,8 +15,9 @@ import pandas as pd
 from tqdm import tqdm
 
 from dasheng_lib.audio import SAMPLE_RATE
-from dasheng_lib.common.cache import atomic_folder, cache_dir, locked, need_space
+from dasheng_lib.common.cache import atomic_folder, cache_dir, locked, need_space, remove_folder
 from dasheng_lib.common.errors import UserError
+from dasheng_lib.common.sums import SUMS, damaged, sha256_of, sums_of
 from dasheng_lib.corpora.corpus import Corpus
 from dasheng_lib.corpora.manifest import Manifest
 from dasheng_lib.corpora.source import Source
@@ -35,6 +35,8 @@ def folder_of(manifest: Manifest) -> Path:
 def open_corpus(folder: Path) -> Corpus | None:
     """The decoded corpus in a folder, its samples mapped and not read; None if it is not there
     or damaged."""
+    if damaged(folder):
+        return None
     try:
         head = json.loads((folder / "corpus.json").read_text())
         text = {"member": str, "group": str, "licence": str, "label": str, "fold": str}
@@ -50,11 +52,12 @@ def open_corpus(folder: Path) -> Corpus | None:
 
 def check_corpus(folder: Path) -> str | None:
     """None if the decoded samples are as they were written, else what is wrong with them."""
+    if wrong := damaged(folder):
+        return f"{folder / wrong} has changed since it was written"
     if open_corpus(folder) is None:
         return f"{folder} is damaged"
-    with (folder / "audio.f32").open("rb") as file:
-        sha = hashlib.file_digest(file, "sha256").hexdigest()
-    if sha != json.loads((folder / "corpus.json").read_text())["sha256"]:
+    told = json.loads((folder / "corpus.json").read_text())["sha256"]
+    if sha256_of(folder / "audio.f32") != told:
         return f"{folder / 'audio.f32'} has changed since it was written"
     return None
 
@@ -73,7 +76,8 @@ def build(manifest: Manifest, sources: Iterable[Source], *, progress: bool = Tru
     with locked(folder):
         corpus = open_corpus(folder)
         if corpus is None:
-            shutil.rmtree(folder, ignore_errors=True)
+            if folder.exists():
+                remove_folder(folder)
             samples = int(manifest.clips["seconds"].sum() * SAMPLE_RATE)
             need_space(folder, 4 * samples + 32 * 1024 * 1024)
             with atomic_folder(folder) as temporary:
@@ -124,6 +128,7 @@ def _write(manifest: Manifest, sources: Iterable[Source], folder: Path, progress
         "sha256": sha.hexdigest(),
     }
     (folder / "corpus.json").write_text(json.dumps(head, indent=1))
+    (folder / SUMS).write_text(sums_of(folder))
 
 
 def _decoded(

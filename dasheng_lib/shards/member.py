@@ -24,9 +24,9 @@ from dasheng_lib.common.errors import UserError
 
 DUPLICATE = "duplicate key"
 MISSING = "missing"
+NO_NAME = "no name for a file below the folder"
 NOT_NUMBERS = NotFiniteError.reason
 NOT_READ = "hidden or of a kind that libsndfile does not read"
-OUTSIDE = "path out of the folder or no name of a file"
 SHORT = "too short"
 SILENT = "silent"
 TOO_LOUD = TooLoudError.reason

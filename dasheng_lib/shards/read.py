@@ -13,7 +13,7 @@ from dasheng_lib.common.cache import atomic_file
 from dasheng_lib.common.errors import UserError
 from dasheng_lib.corpora.fetch.unpack import is_no_name, plain_name
 from dasheng_lib.shards.index import Member, find_shards, shard_index
-from dasheng_lib.shards.member import DUPLICATE, OUTSIDE, OpenShard, json_of
+from dasheng_lib.shards.member import DUPLICATE, NO_NAME, OpenShard, json_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,7 +79,7 @@ def extract(
     for shard_name, shard, member in _members(shards, skipped):
         name = plain_name(member.key)
         if name is None or name in names:
-            skipped[shard_name, member.key] = OUTSIDE if name is None else DUPLICATE
+            skipped[shard_name, member.key] = NO_NAME if name is None else DUPLICATE
             continue
         names.add(name)
         parts = {member.kind: (member.offset, member.size)}
@@ -93,7 +93,7 @@ def extract(
             if not is_no_name(error):
                 raise
             names.discard(name)
-            skipped[shard_name, member.key] = OUTSIDE
+            skipped[shard_name, member.key] = NO_NAME
     return len(names), skipped
 
 

@@ -2,13 +2,16 @@
 
 It holds ``config.json``, ``log.csv`` (a row a step), ``validation.csv`` (a row an epoch),
 ``skipped.csv`` (audio that was of no use), ``step-N.safetensors`` (encoder and task at a few
-steps), ``checkpoint.pt`` (until it is finished) and ``final.safetensors``.
+steps), ``checkpoint.pt`` (until it is finished), ``final.safetensors`` and, at last, ``sums.json``.
+The checkpoint holds the two tables as well, so that it alone says where a run goes on.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import pickle
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
@@ -20,9 +23,11 @@ import torch
 from filelock import FileLock, Timeout
 from torch import Tensor
 
+from dasheng_lib.checkpoint.published import misfits
 from dasheng_lib.checkpoint.weights import load_autoencoder, load_objective, save_weights
 from dasheng_lib.common.cache import atomic_file, digest, need_space
 from dasheng_lib.common.errors import UserError
+from dasheng_lib.common.sums import SUMS, damaged, sums_of
 from dasheng_lib.encoders.of_network import features_of
 from dasheng_lib.encoders.protocol import AudioEncoder
 from dasheng_lib.objectives import Objective
@@ -30,6 +35,8 @@ from dasheng_lib.objectives.mae import MaskedAutoencoder
 from dasheng_lib.train import health
 from dasheng_lib.train.config import RunConfig
 from dasheng_lib.train.loop import Record
+
+TABLES = ("log.csv", "validation.csv")
 
 
 @dataclass(frozen=True)
@@ -140,11 +147,17 @@ class RunFolder:
     def _same_run(self, config: RunConfig, inputs: dict[str, str]) -> None:
         run = json.loads(json.dumps({**config.record(), **inputs}))
         path = self.path / "config.json"
-        if not path.exists():
+        if not (path.exists() or self.checkpoint.exists() or self.final.exists()):
             with atomic_file(path) as temporary:
                 temporary.write_text(json.dumps(run, indent=1))
             return
-        found = json.loads(path.read_text())
+        try:
+            found = dict(json.loads(path.read_bytes()))
+        except (OSError, ValueError, TypeError, RecursionError) as error:
+            raise UserError(
+                f"{path} does not say which run lies there ({error}): restore it, or choose an "
+                "empty folder."
+            ) from error
         for settings in (found, run):
             settings.pop("teacher", None)  # its hash says more than its place
         if digest(found) != digest(run):
@@ -171,14 +184,40 @@ class RunFolder:
         # Two checkpoints of weights and two moments each, for the moment when one replaces one.
         need_space(self.path, (len(config.snapshots) + 1 + 2 * 3) * weights)
 
-    def load(self) -> dict[str, Any] | None:
-        """What :meth:`keep` kept last, None at the start; the tables are cut back to its step."""
-        state = None
+    def load(self, model: Objective) -> dict[str, Any] | None:
+        """What :meth:`keep` kept last, None at the start; the tables are again as they were then.
+
+        Raises:
+            UserError: the checkpoint is damaged, or not one of ``model``.
+        """
+        state, tables = None, {}
         if self.checkpoint.exists():
-            state = torch.load(self.checkpoint, map_location="cpu", weights_only=True)
-        for name in ("log.csv", "validation.csv"):
-            _cut_back(self.path / name, state["step"] if state else -1)
+            try:
+                state = _read(self.checkpoint)
+                # Before the tables were kept there: their rows until then.
+                tables = state.get("tables") or {name: self._until(name, state) for name in TABLES}
+                wrong = _wrong(state, model)
+            except (OSError, LookupError, TypeError, ValueError, *_UNREADABLE) as error:
+                wrong = [str(error) or type(error).__name__]
+            if wrong:
+                raise UserError(
+                    f"{self.checkpoint} is damaged ({'; '.join(wrong[:3])}): restore it, or delete "
+                    f"{self.path} to train from the beginning."
+                )
+        for name in TABLES:
+            path, text = self.path / name, tables.get(name, "")
+            if not text:
+                path.unlink(missing_ok=True)
+            elif not path.exists() or path.read_bytes() != text.encode():
+                with atomic_file(path) as temporary:
+                    temporary.write_text(text)
         return state
+
+    def _until(self, name: str, state: dict[str, Any]) -> str:
+        path = self.path / name
+        head, *rows = path.read_text().splitlines() if path.exists() else [""]
+        rows = [row for row in rows if int(row.split(",")[0]) <= state["step"]]
+        return "\n".join([head, *rows, ""]) if rows else ""
 
     def log(self, record: Record) -> None:
         """Take a step's record; it is written with the next :meth:`keep`."""
@@ -196,12 +235,14 @@ class RunFolder:
 
     def keep(self, weights: dict[str, Tensor], optimizer: dict, step: int, seconds: float) -> None:
         """Write log and checkpoint; the last checkpoint stays good until this one is whole."""
-        # The log first: rows behind the checkpoint are cut off again, missing ones are lost.
+        # The log first: it is cut back to what the checkpoint has of it.
         _append(self.path / "log.csv", [asdict(record) for record in self._waiting])
         self._waiting.clear()
+        paths = {name: self.path / name for name in TABLES}
+        tables = {name: path.read_text() for name, path in paths.items() if path.exists()}
+        state = {"weights": weights, "optimizer": optimizer, "step": step, "seconds": seconds}
         with atomic_file(self.checkpoint) as temporary:
-            state = {"weights": weights, "optimizer": optimizer, "step": step, "seconds": seconds}
-            torch.save(state, temporary)
+            torch.save(state | {"tables": tables}, temporary)
 
     def skipped(self, bad: dict[tuple[str, str], str]) -> None:
         """Write which audio was of no use, and why."""
@@ -212,14 +253,69 @@ class RunFolder:
     def finish(self, model: Objective, weights: dict[str, Tensor], **facts: str) -> None:
         """Write the last weights; from now on the run is finished."""
         save_weights(model, self.final, weights, **facts)
+        self._sum_up()
         self.finished()
 
     def finished(self) -> bool:
-        """Whether the last weights are there; then nothing else is needed to go on."""
+        """Whether the last weights are there; then nothing else is needed to go on.
+
+        Raises:
+            UserError: they or the tables are damaged, and no checkpoint can make them again.
+        """
         if not self.final.exists():
             return False
+        wrong = damaged(self.path)
+        if not (self.path / SUMS).exists():  # killed before it was written, or of an older version
+            try:
+                load_objective(self.final)
+                self._sum_up()
+            except UserError:
+                wrong = self.final.name
+        if wrong and self.checkpoint.exists():
+            return False
+        if wrong:
+            raise UserError(
+                f"{self.path / wrong} is damaged or has changed since the run ended: restore it, "
+                f"or delete {self.path} to train again."
+            )
         self.checkpoint.unlink(missing_ok=True)
         return True
+
+    def _sum_up(self) -> None:
+        names = [name for name in _OF_THE_RUN if (self.path / name).exists()]
+        with atomic_file(self.path / SUMS) as temporary:
+            temporary.write_text(sums_of(self.path, names))
+
+
+_OF_THE_RUN = ("config.json", "final.safetensors", *TABLES)
+_UNREADABLE = (EOFError, RuntimeError, pickle.UnpicklingError, zipfile.BadZipFile)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    # torch writes a sum of each tensor's bytes, and does not look at it again.
+    with zipfile.ZipFile(path) as archive:
+        if (name := archive.testzip()) is not None:
+            raise ValueError(f"{name} has changed")
+    return torch.load(path, map_location="cpu", weights_only=True)
+
+
+def _wrong(state: dict[str, Any], model: Objective) -> list[str]:
+    """What of a checkpoint is not as training ``model`` for ``step`` steps leaves it."""
+    wanted = {name: list(value.shape) for name, value in model.state_dict().items()}
+    wrong = misfits(wanted, state["weights"])
+    moments, parameters = state["optimizer"]["state"], dict(model.named_parameters())
+    wrong += [f"moments of unknown {name}" for name in moments if name not in parameters]
+    wrong += [
+        f"moments of {name} are {list(moment.shape)}"
+        for name, found in moments.items()
+        for moment in found.values()
+        if moment.ndim and name in parameters and moment.shape != parameters[name].shape
+    ]
+    taken = max((int(found["step"]) for found in moments.values()), default=0)
+    if taken != state["step"]:
+        wrong.append(f"it says step {state['step']} where {taken} were taken")
+    float(state["seconds"])
+    return wrong
 
 
 def _append(path: Path, rows: list[dict[str, Any]]) -> None:
@@ -228,16 +324,3 @@ def _append(path: Path, rows: list[dict[str, Any]]) -> None:
         pd.DataFrame(rows).to_csv(file, index=False, header=new)
         file.flush()
         os.fsync(file.fileno())
-
-
-def _cut_back(path: Path, step: int) -> None:
-    """Leave the whole rows up to a step."""
-    if not path.exists():
-        return
-    table = pd.read_csv(path, dtype=str, on_bad_lines="skip")
-    whole = table.notna().all(axis=1) & (pd.to_numeric(table["step"], errors="coerce") <= step)
-    if whole.any():
-        with atomic_file(path) as temporary:
-            table[whole].to_csv(temporary, index=False)
-    else:
-        path.unlink()

@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -17,7 +18,6 @@ from dasheng_lib.common.cache import artefact
 from dasheng_lib.common.distributed import (
     Strategy,
     World,
-    broadcast,
     full_state,
     gather_objects,
     on_first_rank,
@@ -153,12 +153,16 @@ def pretrain_into(
         # One process holds the folder until the end of the block.
         claim = files.claimed(config, inputs)
         on_first_rank(world, lambda: stack.enter_context(claim))
-        if files.finished():
+        if on_first_rank(world, files.finished):
             return Run(files.path)
-        state = files.load() if world.first else None
-        start, before = broadcast((state["step"], state["seconds"]) if state else (0, 0.0))
-
         model = new_model(config).to(world.device)
+        state: dict[str, Any] = {}  # of the first process only
+
+        def go_on() -> tuple[int, float]:
+            state.update(files.load(model) or {})
+            return state.get("step", 0), state.get("seconds", 0.0)
+
+        start, before = on_first_rank(world, go_on)
         on_first_rank(world, partial(files.need_room, model, config))
         if start == 0:
             if teacher:

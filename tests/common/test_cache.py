@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from dasheng_lib.common import cache
+from dasheng_lib.common import cache, sums
 from dasheng_lib.common.errors import UserError
 
 
@@ -89,10 +89,9 @@ def test_failure_keeps_the_old_file_and_nothing_else(root, error):
         (errno.EACCES, "Cannot write in"),
     ],
 )
-@pytest.mark.parametrize("when", ["mkstemp", "fsync", "replace"])
+@pytest.mark.parametrize("when", ["open", "fsync", "replace"])
 def test_disk_trouble_is_one_sentence_and_leaves_nothing(root, monkeypatch, number, sentence, when):
-    module = cache.tempfile if when == "mkstemp" else os
-    monkeypatch.setattr(module, when, refuse(number))
+    monkeypatch.setattr(os, when, refuse(number))
     with pytest.raises(UserError, match=sentence), cache.atomic_file(root / "x.txt") as path:
         path.write_text("text")
     assert left(root) == []
@@ -295,3 +294,50 @@ def test_space_is_asked_for_before_the_work(root):
     cache.need_space(root / "not/there/yet", 1)
     with pytest.raises(UserError, match=r"MB free and .* MB are needed.*DASHENG_CACHE"):
         cache.need_space(root, 10**18)
+
+
+def numbers(folder):
+    (folder / "numbers").write_bytes(bytes(range(200)))
+    (folder / "told.json").write_text('{"a": 1}')
+
+
+@pytest.mark.parametrize("name", ["numbers", "told.json", "recipe.json", "sums.json"])
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda path: path.write_bytes(b""),
+        lambda path: path.write_bytes(path.read_bytes()[:-1]),
+        lambda path: path.write_bytes(b"\xff" + path.read_bytes()[1:]),
+        lambda path: path.write_text("[" * 100_000),
+    ],
+)
+def test_a_damaged_artefact_is_made_again_with_a_word(name, damage):
+    folder = cache.artefact("kind", {}, numbers)
+    damage(folder / name)
+    with pytest.warns(UserWarning, match=f"{name} is damaged: its folder is made again"):
+        assert cache.artefact("kind", {}, numbers) == folder
+    assert (folder / "numbers").read_bytes() == bytes(range(200))
+    assert left(folder.parent) == [folder.name]
+    cache.artefact("kind", {}, lambda folder: pytest.fail("it is whole"))
+
+
+def test_a_lost_file_is_damage_and_a_file_more_is_none():
+    folder = cache.artefact("kind", {}, numbers)
+    (folder / "more").write_text("mine")
+    cache.artefact("kind", {}, lambda folder: pytest.fail("it is whole"))
+    (folder / "numbers").unlink()
+    with pytest.warns(UserWarning, match="numbers is damaged"):
+        cache.artefact("kind", {}, numbers)
+    assert (folder / "numbers").exists()
+    (folder / "sums.json").unlink()  # as before sums were kept
+    cache.artefact("kind", {}, lambda folder: pytest.fail("it is whole"))
+
+
+def test_a_large_file_is_compared_when_it_was_touched(monkeypatch):
+    monkeypatch.setattr(sums, "_LARGE", 0)
+    folder = cache.artefact("kind", {}, numbers)
+    monkeypatch.setattr(sums, "sha256_of", lambda path: pytest.fail("nothing touched it"))
+    cache.artefact("kind", {}, lambda folder: pytest.fail("it is whole"))
+    monkeypatch.undo()
+    os.utime(folder / "numbers", (1, 1))  # as copying does
+    assert sums.damaged(folder) is None

@@ -115,7 +115,7 @@ def test_from_mirror_to_samples(world):
     ]
     assert set(corpus.clips.loc[word["clip"], "package"]) == {"kajongg"}
     folder = world.cache / "corpora" / f"pocket-{corpus.digest}"
-    assert written(folder) == ["audio.f32", "clips.csv", "corpus.json", "tasks.csv"]
+    assert written(folder) == ["audio.f32", "clips.csv", "corpus.json", "sums.json", "tasks.csv"]
     assert not corpus.store.flags.writeable
 
 

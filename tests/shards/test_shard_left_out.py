@@ -21,7 +21,7 @@ from dasheng_lib.shards import (
     shard_index,
     write_shards,
 )
-from dasheng_lib.shards.member import NOT_READ, OUTSIDE
+from dasheng_lib.shards.member import NO_NAME, NOT_READ
 
 WAV = audio(ramp(1, 4000), 16000, "WAV")
 
@@ -159,7 +159,7 @@ def test_names_that_no_file_can_have_cost_one_member_each(tmp_path):
     path = tar_of(tmp_path / "a.tar", [(f"{name}.flac", audio(ramp(1, 999))) for name in names])
     written, skipped = extract(path, tmp_path / "out")
     bad = {"a.flac/b", "x" * 300, "d/" + "y" * 252}
-    assert skipped == {("a.tar", name): OUTSIDE for name in bad}
+    assert skipped == {("a.tar", name): NO_NAME for name in bad}
     assert written == len(names) - len(bad)
     files = {p.relative_to(tmp_path / "out").as_posix() for p in (tmp_path / "out").rglob("*.flac")}
     assert files >= {"a.flac", f"{long}.flac", "e/f.flac", "last.flac"}

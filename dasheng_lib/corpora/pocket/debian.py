@@ -13,7 +13,6 @@ import re
 import shlex
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +20,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from dasheng_lib.common.cache import cache_dir, locked, need_space
+from dasheng_lib.common.cache import cache_dir, locked, need_space, scratch_folder
 from dasheng_lib.common.errors import UserError
 from dasheng_lib.corpora.fetch.download import DownloadError, Remote, download
 from dasheng_lib.corpora.fetch.unpack import UnpackError, unpacked_xz
@@ -108,10 +107,10 @@ def _fetch(offer: Offer, bar: tqdm, proxy: str | None) -> Path:
     if offer.remote.url.startswith(_DIRECT):
         return download(offer.remote, destination, bar=bar, proxy=proxy)
     # mirror+file:, tor+http:, cdrom:, … only apt knows how.
-    with locked(destination), tempfile.TemporaryDirectory(dir=folder, prefix=".apt.") as temporary:
+    with locked(destination), scratch_folder(destination) as temporary:
         if not destination.exists():
             _apt("download", f"{offer.package}={offer.version}", cwd=temporary)
-            for path in Path(temporary).glob("*.deb"):
+            for path in temporary.glob("*.deb"):
                 with path.open("rb") as file:
                     sha = hashlib.file_digest(file, "sha256").hexdigest()
                 if sha == offer.remote.sha256:
@@ -172,7 +171,7 @@ def _uris(names: list[str], private: bool) -> list[Offer]:
 
 
 def _apt(
-    *arguments: str, private: bool = True, cwd: str | None = None
+    *arguments: str, private: bool = True, cwd: Path | None = None
 ) -> subprocess.CompletedProcess:
     root = cache_dir("apt", "x").parent
     for part in ("lists/partial", "cache/archives/partial"):
@@ -235,8 +234,8 @@ def _mirror_offers(
 
 def _index(mirror: str, release: str, component: str) -> str:
     url = f"{mirror}/dists/{release}/{component}/binary-amd64/Packages.xz"
-    with tempfile.TemporaryDirectory(dir=cache_dir("apt").parent) as temporary:
-        path = download(Remote(url), Path(temporary) / "Packages")
+    with scratch_folder(cache_dir("apt", "lists")) as temporary:
+        path = download(Remote(url), temporary / "Packages")
         try:
             return unpacked_xz(path, _INDEX_LIMIT).decode("utf-8")
         except (UnpackError, UnicodeDecodeError) as error:

