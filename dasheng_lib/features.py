@@ -5,6 +5,7 @@ Shapes: B clips, N samples, F mel bins (64), T frames (10 ms).
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Literal
 
 import torch
@@ -17,6 +18,8 @@ HOP = 160
 WINDOW = 512
 MELS = 64
 MIN_SAMPLES = 480  # four frames, the shortest clip that makes one token
+LONG_FRAMES = 1 << 14  # a clip of more, 164 s, is read in parts
+PART_FRAMES = 1 << 12
 Floor = Literal["batch", "clip"]
 
 
@@ -70,13 +73,7 @@ class LogMel(nn.Module):
         """
         check_wave(wave_BN, lengths)
         with torch.autocast(wave_BN.device.type, enabled=False):
-            padded = _mirror_ends(wave_BN.float(), lengths)
-            spectrum = torch.stft(
-                padded, WINDOW, HOP, window=self.window, center=False, return_complex=True
-            )
-            power_BKT = spectrum.real.square().addcmul_(spectrum.imag, spectrum.imag)
-            power_BFT = self.filters.T @ power_BKT
-            db_BFT = 10.0 * power_BFT.clamp_min(1e-10).log10()
+            db_BFT = self._db(wave_BN, lengths)
             if lengths is None:
                 top = db_BFT.amax((1, 2), keepdim=True) if self.floor == "clip" else db_BFT.max()
                 return torch.maximum(db_BFT, top - self.top_db)
@@ -86,6 +83,42 @@ class LogMel(nn.Module):
             if self.floor == "batch":
                 top = top.max()
             return torch.maximum(db_BFT, top - self.top_db).masked_fill(~valid, 0.0)
+
+    def in_parts(self, wave_1N: Tensor, frames: int) -> Iterator[Tensor]:
+        """The log-mel of one long clip, ``frames`` at a time: ``[1, 64, frames]``, then the rest.
+
+        As :meth:`forward` of it all. It is computed twice, for the loudest value comes first, so
+        that memory holds one part.
+        """
+        floor = max(part.max() for part in self._db_in_parts(wave_1N, frames)) - self.top_db
+        for part in self._db_in_parts(wave_1N, frames):
+            yield part.clamp_min_(floor)
+
+    def _db_in_parts(self, wave_1N: Tensor, frames: int) -> Iterator[Tensor]:
+        T = frame_count(wave_1N.shape[1])
+        for first in range(0, T, frames):
+            last = min(first + frames, T)
+            # The two frames beside each end of a piece see its mirror, and not what lies there.
+            start, stop = max(first - 2, 0), last + 2
+            piece = wave_1N[:, start * HOP : (stop - 1) * HOP if stop < T else None]
+            with torch.autocast(wave_1N.device.type, enabled=False):
+                db_1FT = self._db(piece)
+            yield db_1FT[:, :, first - start : last - start]
+
+    def _db(self, wave_BN: Tensor, lengths: Tensor | None = None) -> Tensor:
+        padded = _mirror_ends(wave_BN.float(), lengths)
+        spectrum = torch.stft(
+            padded, WINDOW, HOP, window=self.window, center=False, return_complex=True
+        )
+        power_BKT = spectrum.real.square().addcmul_(spectrum.imag, spectrum.imag)
+        power_BFT = self.filters.T @ power_BKT
+        return 10.0 * power_BFT.clamp_min(1e-10).log10()
+
+
+def is_long(wave_BN: Tensor, lengths: Tensor | None = None) -> bool:
+    """Whether this is one clip without padding that is better read in parts: over 164 s."""
+    alone = len(wave_BN) == 1 and (lengths is None or int(lengths[0]) == wave_BN.shape[1])
+    return alone and frame_count(wave_BN.shape[1]) > LONG_FRAMES
 
 
 def check_wave(wave_BN: Tensor, lengths: Tensor | None = None) -> None:

@@ -79,6 +79,9 @@ class DashengEncoder:
     @torch.inference_mode()
     def clips(self, wave_BN: Tensor, lengths: Tensor | None = None) -> Tensor:
         """Mean token of each clip, ``[B, dim]``."""
+        if self.encoder.reads_in_parts(wave_BN, lengths):
+            total_BD = sum(part.sum(1) for part in self.encoder.in_parts(wave_BN.to(self.device)))
+            return total_BD / self.encoder.tokens(wave_BN.shape[1])
         tokens_BTD = self.frames(wave_BN, lengths)
         if lengths is None:
             return tokens_BTD.mean(1)

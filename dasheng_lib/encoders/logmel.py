@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from dasheng_lib.features import HOP, MELS, MIN_SAMPLES, SAMPLE_RATE, LogMel
+from dasheng_lib.features import HOP, MELS, MIN_SAMPLES, PART_FRAMES, SAMPLE_RATE, LogMel, is_long
 
 
 class LogMelStatistics:
@@ -28,6 +28,8 @@ class LogMelStatistics:
 
     def clips(self, wave_BN: Tensor, lengths: Tensor | None = None) -> Tensor:
         """``[B, 128]``: 64 means, then 64 deviations."""
+        if is_long(wave_BN, lengths):
+            return self._in_parts(wave_BN)
         frames_BTF = self.frames(wave_BN, lengths)
         T = frames_BTF.shape[1]
         count_B = torch.full((len(wave_BN),), T) if lengths is None else lengths // HOP + 1
@@ -36,3 +38,13 @@ class LogMelStatistics:
         mean_BF = (frames_BTF * valid_BT1).sum(1) / count_B1
         spread_BTF = (frames_BTF - mean_BF[:, None]) * valid_BT1
         return torch.cat([mean_BF, (spread_BTF.square().sum(1) / count_B1).sqrt()], 1)
+
+    def _in_parts(self, wave_1N: Tensor) -> Tensor:
+        count, total_1F, squares_1F = 0, 0.0, 0.0
+        for part_1FT in self._log_mel.in_parts(wave_1N, PART_FRAMES):
+            count += part_1FT.shape[2]
+            total_1F = total_1F + part_1FT.double().sum(2)
+            squares_1F = squares_1F + part_1FT.double().square().sum(2)
+        mean_1F = total_1F / count
+        spread_1F = (squares_1F / count - mean_1F.square()).clamp_min(0).sqrt()
+        return torch.cat([mean_1F, spread_1F], 1).float()

@@ -33,6 +33,7 @@ from dasheng_lib.tasks.clip import Clip
 VERSION = 1  # raise it when the same encoder and clips would give other numbers
 # What one batch takes: on CPUs little more than one long clip, whose activations fit the cache.
 BATCH_SECONDS = 40.0
+AHEAD_SECONDS = 1200.0  # what is read while something else is computed
 CARD_SECONDS = 400.0  # and on a card, which waits for whoever launches more than for arithmetic
 Kind = Literal["clips", "frames"]
 
@@ -151,7 +152,9 @@ def embed_batches(
     jobs = _batches(samples, int(budget * encoder.sample_rate), kind)
     for rows, wave_BN in _read_ahead(clips, samples, jobs, encoder, 4 if on_card else 1):
         some = [clips[row] for row in rows]
-        yield rows, _features(encoder, wave_BN, samples[rows], some, kind)
+        features = _features(encoder, wave_BN, samples[rows], some, kind)
+        del wave_BN  # before the next is read, for it may be of hours
+        yield rows, features
 
 
 def _embed_into(
@@ -208,28 +211,37 @@ def _read_ahead(
     encoder: AudioEncoder,
     workers: int,
 ) -> Iterator[tuple[np.ndarray, Tensor]]:
-    """Rows and waves [B, N] of each job; the next ones are read while one is used."""
+    """Rows and waves [B, N] of each job; the next ones are read while one is used, if short."""
     rate = encoder.sample_rate
 
     def read(rows: np.ndarray) -> Tensor:
-        wave_BN = np.zeros((len(rows), samples[rows].max()), np.float32)
-        for wave_N, row in zip(wave_BN, rows, strict=True):
+        wave_BN = None
+        for place, row in enumerate(rows):
             clip = clips[row]
             wave, promised = clip.resampled(rate), _samples(clip, rate)
             if len(wave) != promised:
                 raise AudioError(f"{clip.name} is not as long as its header says: mend it.")
-            wave_N[: len(wave)] = wave[: samples[row]]
+            if len(rows) == 1 and len(wave) == samples[row] and wave.flags.writeable:
+                return torch.from_numpy(wave)[None]  # a clip of hours is not copied
+            if wave_BN is None:
+                wave_BN = np.zeros((len(rows), samples[rows].max()), np.float32)
+            wave_BN[place, : len(wave)] = wave[: samples[row]]
         return torch.from_numpy(wave_BN)
+
+    def oldest() -> tuple[np.ndarray, Tensor]:
+        rows, wave = coming.popleft()
+        return rows, wave.result()
 
     coming, pool = deque(), ThreadPoolExecutor(workers, "embed")
     try:
         for rows in jobs:
+            while coming and samples[rows].max() > AHEAD_SECONDS * rate:
+                yield oldest()
             coming.append((rows, pool.submit(read, rows)))
-            if len(coming) > workers:
-                rows, wave = coming.popleft()
-                yield rows, wave.result()
-        for rows, wave in coming:
-            yield rows, wave.result()
+            if len(coming) > workers or samples[rows].max() > AHEAD_SECONDS * rate:
+                yield oldest()
+        while coming:
+            yield oldest()
     finally:
         pool.shutdown(cancel_futures=True)
 

@@ -7,7 +7,7 @@ H heads. Published weights fit this module by :func:`dasheng_lib.checkpoint.weig
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Literal
@@ -16,7 +16,17 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from dasheng_lib.features import HOP, MELS, SAMPLE_RATE, Floor, LogMel, check_wave, frame_count
+from dasheng_lib.features import (
+    HOP,
+    MELS,
+    PART_FRAMES,
+    SAMPLE_RATE,
+    Floor,
+    LogMel,
+    check_wave,
+    frame_count,
+    is_long,
+)
 from dasheng_lib.model.attention import Attention, attend, attend_in_runs, attend_to
 from dasheng_lib.model.input_norm import InputNorm
 from dasheng_lib.model.packing import pack
@@ -150,7 +160,21 @@ class Encoder(nn.Module):
             return nn.utils.rnn.pad_sequence(alone, batch_first=True)
         if self.config.long_audio == "cut":
             return self._cut(wave_BN)
+        if self.reads_in_parts(wave_BN, lengths):
+            return torch.cat(list(self.in_parts(wave_BN)), 1)
         return self.of_mel(self.log_mel(wave_BN, lengths if own else None), lengths)
+
+    def reads_in_parts(self, wave_BN: Tensor, lengths: Tensor | None = None) -> bool:
+        """Whether :meth:`in_parts` gives what :meth:`forward` does, in less memory."""
+        own = self.config.padding == "own" or lengths is None
+        return own and self.config.long_audio == "short" and is_long(wave_BN, lengths)
+
+    def in_parts(self, wave_1N: Tensor) -> Iterator[Tensor]:
+        """Tokens of one long clip, some chunks at a time: ``[1, some, D]``."""
+        chunk = self.config.positions * PATCH_FRAMES
+        for mel_1FT in self.log_mel.in_parts(wave_1N, max(PART_FRAMES // chunk, 1) * chunk):
+            if mel_1FT.shape[2] >= PATCH_FRAMES:
+                yield self.of_mel(mel_1FT)
 
     def of_mel(self, mel_BFT: Tensor, lengths: Tensor | None = None) -> Tensor:
         """Tokens of log-mels in dB, which may be mixed or cropped: ``[B, frames // 4, D]``.
