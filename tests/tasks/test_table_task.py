@@ -127,7 +127,7 @@ def change(**columns):
     ("spoil", "said"),
     [
         (lambda path: path.unlink(), "cannot be read .No such file"),
-        (lambda path: path.write_text(""), "no CSV table"),
+        (lambda path: path.write_text(""), "not a CSV table"),
         (lambda path: path.write_text("file,label\na,b\n"), "no column path"),
         (lambda path: (path.parent / "low1.flac").unlink(), r"1 file is missing \(low1.flac\)"),
         (
