@@ -89,7 +89,10 @@ def test_clips_may_keep_their_length(data, tmp_path):
         (["--task", "us8k"], "us8k is not here: run `dasheng corpus fetch arch --task us8k`"),
         (["--task", "slurp"], "slurp is not here: unpack slurp_real.tar.gz"),
         (["--task", "gtzan"], "There is no ARCH task 'gtzan'"),
-        (["--task", "emovo", "--probes", "mlp", "--seeds", "-1"], "A seed is 0 or more"),
+        (
+            ["--task", "emovo", "--probes", "mlp", "--seeds", "-1"],
+            "argument --seeds: it is a whole number, at least 0",
+        ),
     ],
 )
 def test_what_cannot_be_evaluated_is_one_sentence(data, capsys, words, reason):

@@ -338,9 +338,9 @@ def never(*args, **options):
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (["--probes", "mlp", "knn", "-k", "0"], "at least one neighbour"),
-        (["--seeds", "0", "-1"], "A seed is 0 or more"),
-        (["--device", "bogus"], "'bogus' is not here"),
+        (["--probes", "mlp", "knn", "-k", "0"], "argument -k: it is a whole number, at least 1"),
+        (["--seeds", "0", "-1"], "argument --seeds: it is a whole number, at least 0"),
+        (["--device", "bogus"], "there is no 'bogus' here"),
         (["--encoder", "hear:fake_hear"], r"hear:fake_hear: .*embeddings [2, 6]"),
         (["--task", "EVENTS", "--probes", "mlp", "knn"], "its probe is mlp, not knn"),
     ],
@@ -376,8 +376,8 @@ def test_duplicates_are_refused_unless_they_are_to_be_kept(tmp_path, capsys):
     command = ["evaluate", "hear", "--task", str(folder), "--probes", "knn", "-k", "1"]
     assert main(command) == 2
     assert "--keep-duplicates" in capsys.readouterr().err
-    with pytest.warns(UserWarning, match="kept"):
-        assert main([*command, "--keep-duplicates"]) == 0
+    assert main([*command, "--keep-duplicates"]) == 0
+    assert "They are kept" in capsys.readouterr().err
 
 
 def test_what_draws_nothing_runs_once_and_a_folder_above_will_do(tmp_path):

@@ -222,7 +222,7 @@ def test_files_say_their_family(whole, tmp_path):
     model = new_model(tiny("wav2vec2"))
     model.family = "cpc"
     save_weights(model, tmp_path / "other.safetensors")
-    with pytest.raises(UserError, match="family 'cpc' is not known"):
+    with pytest.raises(UserError, match=r"family 'cpc' .* is not known"):
         load_objective(tmp_path / "other.safetensors")
 
 

@@ -47,7 +47,7 @@ def test_what_is_no_file_is_not_read(tmp_path, kind):
     {"pipe": os.mkfifo, "device": lambda p: p.symlink_to("/dev/zero"), "folder": os.mkdir}[kind](
         wav
     )
-    refused(task, "1 wav cannot be read as audio (train/train-001.wav)")
+    refused(task, "1 wav cannot be read as audio (train/train-001.wav: no file)")
 
 
 @pytest.mark.parametrize(

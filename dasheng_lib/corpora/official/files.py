@@ -186,6 +186,6 @@ def there(
         warnings.warn(
             f"{folder}: {lost} of the {len(listed)} clips that its lists name are not there and "
             "are left out.",
-            stacklevel=2,
+            stacklevel=1,  # as the library's own, which a command tells in a line
         )
     return sorted(found, key=lambda one: (one.path.parent, stem(one.path.name)))
