@@ -17,8 +17,13 @@ def corpus(synthetic):
     return prepare(synthetic)
 
 
+@pytest.fixture
+def few_at_once(monkeypatch):
+    monkeypatch.setattr("card_crops.AT_ONCE", 64)
+
+
 @pytest.mark.parametrize(("speed", "short"), [(1.0, "fill"), (1.5, "fill"), (1.5, "pad")])
-def test_pieces_are_cut_as_the_plain_function_plays_them(corpus, speed, short):
+def test_pieces_are_cut_as_the_plain_function_plays_them(corpus, few_at_once, speed, short):
     """The same addresses through numpy, piece by piece."""
     made = CardCrops(corpus, 1.5, 8, 3, short, "seconds", speed)
     pieces = made.drawn(0, np.random.default_rng((3, 3, 0)))
@@ -81,7 +86,7 @@ def test_rows_are_mixed_as_pairs_are():
     np.testing.assert_allclose(got, expected, rtol=0, atol=1e-6)
 
 
-def test_partners_are_of_the_same_batch_each_once(corpus):
+def test_partners_are_of_the_same_batch_each_once(corpus, few_at_once):
     plain, made = (
         CardCrops(corpus, 0.5, 8, 2),
         CardCrops(corpus, 0.5, 8, 2, "fill", "seconds", 1.0, 0.5),
