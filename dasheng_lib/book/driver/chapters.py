@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
-import yaml
 
-from dasheng_lib.common.errors import UserError
+from dasheng_lib.common.errors import UserError, reading
+from dasheng_lib.common.yaml_files import read_yaml
 
+MEND = "mend it, or take it from the repository again"
 GENERATED = ("status",)  # pages of the table of contents that a build writes
 PLAIN_TYPES = {"int": int, "float": float, "bool": bool, "str": str, "list": list}
 
@@ -84,7 +85,7 @@ def listed_pages(toc: Path) -> list[str]:
                 yield from walk(child)
 
     try:
-        names = [*walk(read_yaml(toc))]
+        names = [*walk(read_yaml(toc, MEND))]
     except RecursionError:  # a node that holds itself
         names = []
     if not names:
@@ -92,27 +93,11 @@ def listed_pages(toc: Path) -> list[str]:
     return [name.removesuffix(".md").removesuffix(".ipynb") for name in names]
 
 
-def read_yaml(path: Path) -> Any:
-    """What a YAML file of the book says.
-
-    Raises:
-        UserError: it cannot be read, or is not YAML.
-    """
-    try:
-        return yaml.safe_load(path.read_bytes())
-    except Exception as error:  # PyYAML has a dozen kinds of errors
-        why = " ".join(str(error).split())[:300]
-        raise UserError(f"{path} is not valid YAML that can be read: {why}") from error
-
-
 def read_chapter(path: Path) -> Chapter:
     """Read a notebook, without its outputs and without a cell that an earlier run injected."""
-    try:
+    with reading(path, "a notebook", MEND):
         notebook = nbformat.read(path, as_version=4)
         nbformat.validate(notebook)
-    except Exception as error:  # nbformat raises a different class for every way to be broken
-        why = " ".join(str(error).split())[:300]
-        raise UserError(f"{path} is not a notebook that can be read: {why}") from error
     notebook.cells = [
         cell for cell in notebook.cells if "injected-parameters" not in cell_tags(cell)
     ]

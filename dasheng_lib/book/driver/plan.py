@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from dasheng_lib.book.driver.chapters import Chapter, Parameter, read_yaml
+from dasheng_lib.book.driver.chapters import MEND, Chapter, Parameter
 from dasheng_lib.book.parameters import (
     ParameterError,
     check_type,
@@ -19,6 +19,7 @@ from dasheng_lib.book.parameters import (
 )
 from dasheng_lib.common.errors import UserError
 from dasheng_lib.common.settings import conforms, type_name
+from dasheng_lib.common.yaml_files import read_yaml
 
 Values = dict[str, Any]
 
@@ -29,7 +30,7 @@ def read_profile(path: Path, name: str, chapters: list[Chapter]) -> dict[str, Va
     Raises:
         UserError: no such profile or chapter, an undeclared parameter, a wrong type.
     """
-    profiles = read_yaml(path) or {}
+    profiles = read_yaml(path, MEND) or {}
     shaped = isinstance(profiles, dict) and all(_is_profile(p or {}) for p in profiles.values())
     if not shaped:
         raise UserError(

@@ -14,12 +14,13 @@ from typing import Any
 
 import yaml
 
-from dasheng_lib.book.driver.chapters import read_yaml
+from dasheng_lib.book.driver.chapters import MEND
 from dasheng_lib.book.driver.fingerprint import hash_files
 from dasheng_lib.book.driver.surroundings import surroundings
 from dasheng_lib.common.cache import digest
 from dasheng_lib.common.errors import UserError
 from dasheng_lib.common.provenance import version
+from dasheng_lib.common.yaml_files import read_yaml
 
 BUILDERS = ("jupyter-book", "sphinx", "sphinx-book-theme", "myst-nb", "sphinxcontrib-bibtex")
 STAMP = ".built-from"
@@ -39,7 +40,7 @@ def is_current(site: Path, built_from: str) -> bool:
 
 def site_config(path: Path, banner: str) -> dict[str, Any]:
     """``_config.yml``, with a banner for every page where there is one to show."""
-    config = read_yaml(path)
+    config = read_yaml(path, MEND)
     if not isinstance(config, dict) or not isinstance(config.get("html", {}), dict):
         raise UserError(f"{path} must be a mapping, as jupyter-book reads it: mend it.")
     if banner:
