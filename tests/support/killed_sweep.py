@@ -12,6 +12,8 @@ from dasheng_lib.corpora.synthetic.corpus import synthetic_corpus
 from dasheng_lib.sweep.engine import work
 from dasheng_lib.sweep.grid import read_grid
 
+RUNS = ["base", "mask_ratio-0.25"]  # of the grid
+
 
 def sweep(path: Path, folder: Path, touches: int) -> None:
     """Work on the grid; die when ``touches`` files have been renamed into place."""
@@ -24,7 +26,7 @@ def sweep(path: Path, folder: Path, touches: int) -> None:
         return replace(*arguments)
 
     os.replace = counted
-    work(read_grid(path), folder, progress=False)
+    work(read_grid(path), folder, RUNS, progress=False)
 
 
 if __name__ == "__main__":
