@@ -17,7 +17,6 @@ from dasheng_lib.book.parameters import (
     check_parameters,
     one_of,
 )
-from dasheng_lib.book.player import player
 from dasheng_lib.book.sentences import change, listed, standing, tally
 from dasheng_lib.book.sources import NOW, PUBLISHED, three_columns
 from dasheng_lib.book.verdicts import verdict
@@ -39,7 +38,6 @@ __all__ = [
     "listed",
     "one_of",
     "paragraph",
-    "player",
     "provenance",
     "standing",
     "tally",
