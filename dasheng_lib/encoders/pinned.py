@@ -7,25 +7,19 @@ import os
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from dasheng_lib.common.cache import cache_dir
 from dasheng_lib.common.errors import UserError
+from dasheng_lib.common.places import CHECKOUT
+from dasheng_lib.common.yaml_files import read_yaml
 
 
 def read_pins(manifest: Path) -> dict[str, dict[str, Any]]:
     """What a manifest says of each file, at least ``file, bytes, sha256, licence``, by short name.
 
     Raises:
-        UserError: the manifest is missing.
+        UserError: the manifest is missing or no YAML.
     """
-    try:
-        return yaml.safe_load(manifest.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UserError(
-            f"{manifest} is missing: run from a checkout of the repository, installed with "
-            "`make env` or `pip install -e .`."
-        ) from error
+    return read_yaml(manifest, CHECKOUT)
 
 
 def local_file(kind: str, file: str) -> Path | None:
