@@ -34,7 +34,7 @@ def load_model(
         model_file_path: a file that ``dasheng pretrain`` wrote (``.safetensors``) or one of
             Dasheng's authors, or any name that
             :func:`dasheng_lib.encoders.load_encoder` takes (``dasheng:PATH``,
-            ``published:PATH``, ``random:SIZE``, ``logmel``, ``wheel:aisfx``, …). By default
+            ``published:base``, ``random:SIZE``, ``logmel``, ``wheel:aisfx``, …). By default
             ``dasheng:nano``, where its weights come with the library.
         size, seed: an untrained model of this size instead.
 

@@ -20,11 +20,19 @@ examples:
   dasheng evaluate pocket --encoder dasheng:runs/first/final.safetensors --also fsdd esc10
   dasheng evaluate pocket --pretrain --seeds 0 1 2 --also fsdd esc10 --record book/results/probes
   dasheng evaluate hear --task esc50 --encoder dasheng:nano --encoder hear:my.module
+  dasheng evaluate hear --task esc50 --encoder published:base --probes knn
   dasheng evaluate hear --task spoken_digit --probes mlp knn linear --seeds 0 1 2
   dasheng evaluate arch --task emovo --from ~/data --encoder logmel
   dasheng evaluate hares --task nsynth_pitch --task esc50 --from ~/data --encoder dasheng:nano
   dasheng evaluate csv birds.csv --encoder logmel --encoder dasheng:nano --confusion
 """
+
+
+NAMES = (
+    "logmel, random:SIZE, dasheng:nano, dasheng:FILE and its like by family, "
+    "published:base|0.6B|1.2B|audioset|FILE, wheel:NAME, efficientat:mn04, musicnn:mtat|jamendo, "
+    "hear:MODULE; repeat it for several"
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -41,9 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="csv: a table with columns path,label and optionally fold or group; paths are "
         "relative to it, without folds stratified ones are drawn from the seed",
     )
-    parser.add_argument(
-        "--encoder", action="append", default=[], help="name of an encoder; repeat it for several"
-    )
+    parser.add_argument("--encoder", action="append", default=[], help=NAMES)
     parser.add_argument(
         "--probes",
         nargs="+",
