@@ -10,6 +10,7 @@ import numpy as np
 
 from dasheng_lib.audio import AudioError
 from dasheng_lib.common.errors import UserError
+from dasheng_lib.common.places import expanded
 from dasheng_lib.corpora.fetch.unpack import plain_name, write_member
 from dasheng_lib.shards.index import Member, find_shards, shard_index
 from dasheng_lib.shards.member import DUPLICATE, NO_NAME, OpenShard, json_of
@@ -70,7 +71,7 @@ def extract(
     Raises:
         UserError: no shards, or the folder cannot be written.
     """
-    folder = Path(folder)
+    folder = expanded(folder)
     if folder.exists() and not folder.is_dir():
         raise UserError(f"{folder} is a file: name a folder.")
     names: set[str] = set()

@@ -27,6 +27,7 @@ from dasheng_lib.checkpoint.published import misfits
 from dasheng_lib.checkpoint.weights import load_autoencoder, load_objective, save_weights
 from dasheng_lib.common.cache import atomic_file, digest, need_space
 from dasheng_lib.common.errors import UserError
+from dasheng_lib.common.places import expanded
 from dasheng_lib.common.sums import SUMS, damaged, sums_of
 from dasheng_lib.encoders.of_network import features_of
 from dasheng_lib.encoders.protocol import AudioEncoder
@@ -108,7 +109,7 @@ class RunFolder:
     """One run's files. Only the first process writes."""
 
     def __init__(self, path: Path | str) -> None:
-        self.path = Path(path)
+        self.path = expanded(path)
         self.checkpoint = self.path / "checkpoint.pt"
         self.final = self.path / "final.safetensors"
         self._waiting: list[Record] = []
