@@ -133,7 +133,8 @@ def _held(lock: Path, timeout: float) -> Iterator[bool]:
                 yield False
                 return
             work = str(lock).removesuffix(".lock")
-            logging.getLogger("dasheng").info("waiting for another process that makes %s", work)
+            said = "waiting for another process that makes %s"
+            logging.getLogger("dasheng").warning(said, work)  # shown in a notebook too
             file_lock.acquire(-1)
     except OSError as error:
         raise _unwritable(lock.parent, error) from error
