@@ -11,11 +11,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from tqdm.auto import tqdm
 
-from dasheng_lib.common.cache import artefact, need_space
+from dasheng_lib.common.cache import address, artefact, need_space
 from dasheng_lib.common.errors import UserError
 from dasheng_lib.encoders.protocol import AudioEncoder, first_ms
 from dasheng_lib.evaluation.embed_batches import Kind, embed_batches, lengths_of
@@ -88,7 +89,27 @@ def embed(
     """
     if kind not in ("clips", "frames") or not len(clips):
         raise ValueError(f"kind is 'clips' or 'frames', not {kind!r}, of at least one clip")
-    recipe = {
+
+    def make(folder: Path) -> None:
+        _embed_into(folder, encoder, clips, kind, progress)
+
+    folder = artefact("embedded", _recipe(encoder, clips, kind), make, resumable=True)
+    features, starts = read_rows(folder)
+    if kind == "clips":
+        return Embedded(features, starts)
+    lengths_ms = np.array([1000 * clip.samples / clip.rate for clip in clips])
+    times = frame_times(first_ms(encoder), encoder.hop_ms, np.diff(starts), lengths_ms)
+    return Embedded(features, starts, times)
+
+
+def embedded_folder(encoder: AudioEncoder, clips: Sequence[Clip], kind: Kind = "clips") -> Path:
+    """Where :func:`embed` keeps what it gives; it is there once that is whole."""
+    return address("embedded", _recipe(encoder, clips, kind))
+
+
+def _recipe(encoder: AudioEncoder, clips: Sequence[Clip], kind: Kind) -> dict[str, Any]:
+    """All that decides an embedding."""
+    return {
         "encoder": encoder.fingerprint,
         "rate": encoder.sample_rate,
         "least": encoder.min_samples,
@@ -98,17 +119,6 @@ def embed(
         "audio": sha256("".join(clip.identity for clip in clips).encode()).hexdigest(),
         "version": VERSION,
     }
-
-    def make(folder: Path) -> None:
-        _embed_into(folder, encoder, clips, kind, progress)
-
-    folder = artefact("embedded", recipe, make, resumable=True)
-    features, starts = read_rows(folder)
-    if kind == "clips":
-        return Embedded(features, starts)
-    lengths_ms = np.array([1000 * clip.samples / clip.rate for clip in clips])
-    times = frame_times(first_ms(encoder), encoder.hop_ms, np.diff(starts), lengths_ms)
-    return Embedded(features, starts, times)
 
 
 def compute_embeddings(encoder: AudioEncoder, clips: Sequence[Clip]) -> np.ndarray:
