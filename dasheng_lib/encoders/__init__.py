@@ -10,14 +10,13 @@ from dasheng_lib.encoders.hear.module import load_hear_module
 from dasheng_lib.encoders.logmel import LogMelStatistics
 from dasheng_lib.encoders.of_network import features_from_file
 from dasheng_lib.encoders.protocol import AudioEncoder
-from dasheng_lib.encoders.released import released_file
+from dasheng_lib.encoders.released import PUBLISHED, published_file
 from dasheng_lib.encoders.sfnfnet import SlowFastFeatures
 from dasheng_lib.encoders.wheels import WHEELS, load_wheel
 from dasheng_lib.objectives.family import FAMILIES
 
 # What comes with the library, by name; each has a model card beside it.
 WEIGHTS = {path.stem: path for path in places.WEIGHTS.glob("*.safetensors")}
-PUBLISHED = ("base", "0.6B", "1.2B", "audioset")  # files of Dasheng's authors that can be fetched
 
 __all__ = ["AudioEncoder", "DashengEncoder", "LogMelStatistics", "load_encoder"]
 
@@ -57,8 +56,7 @@ def load_encoder(name: str, precision: str = "float32") -> AudioEncoder:
     if kind in (*FAMILIES, "sfnfnet") and rest:
         return features_from_file(WEIGHTS.get(rest, rest), kind, name, precision)
     if kind == "published" and rest:
-        path = released_file(name) if rest in PUBLISHED else rest
-        return DashengEncoder.from_published(path, precision, name)
+        return DashengEncoder.from_published(published_file(rest), precision, name)
     if kind == "wheel" and rest:
         return load_wheel(rest)
     if kind == "efficientat" and rest:

@@ -16,6 +16,7 @@ from dasheng_lib.corpora.fetch.zenodo import stored_record, zenodo_remote
 from dasheng_lib.encoders.pinned import local_file, read_pins, verify
 
 MANIFEST = MANIFESTS / "weights.yml"
+PUBLISHED = ("base", "0.6B", "1.2B", "audioset")  # files of Dasheng's authors that are fetched
 
 
 def read_state(name: str) -> dict[str, Tensor]:
@@ -40,6 +41,15 @@ def released_file(name: str) -> Path:
     if remotes:
         verify(path, {"md5": remotes[0].md5} | wanted)
     return path
+
+
+def published_file(name: str) -> Path | str:
+    """A file of Dasheng's authors: one of :data:`PUBLISHED` by its name, any other by its path.
+
+    Raises:
+        UserError: as :func:`released_file`.
+    """
+    return released_file(f"published:{name}") if name in PUBLISHED else name
 
 
 def local_weights(name: str) -> Path | None:

@@ -12,8 +12,9 @@ from fake_packages import serving
 from dasheng_lib.book.published_stand_in import stand_in
 from dasheng_lib.common.errors import UserError
 from dasheng_lib.corpora.fetch.zenodo import zenodo_remote
-from dasheng_lib.encoders import PUBLISHED, load_encoder, released
+from dasheng_lib.encoders import load_encoder, released
 from dasheng_lib.encoders.pinned import read_pins
+from dasheng_lib.hear_api import load_model
 
 FILE = "dasheng_base.pt"
 
@@ -50,6 +51,7 @@ def test_a_name_fetches_once_what_a_path_reads(zenodo):
     asked = len(zenodo.requests)
     assert asked == 2  # the record and the file
     assert load_encoder("published:base").fingerprint == path.fingerprint
+    assert load_model("published:base").scene_embedding_size == named.dim
     assert len(zenodo.requests) == asked
 
 
@@ -114,8 +116,10 @@ def test_a_fetched_file_runs_no_code(zenodo, capsys):
 
 def test_every_name_has_its_record():
     pins = read_pins(released.MANIFEST)
-    assert [n for n in pins if n.startswith("published:")] == [f"published:{n}" for n in PUBLISHED]
-    for name in PUBLISHED:
+    assert [n for n in pins if n.startswith("published:")] == [
+        f"published:{n}" for n in released.PUBLISHED
+    ]
+    for name in released.PUBLISHED:
         pin = pins[f"published:{name}"]
         assert pin["source"] == f"https://zenodo.org/records/{pin['zenodo']}"
         assert pin["file"].endswith(".pt") and pin["licence"].startswith("Apache-2.0")
