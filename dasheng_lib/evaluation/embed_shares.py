@@ -14,7 +14,8 @@ from tqdm.auto import tqdm
 
 from dasheng_lib.common.cache import cache_dir, claimed, digest
 from dasheng_lib.encoders.protocol import AudioEncoder
-from dasheng_lib.evaluation.embed import Embedded, Kind, embed
+from dasheng_lib.evaluation.embed import Embedded, embed
+from dasheng_lib.evaluation.embed_batches import Kind
 from dasheng_lib.tasks.clip import Clip
 
 # A share is so much of what is left, and so many seconds of audio: large ones first, since each

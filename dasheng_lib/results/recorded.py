@@ -112,7 +112,7 @@ def writable(name: str) -> Path:
 
 def write_results(path: Path, table: pd.DataFrame, command: str, **facts: Any) -> None:
     """Keep a table as ``PATH.csv`` and, as ``PATH.json``, the command and what it ran on."""
-    path = Path(path)
+    path = expanded(path)
     origin = {"command": command, **facts, **provenance()}  # before the table changes the checkout
     beside = path.with_name(path.name + ".csv")
     with atomic_file(beside) as temporary:
