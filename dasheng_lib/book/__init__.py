@@ -9,7 +9,7 @@ that an edit runs no other chapter again.
 import pandas as pd
 
 from dasheng_lib.book.captions import caption, paragraph
-from dasheng_lib.book.findings import finding
+from dasheng_lib.book.findings import finding, on_front_page
 from dasheng_lib.book.parameters import (
     CORPUS,
     at_least,
@@ -36,6 +36,7 @@ __all__ = [
     "check_parameters",
     "finding",
     "listed",
+    "on_front_page",
     "one_of",
     "paragraph",
     "provenance",
