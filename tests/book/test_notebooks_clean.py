@@ -7,9 +7,11 @@ from pathlib import Path
 
 import nbformat
 import pytest
+import yaml
 
 from dasheng_lib.book.driver.chapters import in_order, read_chapter, read_chapters
-from dasheng_lib.book.driver.plan import read_profile
+from dasheng_lib.book.driver.plan import read_profile, read_value
+from dasheng_lib.book.parameters import check_type
 
 BOOK = Path(__file__).parents[2] / "book"
 NOTEBOOKS = sorted(BOOK.glob("*.ipynb"))
@@ -76,3 +78,23 @@ def test_a_chapter_imports_in_few_lines(path):
     lines = "\n".join(c.source for c in cells if c.cell_type == "code").splitlines()
     assert len([line for line in lines if re.match(r"\s*(import|from) ", line)]) <= MOST_IMPORTS
     assert not [line for line in lines if re.search(r"import \*", line)]
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_chapter_ends_in_exercises_that_can_be_run(path):
+    """Each has a line with one of the chapter's parameters, of a value of its type."""
+    chapter = read_chapter(path)
+    (source,) = [c.source for c in chapter.notebook.cells if c.source.startswith("## Try it")]
+    items = re.findall(r"^\d\. .*$", source, re.MULTILINE)
+    assert len(items) in (2, 3)
+    lines = re.findall(r"`papermill book/(\S+).ipynb out.ipynb ([^`]+)`", source)
+    assert len(lines) >= 2 and {name for name, _ in lines} == {path.stem}
+    for _, line in lines:
+        mapping = re.fullmatch(r"-y '(.+)'", line)
+        given = yaml.safe_load(mapping[1]) if mapping else dict(re.findall(r"-p (\S+) (\S+)", line))
+        assert given
+        for name, text in given.items():
+            parameter = chapter.parameters[name]
+            value = text if mapping else read_value(text, parameter)
+            check_type(name, value, parameter.annotation)
+            assert value != parameter.default, line
