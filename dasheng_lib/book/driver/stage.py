@@ -13,6 +13,7 @@ from nbformat.v4 import new_markdown_cell
 from dasheng_lib.book.captions import MIME
 from dasheng_lib.book.driver.chapters import Chapter, cell_tags
 from dasheng_lib.book.driver.heads import head
+from dasheng_lib.book.driver.tables import tidy
 from dasheng_lib.book.driver.words import cell, code, papermill_line
 from dasheng_lib.common.settings import type_name
 
@@ -54,6 +55,7 @@ def compose(chapter: Chapter, executed: nbformat.NotebookNode | None) -> nbforma
             source = ran.pop(0)
             now.outputs, now.execution_count = source.outputs, source.execution_count
             _caption(now)
+            tidy(now)
     for index, now in enumerate(page.cells):
         if "parameters" in cell_tags(now) and injected:
             page.cells[index + 1 : index + 1] = [_folded(injected[0])]
