@@ -88,7 +88,7 @@ def test_a_chapter_ends_in_exercises_that_can_be_run(path):
     items = re.findall(r"^\d\. .*$", source, re.MULTILINE)
     assert len(items) in (2, 3)
     lines = re.findall(r"`papermill book/(\S+).ipynb out.ipynb ([^`]+)`", source)
-    assert len(lines) >= 2 and {name for name, _ in lines} == {path.stem}
+    assert {name for name, _ in lines} == {path.stem}
     for _, line in lines:
         mapping = re.fullmatch(r"-y '(.+)'", line)
         given = yaml.safe_load(mapping[1]) if mapping else dict(re.findall(r"-p (\S+) (\S+)", line))
