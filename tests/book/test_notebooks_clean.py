@@ -98,3 +98,16 @@ def test_a_chapter_ends_in_exercises_that_can_be_run(path):
             value = text if mapping else read_value(text, parameter)
             check_type(name, value, parameter.annotation)
             assert value != parameter.default, line
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_chapter_shows_the_lines_that_carry_its_idea_and_folds_the_rest(path):
+    folded = {"hide-input", "remove-input", "parameters"}
+    shown = [
+        line
+        for cell in read_chapter(path).notebook.cells
+        if cell.cell_type == "code" and not folded & set(cell.metadata.get("tags", []))
+        for line in cell.source.splitlines()
+        if line.strip()
+    ]
+    assert 7 <= len(shown) <= 35
