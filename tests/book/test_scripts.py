@@ -15,7 +15,7 @@ PAGE = """<!doctype html><html><body>
 <details class="other"><summary>Show</summary>three</details>
 <table class="sortable"><caption>Scores.</caption>
 <thead><tr><td></td><th class="col_heading">score</th></tr></thead>
-<tbody><tr><th>a</th><td>9.5</td></tr><tr><th>b</th><td>–</td></tr><tr><th>c</th><td>10.5</td></tr>
+<tbody><tr><th>a</th><td>9.5</td></tr><tr><th>b</th><td>&ndash;</td></tr><tr><th>c</th><td>10.5</td></tr>
 </tbody></table>
 <script src="{static}/sortable.js"></script><script src="{static}/code_switch.js"></script>
 <script>{press}</script></body></html>"""
