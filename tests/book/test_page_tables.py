@@ -41,7 +41,7 @@ def test_words_stand_left_and_numbers_right():
     frame = pd.DataFrame(
         {"licence": ["MIT", "\u2013"], "gain": ["+1.0 … +2.0", ""], "share": ["40 %", "\u2013"]}
     )
-    rows = table(frame).tbody.find_all("tr")
-    assert [["words" in cell.get("class", []) for cell in row("td")] for row in rows] == [
-        [True, False, False]
-    ] * 2
+    found = table(frame)
+    for row in [found.thead.tr, *found.tbody("tr")]:
+        cells = row(["th", "td"])[1:]
+        assert ["words" in cell.get("class", []) for cell in cells] == [True, False, False]

@@ -34,7 +34,7 @@ def tidied(page: str) -> str:
         for body in table.find_all("tbody"):
             for head in body.find_all("th"):
                 head["scope"] = "rowgroup" if int(head.get("rowspan", 1)) > 1 else "row"
-            _left_words(body)
+            _left_words(body, table.thead.find_all("tr")[-1] if table.thead else None)
     return str(soup)
 
 
@@ -49,13 +49,14 @@ def _join_names(head: Tag) -> None:
         last.decompose()
 
 
-def _left_words(body: Tag) -> None:
+def _left_words(body: Tag, head: Tag | None) -> None:
+    heads = head.find_all(["th", "td"])[::-1] if head else []
     columns: dict[int, list[Tag]] = {}
     for row in body.find_all("tr"):
         for place, cell in enumerate(reversed(row.find_all("td"))):
             columns.setdefault(place, []).append(cell)
-    for cells in columns.values():
+    for place, cells in columns.items():
         said = [cell.text.strip() for cell in cells if cell.text.strip() not in EMPTY]
         if said and sum(bool(NUMBER.match(text)) for text in said) <= len(said) / 2:
-            for cell in cells:
+            for cell in [*cells, *heads[place : place + 1]]:
                 cell["class"] = [*cell.get("class", []), "words"]
