@@ -27,6 +27,7 @@ from dasheng_lib.checkpoint.published import misfits
 from dasheng_lib.checkpoint.weights import load_autoencoder, load_objective, save_weights
 from dasheng_lib.common.cache import atomic_file, digest, need_space
 from dasheng_lib.common.errors import UserError
+from dasheng_lib.common.parts import sweep
 from dasheng_lib.common.sums import SUMS, damaged, sums_of
 from dasheng_lib.encoders.of_network import features_of
 from dasheng_lib.encoders.protocol import AudioEncoder
@@ -137,8 +138,7 @@ class RunFolder:
                 f"Cannot write in {self.path} ({error.strerror}): choose another folder."
             ) from error
         try:
-            for left in self.path.glob(".*.part"):  # of a process that was killed
-                left.unlink()
+            sweep(self.path)  # what a process that was killed left
             self._same_run(config, inputs)
             yield
         finally:
