@@ -8,7 +8,6 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ import yaml
 from dasheng_lib.book.driver.chapters import MEND
 from dasheng_lib.book.driver.fingerprint import hash_files
 from dasheng_lib.book.driver.surroundings import surroundings
-from dasheng_lib.common.cache import digest
+from dasheng_lib.common.cache import digest, scratch_folder
 from dasheng_lib.common.errors import UserError
 from dasheng_lib.common.provenance import version
 from dasheng_lib.common.yaml_files import read_yaml
@@ -60,8 +59,7 @@ def build_site(
         UserError: jupyter-book failed; its last lines are quoted and its whole output is kept.
     """
     log = site.parent / "site.log"
-    with tempfile.TemporaryDirectory(prefix=".site-", dir=site.parent) as name:
-        work = Path(name)
+    with scratch_folder(site) as work:
         (work / "_config.yml").write_text(yaml.safe_dump(config, allow_unicode=True))
         command = [sys.executable, "-c", "from jupyter_book.cli.main import main; main()"]
         command += ["build", str(stage), "--path-output", str(work), "--quiet"]
