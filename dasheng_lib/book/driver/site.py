@@ -18,6 +18,7 @@ from dasheng_lib.book.driver.fingerprint import hash_files
 from dasheng_lib.book.driver.surroundings import surroundings
 from dasheng_lib.common.cache import digest, scratch_folder
 from dasheng_lib.common.errors import UserError
+from dasheng_lib.common.parts import sweep
 from dasheng_lib.common.provenance import version
 from dasheng_lib.common.yaml_files import read_yaml
 
@@ -112,7 +113,9 @@ def replace_folder(new: Path, place: Path) -> None:
 
 
 def restore_site(site: Path) -> None:
-    """Bring back the site that a build was replacing when it was killed."""
+    """Bring back the site that a build was replacing when it was killed, and remove the rest."""
+    sweep(site.parent)
     old = site.with_name(f".{site.name}.old")
     if old.exists() and not site.exists():
         old.rename(site)
+    shutil.rmtree(old, ignore_errors=True)
