@@ -5,7 +5,7 @@ Shapes: B clips, N samples, F mel bins (64), T frames (10 ms).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Literal
 
 import torch
@@ -113,6 +113,16 @@ class LogMel(nn.Module):
         power_BKT = spectrum.real.square().addcmul_(spectrum.imag, spectrum.imag)
         power_BFT = self.filters.T @ power_BKT
         return 10.0 * power_BFT.clamp_min(1e-10).log10()
+
+
+def gathered(parts: Iterable[Tensor], T: int) -> Tensor:
+    """Parts ``[1, some, D]`` one behind the other, ``[1, T, D]``; it and one part are in memory."""
+    whole_1TD, begin = None, 0
+    for part in parts:
+        whole_1TD = part.new_empty(1, T, part.shape[2]) if whole_1TD is None else whole_1TD
+        whole_1TD[:, begin : begin + part.shape[1]] = part
+        begin += part.shape[1]
+    return whole_1TD
 
 
 def is_long(wave_BN: Tensor, lengths: Tensor | None = None) -> bool:

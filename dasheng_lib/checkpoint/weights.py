@@ -25,7 +25,7 @@ from dasheng_lib.checkpoint.published import (
     refuse,
     upstream_shape,
 )
-from dasheng_lib.common.cache import atomic_file
+from dasheng_lib.common.cache import put_in_place, scratch_folder
 from dasheng_lib.common.errors import UserError
 from dasheng_lib.common.places import expanded
 from dasheng_lib.model.encoder import Encoder
@@ -57,9 +57,12 @@ def save_weights(
             metadata["network"] = name
     if encoder is not model:
         metadata |= {"family": model.family, "task": json.dumps(asdict(model.config))}
-    with atomic_file(path) as temporary:
+    # In a folder, since safetensors writes under a name of its own beside the one it is given.
+    with scratch_folder(path) as folder:
+        temporary = folder / "weights"
         safetensors.torch.save_file(weights, temporary, metadata=metadata)
         _sort_metadata(temporary)
+        put_in_place(temporary, Path(path))
 
 
 def _sort_metadata(path: Path) -> None:

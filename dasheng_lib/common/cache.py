@@ -67,10 +67,15 @@ def atomic_file(destination: Path | str) -> Iterator[Path]:
     with writing(destination), own_part(destination, folder=False) as temporary:
         with writing(destination, temporary):  # while what fills the disk is there
             yield temporary
-        _flush(temporary)
-        os.chmod(temporary, 0o666 & ~_umask())
-        os.replace(temporary, destination)
-        _flush(destination.parent)
+        put_in_place(temporary, destination)
+
+
+def put_in_place(temporary: Path, destination: Path) -> None:
+    """Flush a file that is whole, and rename it."""
+    _flush(temporary)
+    os.chmod(temporary, 0o666 & ~_umask())
+    os.replace(temporary, destination)
+    _flush(destination.parent)
 
 
 @contextlib.contextmanager

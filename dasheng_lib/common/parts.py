@@ -47,6 +47,12 @@ def own_part(destination: Path, folder: bool) -> Iterator[Path]:
         os.close(handle)
 
 
+def sweep(folder: Path) -> None:
+    """Remove the parts in a folder that nobody holds."""
+    for path in folder.glob(".*.part"):
+        _sweep(path)
+
+
 def _sweep(path: Path) -> None:
     """Remove a part that nobody holds."""
     if os.path.lexists(path) and (handle := _lock(path, new=False)) is not None:

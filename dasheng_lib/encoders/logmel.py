@@ -5,7 +5,17 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from dasheng_lib.features import HOP, MELS, MIN_SAMPLES, PART_FRAMES, SAMPLE_RATE, LogMel, is_long
+from dasheng_lib.features import (
+    HOP,
+    MELS,
+    MIN_SAMPLES,
+    PART_FRAMES,
+    SAMPLE_RATE,
+    LogMel,
+    frame_count,
+    gathered,
+    is_long,
+)
 
 
 class LogMelStatistics:
@@ -24,6 +34,9 @@ class LogMelStatistics:
 
     def frames(self, wave_BN: Tensor, lengths: Tensor | None = None) -> Tensor:
         """Log-mel in dB, ``[B, T, 64]``."""
+        if is_long(wave_BN, lengths):
+            parts = self._log_mel.in_parts(wave_BN, PART_FRAMES)
+            return gathered((part.transpose(1, 2) for part in parts), frame_count(wave_BN.shape[1]))
         return self._log_mel(wave_BN, lengths).transpose(1, 2)
 
     def clips(self, wave_BN: Tensor, lengths: Tensor | None = None) -> Tensor:

@@ -140,7 +140,8 @@ def _features(
     if kind == "frames":
         _check_times(encoder, shape[1], 1000 * wave_BN.shape[1] / encoder.sample_rate, clips[0])
     found = found.detach().to("cpu", torch.float32)
-    bad = (~found.flatten(1).isfinite().all(1)).nonzero()
+    low, high = found.flatten(1).aminmax(dim=1)  # NaN where one is; isfinite() would copy hours
+    bad = (~(low.isfinite() & high.isfinite())).nonzero()
     if len(bad):
         raise UserError(
             f"{encoder.name} gave a value that is not finite for {clips[int(bad[0])].name}: leave "

@@ -25,6 +25,7 @@ from dasheng_lib.features import (
     LogMel,
     check_wave,
     frame_count,
+    gathered,
     is_long,
 )
 from dasheng_lib.model.attention import Attention, attend, attend_in_runs, attend_to
@@ -161,7 +162,7 @@ class Encoder(nn.Module):
         if self.config.long_audio == "cut":
             return self._cut(wave_BN)
         if self.reads_in_parts(wave_BN, lengths):
-            return torch.cat(list(self.in_parts(wave_BN)), 1)
+            return gathered(self.in_parts(wave_BN), self.tokens(wave_BN.shape[1]))
         return self.of_mel(self.log_mel(wave_BN, lengths if own else None), lengths)
 
     def reads_in_parts(self, wave_BN: Tensor, lengths: Tensor | None = None) -> bool:

@@ -74,9 +74,9 @@ def work(
                 continue
             judge = judge or Judge(grid.protocol, load)
             rows, facts = run_trial(trial, place, judge, load, progress)
-            table.add(rows, facts)
-            if tidy:
+            if tidy:  # first, for a run that is in the table is not looked at again
                 leave_last(place)
+            table.add(rows, facts)
     return [run for run in busy if run not in table.done()]
 
 

@@ -24,6 +24,7 @@ from torch import Tensor
 from dasheng_lib.checkpoint.weights import load_autoencoder, load_objective, save_weights
 from dasheng_lib.common.cache import atomic_file, need_space
 from dasheng_lib.common.errors import UserError
+from dasheng_lib.common.parts import sweep
 from dasheng_lib.common.places import expanded
 from dasheng_lib.common.sums import SUMS, damaged, sums_of
 from dasheng_lib.encoders.of_network import features_of
@@ -136,8 +137,7 @@ class RunFolder:
                 f"Cannot write in {self.path} ({error.strerror}): choose another folder."
             ) from error
         try:
-            for left in self.path.glob(".*.part"):  # of a process that was killed
-                left.unlink()
+            sweep(self.path)  # what a process that was killed left
             self._same_run(config, inputs)
             yield
         finally:

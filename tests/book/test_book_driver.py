@@ -542,8 +542,12 @@ class TestSite:
         place.mkdir()
         (place / "index.html").write_text("good")
         place.rename(tmp_path / ".html.old")
+        (tmp_path / ".html.0.part").mkdir()
         site.restore_site(place)
         assert (place / "index.html").read_text() == "good"
+        (tmp_path / ".html.old").mkdir()  # killed behind the second
+        site.restore_site(place)
+        assert [path.name for path in tmp_path.iterdir()] == ["html"]
 
     def test_what_cannot_be_put_in_place_leaves_what_was_there(self, tmp_path):
         place = tmp_path / "html"

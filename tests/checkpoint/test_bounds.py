@@ -1,6 +1,7 @@
 """What a file of weights says of sizes is compared with what it holds before anything is built."""
 
 import json
+import os
 
 import pytest
 import safetensors
@@ -63,6 +64,24 @@ def test_weights_that_are_no_numbers_are_refused(stored, tmp_path):
     safetensors.torch.save_file(bad, tmp_path / "x.safetensors", metadata=metadata)
     with pytest.raises(UserError, match=f"{name} has values that are not finite"):
         load_objective(tmp_path / "x.safetensors")
+
+
+def test_weights_that_were_killed_while_written_are_swept_up(tmp_path, monkeypatch):
+    """safetensors itself writes under another name beside the one that it is given."""
+    model, save = Encoder(EncoderConfig(dim=8, depth=1, heads=2)), safetensors.torch.save_file
+
+    def killed(tensors, path, metadata):
+        path.with_name(".tmpAbCdEf").write_bytes(b"half")
+        os._exit(9)
+
+    child = os.fork()
+    if child == 0:
+        monkeypatch.setattr(safetensors.torch, "save_file", killed)
+        save_weights(model, tmp_path / "weights")
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
+    assert safetensors.torch.save_file is save
+    save_weights(model, tmp_path / "weights")
+    assert [path.name for path in tmp_path.iterdir()] == ["weights"]
 
 
 def test_equal_weights_are_equal_files(tmp_path):

@@ -102,6 +102,7 @@ def test_a_task_comes_once_from_the_record_that_lists_it(world, tmp_path):
         "/api/records/12",
         f"/files/{world.archive}/content",
     ]
+    (tmp_path / "cache/downloads" / world.archive).write_bytes(b"")  # as if killed just before
     assert fetch("MU") == [folder] == find_hear(NAME) and len(world.requests) == 3
     assert not list((tmp_path / "cache/downloads").glob("*.tar.gz"))
 

@@ -8,7 +8,6 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +16,9 @@ import yaml
 from dasheng_lib.book.driver.chapters import MEND
 from dasheng_lib.book.driver.fingerprint import hash_files
 from dasheng_lib.book.driver.surroundings import surroundings
-from dasheng_lib.common.cache import digest
+from dasheng_lib.common.cache import digest, scratch_folder
 from dasheng_lib.common.errors import UserError
+from dasheng_lib.common.parts import sweep
 from dasheng_lib.common.provenance import version
 from dasheng_lib.common.yaml_files import read_yaml
 
@@ -60,8 +60,7 @@ def build_site(
         UserError: jupyter-book failed; its last lines are quoted and its whole output is kept.
     """
     log = site.parent / "site.log"
-    with tempfile.TemporaryDirectory(prefix=".site-", dir=site.parent) as name:
-        work = Path(name)
+    with scratch_folder(site) as work:
         (work / "_config.yml").write_text(yaml.safe_dump(config, allow_unicode=True))
         command = [sys.executable, "-c", "from jupyter_book.cli.main import main; main()"]
         command += ["build", str(stage), "--path-output", str(work), "--quiet"]
@@ -114,7 +113,9 @@ def replace_folder(new: Path, place: Path) -> None:
 
 
 def restore_site(site: Path) -> None:
-    """Bring back the site that a build was replacing when it was killed."""
+    """Bring back the site that a build was replacing when it was killed, and remove the rest."""
+    sweep(site.parent)
     old = site.with_name(f".{site.name}.old")
     if old.exists() and not site.exists():
         old.rename(site)
+    shutil.rmtree(old, ignore_errors=True)

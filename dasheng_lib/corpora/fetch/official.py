@@ -41,6 +41,8 @@ def fetch_set(task: BenchmarkTask, place: Path | None = None, progress: bool = T
     data = task.set
     found = find_set(task, place)
     if found:
+        if found == cached_set(data):
+            _drop_archives(data)  # of a process that was killed before it came to that
         return found
     here = [place / name for name in _archives(data)] if place else []
     if data.how or not all(path.is_file() for path in here):
@@ -60,14 +62,18 @@ def fetch_set(task: BenchmarkTask, place: Path | None = None, progress: bool = T
                 if not _is_archive(archive):
                     shutil.copy(archive, temporary / archive.name)
         if not here:
-            for archive in archives:
-                archive.unlink()
+            _drop_archives(data)
     return destination
 
 
 def _archives(data: OfficialSet) -> list[str]:
     """Their names."""
     return [data.url.rpartition("/")[2]] if data.url else list(data.zenodo)
+
+
+def _drop_archives(data: OfficialSet) -> None:
+    for name in _archives(data):
+        cache_dir("downloads", name).unlink(missing_ok=True)
 
 
 def _remotes(data: OfficialSet) -> list[Remote]:

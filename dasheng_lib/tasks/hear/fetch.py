@@ -120,7 +120,8 @@ def fetch_hear(name: str, place: Path | str | None = None, progress: bool = True
             else:
                 archive = _download(source, folder, info, progress)
                 found = _unpack(archive, folder, _limit(source), progress)
-                archive.unlink(missing_ok=True)
+        if found == _cached(folder):  # also where a process was killed before it came to that
+            cache_dir("downloads", _archive_name(source, folder, info)).unlink(missing_ok=True)
         folders.append(found)
     return folders
 
@@ -155,12 +156,16 @@ def _limit(source: HearSource) -> int:
     return 2 * source.audio_bytes(48_000) + (256 << 20)
 
 
+def _archive_name(source: HearSource, folder: str, info: dict) -> str:
+    return source.url.rpartition("/")[2] if source.url else info["archive"].format(folder=folder)
+
+
 def _download(source: HearSource, folder: str, info: dict, progress: bool) -> Path:
     if source.url:
         how = f"get it elsewhere and name its folder with --from ({source.licence})"
         remote = Remote(source.url, source.sha256, source.bytes, instead=how)
     else:
-        archive = info["archive"].format(folder=folder)
+        archive = _archive_name(source, folder, info)
         how = (
             "look for it at https://hearbenchmark.com, and name the folder where you put it with "
             "--from"

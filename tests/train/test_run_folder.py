@@ -1,53 +1,28 @@
-"""SIGKILL at any moment, as often as one likes: the run ends with the bits of one left alone."""
+"""The folder of a run: room is asked for first, nothing half-written stays, one process at a time.
+
+What becomes of a run that is killed is in tests/faults/test_kills.py.
+"""
 
 import shutil
-import subprocess
-import sys
 
 import pytest
 import torch
-from killed import CONFIG, train
-from smoke_book import ROOT
 
 from dasheng_lib.common.cache import need_space
 from dasheng_lib.common.errors import UserError
+from dasheng_lib.corpora.synthetic.corpus import synthetic_corpus
+from dasheng_lib.train.batches import batches_of
+from dasheng_lib.train.config import RunConfig
 from dasheng_lib.train.folder import RunFolder
-from dasheng_lib.train.run import Run, new_model
+from dasheng_lib.train.run import Execution, new_model, pretrain_into
+from dasheng_lib.train.schedule import TrainConfig
 
-# The touches of the disk at which the process dies, one life after another.
-LIVES = [1, 2, 5, 9, 11, 13, 8, 14, 7]
-
-
-@pytest.fixture(scope="module")
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+CONFIG = RunConfig(preset="48x2x2", batch=4, clip_seconds=0.5, train=TrainConfig(steps=6))
 
 
-def test_killed_again_and_again(tmp_path, one_thread):
-    train(tmp_path / "whole")
-    done = subprocess.run(
-        [sys.executable, "tests/support/killed.py", str(tmp_path / "cut"), *map(str, LIVES)],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr
-    ends = list(map(int, done.stdout.split()))
-    assert ends.count(-9) >= 6, f"it died too seldom: {ends}"
-    assert set(ends) <= {-9, 0}
-    train(tmp_path / "cut")  # to the end, if no life reached it
-    whole, cut = Run(tmp_path / "whole"), Run(tmp_path / "cut")
-    for step in (None, *whole.steps):
-        ours, theirs = (run.autoencoder(step).state_dict() for run in (whole, cut))
-        assert all(torch.equal(ours[name], theirs[name]) for name in ours), step
-    columns = ["step", "loss", "lr", "grad_norm"]
-    assert whole.log[columns].equals(cut.log[columns])
-    assert cut.log["seconds"].is_monotonic_increasing
-    left = {path.name for path in cut.folder.iterdir()}
-    assert left == {path.name for path in whole.folder.iterdir()}
+def train(folder):
+    parts = batches_of(synthetic_corpus(), CONFIG)
+    return pretrain_into(folder, *parts, CONFIG, None, Execution(progress=False))
 
 
 def test_a_full_disk_is_known_before_the_first_step(tmp_path, monkeypatch):
