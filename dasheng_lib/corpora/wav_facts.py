@@ -16,7 +16,7 @@ from dasheng_lib import audio
 from dasheng_lib.audio import AudioError
 from dasheng_lib.common.cache import atomic_file, cache_dir, digest
 
-VERSION = 2  # raise it when other facts are found out, or other files refused
+VERSION = 3  # raise it when other facts are found out, or other files refused
 
 
 @dataclass(frozen=True)
