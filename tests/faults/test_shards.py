@@ -15,9 +15,9 @@ def all_told(what, waves, skipped):
         found = next((w for k, w in waves.items() if k.endswith(key)), None)
         if found is None and not any(key in k for _, k in skipped) and what in ("cut", "bit"):
             return f"{key} is lost"
-        if found is not None and what in ("cut", "bit", "bit of the head"):
-            if not np.array_equal(found, wave):
-                return f"{key} has other samples"
+        known = found is not None and what in ("cut", "bit", "bit of the head")
+        if known and not np.array_equal(found, wave):
+            return f"{key} has other samples"
     return ""
 
 

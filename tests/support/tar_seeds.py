@@ -8,8 +8,9 @@ from shard_files import audio, ramp
 CLIPS = {f"clip{i}": ramp(i, 4000 + 900 * i) for i in range(5)}
 MEMBERS = {f"{key}.flac": audio(wave) for key, wave in CLIPS.items()}
 MEMBERS |= {f"{key}.json": b'{"key": "%s"}' % key.encode() for key in CLIPS}
-NAMES = [*(n for n in NASTY if n), "../up.flac", "/tmp/x.flac", "a/../../b.flac", "clip1.flac/x.flac",
-         "clip0.flac", "x" * 400 + ".flac", "a" * 260 + "/b.flac", "b\udcff.flac"]  # fmt: skip
+NAMES = [*(name for name in NASTY if name), "../up.flac", "/tmp/x.flac", "a/../../b.flac",
+         "clip1.flac/x.flac", "clip0.flac", "x" * 400 + ".flac", "a" * 260 + "/b.flac",
+         "b\udcff.flac"]  # fmt: skip
 TYPES = [tarfile.LNKTYPE, tarfile.SYMTYPE, tarfile.CHRTYPE, tarfile.FIFOTYPE, tarfile.DIRTYPE,
          tarfile.GNUTYPE_SPARSE, tarfile.GNUTYPE_LONGNAME, tarfile.XHDTYPE, b"Z"]  # fmt: skip
 
@@ -49,6 +50,6 @@ def broken_tar(rng):
     layouts = tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT
     if rng.random() < 0.3:  # a path longer than a header takes
         long = [(f"{'d' * 90}/{'e' * 90}/{name}", data) for name, data in MEMBERS.items()]
-        what, data = mutated(entries(long, layouts[rng.integers(3)]) + bytes(1024), rng)
+        what, data = mutated(entries(long, layouts[rng.integers(1, 3)]) + bytes(1024), rng)
         return f"long names, {what}", data
     return mutated(entries(MEMBERS.items(), layouts[rng.integers(3)]) + bytes(1024), rng)
