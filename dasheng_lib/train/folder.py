@@ -23,7 +23,7 @@ import torch
 from filelock import FileLock, Timeout
 from torch import Tensor
 
-from dasheng_lib.checkpoint.published import misfits
+from dasheng_lib.checkpoint.published import check_sums, misfits
 from dasheng_lib.checkpoint.weights import load_autoencoder, load_objective, save_weights
 from dasheng_lib.common.cache import atomic_file, digest, need_space
 from dasheng_lib.common.errors import UserError
@@ -303,10 +303,7 @@ _UNREADABLE = (
 
 
 def _read(path: Path) -> dict[str, Any]:
-    # torch writes a sum of each tensor's bytes, and does not look at it again.
-    with zipfile.ZipFile(path) as archive:
-        if (name := archive.testzip()) is not None:
-            raise ValueError(f"{name} has changed")
+    check_sums(path)
     return torch.load(path, map_location="cpu", weights_only=True)
 
 

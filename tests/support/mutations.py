@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import struct
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -22,6 +24,11 @@ NASTY = (
     "x" * 300, "é" * 200, "\ufeff", "\u202e", "\ud800", "$(touch CANARY)", "`touch CANARY`",
     "%s%n", "<script>", "__import__('os').system('touch CANARY')",
 )  # fmt: skip
+
+
+def pick(rng: np.random.Generator, things: Sequence[Any]) -> Any:
+    """One of them, as it is."""
+    return things[int(rng.integers(len(things)))]
 
 
 def mutated(data: bytes, rng: np.random.Generator) -> tuple[str, bytes]:
