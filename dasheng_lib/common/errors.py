@@ -93,8 +93,8 @@ def reading(path: Path | str, what: str, remedy: str) -> Iterator[None]:
         raise UserError(f"{path} is not {what} ({one_line(error)}): {remedy}.") from error
 
 
-def one_line(error: BaseException, longest: int = 300) -> str:
-    """What an error says, without line breaks; its kind where it says nothing."""
+def one_line(error: BaseException | str, longest: int = 300) -> str:
+    """What an error or a reader says, without line breaks; its kind where it says nothing."""
     return _short(" ".join(str(error).split()) or type(error).__name__, longest)
 
 

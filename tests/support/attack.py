@@ -137,7 +137,8 @@ class _Limits:
         resource.setrlimit(resource.RLIMIT_AS, (most, self._hard))
         self._before = _status("VmRSS")
         self._usual = signal.signal(signal.SIGALRM, _too_slow)
-        faulthandler.dump_traceback_later(4 * self.watch.seconds, exit=True)  # a hang in C
+        # A hang in C ends the process.
+        faulthandler.dump_traceback_later(4 * self.watch.seconds, exit=True, file=sys.__stderr__)
         self._ignored, sys.unraisablehook = sys.unraisablehook, self._printed
         signal.setitimer(signal.ITIMER_REAL, self.watch.seconds)
         return self
