@@ -107,7 +107,7 @@ def shortened(value: Any) -> str:
 def unknown_name(name: str, known: Iterable[str], where: str) -> str:
     """The sentence for a name that is not there, with the nearest one that is."""
     known = sorted(known)
-    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    near = difflib.get_close_matches(str(name), known, n=1, cutoff=0.5)
     hint = f"did you mean {near[0]}? " if near else ""
     known_ones = ", ".join(known) or "none"
     return f"There is no parameter {one_line(name)} in {where}: {hint}It has {known_ones}."

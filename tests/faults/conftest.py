@@ -13,15 +13,10 @@ def watch(tmp_path, cache, monkeypatch):
 
 
 @pytest.fixture
-def times(pytestconfig):
-    """How often as many inputs as in an everyday run: ``--faults N``."""
-    return pytestconfig.getoption("faults")
-
-
-@pytest.fixture
-def attacked(watch, times):
-    """``attacked(name, count, one)``: :func:`attack.storm`, as long as was asked."""
-    return lambda name, count, one, **how: storm(watch, name, count * times, one, **how)
+def attacked(watch, pytestconfig):
+    """``attacked(name, count, one)`` is :func:`attack.storm`; every day a quarter of ``count``."""
+    times = pytestconfig.getoption("faults") / 4
+    return lambda name, count, one, **how: storm(watch, name, round(count * times), one, **how)
 
 
 def pytest_terminal_summary(terminalreporter):

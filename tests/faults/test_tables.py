@@ -3,14 +3,18 @@
 import csv
 import io
 
+import numpy as np
 import pytest
-from mutations import mutated_text
+from mutations import mutated_text, pick
 from official_folders import sound
 
 from dasheng_lib.commands.embed import clips_of as embedded_clips
+from dasheng_lib.common.places import ROOT
+from dasheng_lib.scaling.design import read_design, read_noise
 from dasheng_lib.shards import clips_of
 from dasheng_lib.tasks.table import read_table_task
 
+SWEEPS = ROOT / "data_manifests" / "sweeps"
 ROWS = [("path", "label", "fold", "group")]
 ROWS += [(f"a/{i}.wav", ["dog", "cat", "cow"][i % 3], str(i // 6), f"g{i // 2}") for i in range(12)]
 
@@ -104,3 +108,25 @@ def test_a_table_of_what_to_pack(attacked, sounds, watch):
         return what, call, right
 
     attacked("tables: pack", 20, one)
+
+
+def test_the_design_and_the_noise_of_a_sweep(attacked, watch):
+    texts = {name: (SWEEPS / f"desk_{name}.csv").read_text() for name in ("design", "noise")}
+    whole = read_design(SWEEPS / "desk_design.csv")
+
+    def one(rng):
+        name = pick(rng, list(texts))
+        what, data = mutated_text(texts[name], rng, str(watch.canary))
+        path = watch.work / f"{name}.csv"
+        path.write_bytes(data)
+
+        def right(found, told):
+            if name == "design":
+                return "" if 0 < len(found) < 20 * len(whole) else f"{len(found)} runs"
+            numbers = np.concatenate([found.seed, found.setting, [found.rank, found.shared]])
+            return "" if np.isfinite(numbers).all() and numbers.min() >= 0 else f"{numbers}"
+
+        call = {"design": read_design, "noise": read_noise}[name]
+        return f"{name}: {what}", lambda: call(path), right
+
+    attacked("tables: design and noise", 60, one)
