@@ -46,8 +46,10 @@ def facts(folder):
 
 
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory):
+def runs(tmp_path_factory, pytestconfig):
     """How to train; a run that was stopped behind a checkpoint; and the same to its end."""
+    if pytestconfig.getoption("faults") == 1:
+        pytest.skip("it trains: every day train/test_damaged_run.py does, these with --faults N")
     data, root = batches_of(synthetic_corpus(), CONFIG), tmp_path_factory.mktemp("runs")
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
