@@ -32,7 +32,7 @@ from common import (
 from torch.nn.utils.rnn import pad_sequence
 
 from dasheng_lib.encoders import DashengEncoder
-from dasheng_lib.evaluation.embed import BATCH_SECONDS, embed_batches
+from dasheng_lib.evaluation.embed_batches import BATCH_SECONDS, embed_batches
 from dasheng_lib.model import TOKEN_SAMPLES
 from dasheng_lib.tasks.clip import Clip
 from dasheng_lib.train.flops import mixed_flops

@@ -51,6 +51,7 @@ from packed import load_packed, pack, packed_head
 
 from dasheng_lib.common.cache import atomic_file
 from dasheng_lib.common.errors import UserError
+from dasheng_lib.common.places import expanded
 from dasheng_lib.common.provenance import provenance
 from dasheng_lib.corpora import load_corpus
 from dasheng_lib.corpora.split import shortened
@@ -98,18 +99,20 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     verbs = parser.add_subparsers(dest="verb", required=True)
     packing = verbs.add_parser("pack", help="write corpora into one small file")
-    packing.add_argument("file", type=Path)
+    packing.add_argument("file", type=expanded)
     packing.add_argument("names", nargs="+", metavar="NAME[:SECONDS]")
     packing.add_argument("--kbps", type=float, default=16.0, help="of Opus (16)")
     running = verbs.add_parser("run", help="test, measure and train on the card")
-    running.add_argument("file", type=Path, help="packed corpora")
-    running.add_argument("--out", type=Path, required=True, help="folder that results.zip goes to")
-    running.add_argument("--place", type=Path, default=Path("runs/gpu"), help="for runs (runs/gpu)")
+    running.add_argument("file", type=expanded, help="packed corpora")
+    running.add_argument("--out", type=expanded, required=True, help="folder of results.zip")
+    running.add_argument(
+        "--place", type=expanded, default=Path("runs/gpu"), help="of runs (runs/gpu)"
+    )
     running.add_argument("--minutes", type=float, default=9.0, help="of all steps together (9)")
     running.add_argument("--steps", nargs="+", choices=STEPS, default=STEPS)
-    running.add_argument("--before", type=Path, help="results.zip of an earlier call")
+    running.add_argument("--before", type=expanded, help="results.zip of an earlier call")
     running.add_argument(
-        "--grid", type=Path, default=ROOT / "data_manifests" / "sweeps" / "gpu.yml"
+        "--grid", type=expanded, default=ROOT / "data_manifests" / "sweeps" / "gpu.yml"
     )
     running.add_argument("--trainers", type=int, default=Crew.trainers, help="processes that train")
     running.add_argument("--streams", type=int, default=Crew.streams, help="runs in each at once")
@@ -117,8 +120,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     running.add_argument("--device", default="cuda", choices=["cpu", "cuda"])
     running.add_argument("--tiny", action="store_true", help="see that every step would work")
     keeping = verbs.add_parser("keep", help="add what a sweep on the card found to the records")
-    keeping.add_argument("results", type=Path, help="results.zip of the last call with the grid")
-    keeping.add_argument("--grid", type=Path, required=True, help="YAML file of that call")
+    keeping.add_argument("results", type=expanded, help="results.zip of the last call")
+    keeping.add_argument("--grid", type=expanded, required=True, help="YAML file of that call")
     keeping.add_argument("--record", type=recordable, required=True, help="FILE.csv, without .csv")
     args = parser.parse_args(argv)
     if args.verb == "pack":

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -18,6 +17,7 @@ import torch
 from common import run_script, script_command
 from packed import load_packed, packed_head
 
+from dasheng_lib.common.places import expanded
 from dasheng_lib.corpora import load_corpus
 from dasheng_lib.corpora.corpus import Corpus
 from dasheng_lib.corpora.split import shortened
@@ -38,7 +38,7 @@ PROBES = {name: classifier(name) for name in ("linear", "knn")}
 def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument("file", type=Path, help="packed corpora")
+    parser.add_argument("file", type=expanded, help="packed corpora")
     parser.add_argument("--encoder", nargs="+", default=["logmel", "dasheng:nano"])
     parser.add_argument(
         "--record", type=recordable, help="keep the table as FILE.csv and FILE.json"

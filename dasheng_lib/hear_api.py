@@ -20,6 +20,7 @@ from dasheng_lib.common.places import expanded
 from dasheng_lib.encoders import WEIGHTS, AudioEncoder, load_encoder
 from dasheng_lib.encoders.dasheng import untrained_network
 from dasheng_lib.encoders.protocol import first_ms
+from dasheng_lib.encoders.released import published_file
 from dasheng_lib.evaluation.frame_times import frame_times
 from dasheng_lib.features import SAMPLE_RATE
 from dasheng_lib.model.encoder import Encoder
@@ -34,7 +35,7 @@ def load_model(
         model_file_path: a file that ``dasheng pretrain`` wrote (``.safetensors``) or one of
             Dasheng's authors, or any name that
             :func:`dasheng_lib.encoders.load_encoder` takes (``dasheng:PATH``,
-            ``published:PATH``, ``random:SIZE``, ``logmel``, ``wheel:aisfx``, …). By default
+            ``published:base``, ``random:SIZE``, ``logmel``, ``wheel:aisfx``, …). By default
             ``dasheng:nano``, where its weights come with the library.
         size, seed: an untrained model of this size instead.
 
@@ -54,13 +55,13 @@ def load_model(
     if not name and "nano" not in WEIGHTS:
         raise UserError(
             "No weights come with this installation: pass model_file_path, a file that "
-            "`dasheng pretrain` wrote or published:PATH, or size='base' for an untrained model."
+            "`dasheng pretrain` wrote or published:base, or size='base' for an untrained model."
         )
     kind, _, rest = (name or "dasheng:nano").partition(":")
     if kind == "dasheng" and rest:
         return DashengModel(load_encoder_weights(WEIGHTS.get(rest, rest)))
     if kind == "published" and rest:
-        return DashengModel(load_published(rest))
+        return DashengModel(load_published(published_file(rest)))
     if kind == "random" and rest:
         return DashengModel(untrained_network(rest, seed))
     if Path(name).suffix == ".safetensors":

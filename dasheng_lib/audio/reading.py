@@ -16,6 +16,7 @@ from dasheng_lib.audio import mp3
 from dasheng_lib.audio.rates import BLOCK, SAMPLE_RATE, joined, resampled
 from dasheng_lib.audio.whole import lost
 from dasheng_lib.common.errors import UserError
+from dasheng_lib.common.places import expanded
 
 LOUDEST = 100.0  # of full scale; beyond it is another unit or a flipped bit
 RATES = (1_000, 1_000_000)  # Hz
@@ -199,7 +200,8 @@ def _file(source: bytes | str | os.PathLike | BinaryIO) -> contextlib.AbstractCo
         return contextlib.nullcontext(source)
     if "\0" in str(source):
         raise OSError("no file has such a name")
-    path = Path(source)
+    # A text is as a user wrote it; a path may be that of a file ~x, found in a folder.
+    path = expanded(source) if isinstance(source, str) else Path(source)
     if path.exists() and not path.is_file():  # a pipe would be waited for, for ever
         raise OSError("it is no file")
     return path.open("rb")

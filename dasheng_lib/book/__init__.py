@@ -9,7 +9,7 @@ that an edit runs no other chapter again.
 import pandas as pd
 
 from dasheng_lib.book.captions import caption, paragraph
-from dasheng_lib.book.findings import finding
+from dasheng_lib.book.findings import finding, on_front_page
 from dasheng_lib.book.parameters import (
     CORPUS,
     at_least,
@@ -17,7 +17,6 @@ from dasheng_lib.book.parameters import (
     check_parameters,
     one_of,
 )
-from dasheng_lib.book.player import player
 from dasheng_lib.book.sentences import change, listed, standing, tally
 from dasheng_lib.book.sources import NOW, PUBLISHED, three_columns
 from dasheng_lib.book.verdicts import verdict
@@ -37,9 +36,9 @@ __all__ = [
     "check_parameters",
     "finding",
     "listed",
+    "on_front_page",
     "one_of",
     "paragraph",
-    "player",
     "provenance",
     "standing",
     "tally",

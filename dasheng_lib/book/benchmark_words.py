@@ -94,3 +94,19 @@ def places_told(table: pd.DataFrame) -> str:
         + ", ".join(f"{count} without {task}" for task, count in moves.items())
         + "."
     )
+
+
+def of_parts(recorded: pd.DataFrame) -> str:
+    """Which tasks are recorded on a part of their set, and on which; "" where all are whole.
+
+    Args:
+        recorded: rows of ``dasheng evaluate``: ``task`` and, in words, ``part``.
+    """
+    parts = recorded.dropna(subset=["part"]).groupby("task", sort=False)["part"].first()
+    if parts.empty:
+        return ""
+    return (
+        "**These are parts of the sets**, so no score here is to be measured by the published one: "
+        + "; ".join(f"`{task}`, {part.replace('; ', ', ')}" for task, part in parts.items())
+        + "."
+    )

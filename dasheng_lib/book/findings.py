@@ -1,4 +1,4 @@
-"""A finding: one sentence that a chapter stands for, boxed there and listed on the front page."""
+"""What a chapter gives to the front page: a finding, boxed in the chapter too, and a picture."""
 
 from __future__ import annotations
 
@@ -6,6 +6,18 @@ import html
 import re
 
 MIME = "application/vnd.dasheng.finding+json"
+PICTURE = "application/vnd.dasheng.picture+json"
+
+
+def on_front_page(block: str) -> None:
+    """Show a block of HTML here, and on the front page.
+
+    Args:
+        block: without an empty line, so that Markdown takes it for one block.
+    """
+    from IPython.display import display
+
+    display({PICTURE: {"html": block}, "text/html": block, "text/plain": ""}, raw=True)
 
 
 def finding(title: str, text: str) -> None:

@@ -5,18 +5,13 @@ The phases are gone and 64 bins are few: speech stays intelligible, nothing soun
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import torch
 
-from dasheng_lib.book.player import player
+from dasheng_lib.book.sounds import Sound
 from dasheng_lib.common.torchaudio import torchaudio
 from dasheng_lib.features import HOP, WINDOW, LogMel
 from dasheng_lib.model.encoder import PATCH_FRAMES
-
-if TYPE_CHECKING:
-    from IPython.display import HTML
 
 
 def mel_to_wave(mel_FT: np.ndarray, rounds: int = 60, seed: int = 0) -> np.ndarray:
@@ -61,10 +56,14 @@ def mel_to_wave(mel_FT: np.ndarray, rounds: int = 60, seed: int = 0) -> np.ndarr
     return (0.9 * wave / peak if peak > 1e-4 else wave).astype(np.float32)
 
 
-def mel_player(mel_FT: np.ndarray, label: str, hidden_T: np.ndarray | None = None) -> HTML:
-    """A player of :func:`mel_to_wave`; hidden tokens, bool [frames // 4], are silent."""
+def mel_sound(mel_FT: np.ndarray, words: str, hidden_T: np.ndarray | None = None) -> Sound:
+    """A log-mel to see, and to hear by :func:`mel_to_wave`.
+
+    Args:
+        hidden_T: bool [frames // 4], tokens that are covered and silent.
+    """
+    heard_FT = mel_FT.copy()
     if hidden_T is not None:
-        mel_FT = mel_FT.copy()
-        cut = mel_FT[:, : PATCH_FRAMES * len(hidden_T)]
+        cut = heard_FT[:, : PATCH_FRAMES * len(hidden_T)]
         cut[:, np.repeat(hidden_T, PATCH_FRAMES)] = mel_FT.min()
-    return player(mel_to_wave(mel_FT), label)
+    return Sound(words, mel_to_wave(heard_FT), mel_FT, hidden_T)

@@ -6,7 +6,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from dasheng_lib.checkpoint import load_autoencoder
+from dasheng_lib.encoders import WEIGHTS
 from dasheng_lib.objectives.mae import MAEOutput, masked_mse, standardise
+
+
+def by_nano(wave_BN: Tensor, seed: int) -> MAEOutput:
+    """What the autoencoder that comes with the library makes of clips of a second at 16 kHz."""
+    with torch.inference_mode():
+        return load_autoencoder(WEIGHTS["nano"])(wave_BN, torch.Generator().manual_seed(seed))
 
 
 def original(out: MAEOutput, clip: int) -> np.ndarray:

@@ -9,7 +9,7 @@ import pandas as pd
 
 from dasheng_lib.corpora import OPENSETS
 from dasheng_lib.corpora.official_sets import benchmark_tasks
-from dasheng_lib.results import read_results
+from dasheng_lib.results import by_fold, read_results
 from dasheng_lib.results.agreement import KNN_DOMAINS, grid
 from dasheng_lib.results.published import read_table
 from dasheng_lib.tasks import Declared, suite
@@ -71,7 +71,7 @@ def on_all(tasks: Iterable[Declared], probes: Iterable[str]) -> pd.DataFrame:
 
 def exams() -> pd.DataFrame:
     """Mean score in percent of each encoder in each small exam that is recorded: our corpus and
-    what no encoder of ours has heard by two probes; tasks of ARCH and of HEAR by theirs.
+    what no encoder of ours has heard by two probes; tasks of ARCH, HARES and HEAR by theirs.
 
     Encoders by exams, NaN where an encoder has not taken it. A mean over tasks is over the
     headline ones.
@@ -82,10 +82,11 @@ def exams() -> pd.DataFrame:
         exam = own["corpus"].where(~own["corpus"].isin(OPENSETS), "never heard")
         for (name, probe), rows in own.groupby([exam, "probe"], sort=False):
             found[f"{name}, {PROBES.get(probe, probe)}"] = _means(rows, "accuracy")
-    columns = {name: task.column for name, task in benchmark_tasks("arch").items()}
-    for task, rows in read_results("arch").groupby("task", sort=False):
-        found[f"{columns[task]} (ARCH)"] = _means(rows, "score")
-    hear = read_results("hear")
+    for benchmark in ("arch", "hares"):
+        columns = {name: task.column for name, task in benchmark_tasks(benchmark).items()}
+        for task, rows in by_fold(read_results(benchmark)).groupby("task", sort=False):
+            found[f"{columns[task]} ({benchmark.upper()})"] = _means(rows, "score")
+    hear = by_fold(read_results("hear"))
     for task, rows in hear[hear["probe"] == "mlp"].groupby("task", sort=False):
         found[f"{task.partition('-')[0].replace('_', ' ')} (HEAR)"] = _means(rows, "score")
     table = 100 * pd.DataFrame(found)

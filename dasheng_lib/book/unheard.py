@@ -58,7 +58,7 @@ def accuracies(tasks: Sequence[Declared], recorded: pd.DataFrame, now: Scores) -
 
 def leads(
     tasks: Sequence[Declared], recorded: pd.DataFrame, now: Scores
-) -> tuple[pd.DataFrame, dict[tuple[str, str], dict[str, float]]]:
+) -> tuple[pd.DataFrame, dict[tuple[str, str], dict[str, float]], dict[tuple[str, str], list[int]]]:
     """By how many points the pretrained encoder leads each rival on each task.
 
     Args:
@@ -67,29 +67,46 @@ def leads(
     Returns:
         Rows ``set, probe, pretrained less`` with the recorded lead, its interval over seeds
         (Student's), how many those are, the lead just now, and its interval over groups (clips of
-        whole groups drawn again); and the leads alone, by source and rival, then by set and probe.
+        whole groups drawn again); the leads alone, by source and rival, then by set and probe; and
+        for each of these 1, -1 or 0, as its interval lies above zero, below it, or holds it.
     """
-    rows, found = [], {}
+    rows, found, ways = [], {}, {}
     for task, (probe, title) in ((t, p) for t in tasks for p in PROBES.items()):
         for rival in RIVALS:
             row = {"set": task.title, "probe": title, "pretrained less": rival}
+            ends = {}
             after = _by_seed(recorded, task, probe, "pretrained")
             before = _by_seed(recorded, task, probe, rival)
             if len(after) > 1:
                 lead = after - (before if len(before) > 1 else before.mean())
                 row["recorded"], row["seeds"] = lead.mean(), str(len(lead))
-                row["over seeds"] = "{:+.1f} … {:+.1f}".format(*t_interval(lead))
+                ends["recorded"] = t_interval(lead)
+                row["over seeds"] = "{:+.1f} … {:+.1f}".format(*ends["recorded"])
             if (task, probe, rival) in now:
                 after, before = now[task, probe, "pretrained"], now[task, probe, rival]
                 low, high = paired_bootstrap(after.correct, before.correct, after.groups)
+                ends["just now"] = 100 * low, 100 * high
                 row["just now"] = 100 * (after.accuracy - before.accuracy)
-                row["over groups"] = f"{100 * low:+.1f} … {100 * high:+.1f}"
+                row["over groups"] = "{:+.1f} … {:+.1f}".format(*ends["just now"])
             rows.append(row)
-            for source in ("recorded", "just now"):
-                if source in row:
-                    found.setdefault((source, rival), {})[f"{task.corpus} {title}"] = row[source]
+            for source, (low, high) in ends.items():
+                found.setdefault((source, rival), {})[f"{task.corpus} {title}"] = row[source]
+                ways.setdefault((source, rival), []).append(int(low > 0) - int(high < 0))
     columns = ["recorded", "over seeds", "seeds", "just now", "over groups"]
-    return _table(rows, ["set", "probe", "pretrained less"], columns), found
+    return _table(rows, ["set", "probe", "pretrained less"], columns), found, ways
+
+
+def word(of_untrained: Sequence[int], of_log_mel: Sequence[int]) -> str:
+    """What comparisons beyond their intervals, 1 or -1, say of a claim that pretraining carries
+    over to unheard recordings, as a verdict.
+
+    ``"supported"``: ahead of both in each. ``"partly"``: ahead of itself untrained more often than
+    behind; ``"not"``: behind more often; else ``"cannot tell"``.
+    """
+    if of_untrained and min(*of_untrained, *of_log_mel) == 1:
+        return "supported"
+    balance = sum(of_untrained)
+    return "partly" if balance > 0 else "not" if balance < 0 else "cannot tell"
 
 
 def _by_seed(recorded: pd.DataFrame, task: Declared, probe: str, encoder: str) -> pd.Series:

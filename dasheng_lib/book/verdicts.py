@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+from typing import Any
 
 from dasheng_lib.book.findings import MIME, anchor_of
 
@@ -15,7 +16,16 @@ VERDICTS = {
 
 
 def verdict(
-    title: str, *, claim: str, evidence: str, verdict: str, mind: str, because: str = ""
+    title: str,
+    *,
+    claim: str,
+    evidence: str,
+    verdict: str,
+    mind: str,
+    because: str = "",
+    saw: str = "",
+    figure: str = "",
+    answer: str = "",
 ) -> None:
     """Show the box that a chapter ends in; the driver lists it on the front page.
 
@@ -26,18 +36,24 @@ def verdict(
         verdict: ``"supported"``, ``"partly"``, ``"not"`` or ``"cannot tell"``.
         mind: what would change it.
         because: the reason for the verdict, to stand behind "because".
+        saw: the evidence in one sentence; with it the claim gets a row of the front page's table.
+        figure: the name of the figure of this chapter that shows it.
+        answer: a sentence or two for the answer on the front page, with the numbers in them.
 
     Raises:
         ValueError: there is no such verdict.
     """
     from IPython.display import display
 
-    display(bundle(title, claim, evidence, verdict, mind, because), raw=True)
+    shown = bundle(title, claim, evidence, verdict, mind, because)
+    front = {"saw": saw, "figure": figure, "answer": answer}
+    shown[MIME] |= {"claim": claim, "verdict": VERDICTS[verdict][0], **front}
+    display(shown, raw=True)
 
 
 def bundle(
     title: str, claim: str, evidence: str, verdict: str, mind: str, because: str = ""
-) -> dict[str, object]:
+) -> dict[str, Any]:
     """The verdict in three forms: for the page, for a terminal, for the driver."""
     if verdict not in VERDICTS:
         raise ValueError(f"a verdict is {', '.join(VERDICTS)}, not {verdict!r}")

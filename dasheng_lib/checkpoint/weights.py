@@ -249,7 +249,7 @@ def load_published(path: Path | str, **config: Any) -> Encoder:
     """
     path = expanded(path)
     if not path.is_file():
-        raise UserError(f"There is no checkpoint at {path}: download it first.")
+        raise UserError(f"There is no checkpoint at {path}: name a file, or published:base.")
     weights, options = read_published(path)
     size = replace(read_config(weights, options, path), **config)
     with torch.device("meta"):  # sizes are compared before anything is allocated

@@ -7,6 +7,7 @@ import time
 
 import pandas as pd
 
+from dasheng_lib.commands.details import chance_of, details, so_far
 from dasheng_lib.commands.options import at_least, device, once, path, seed
 from dasheng_lib.commands.pretrain import add_run_arguments, config_from_args
 from dasheng_lib.commands.record import add_record, keep, parameters
@@ -20,11 +21,19 @@ examples:
   dasheng evaluate pocket --encoder dasheng:runs/first/final.safetensors --also fsdd esc10
   dasheng evaluate pocket --pretrain --seeds 0 1 2 --also fsdd esc10 --record book/results/probes
   dasheng evaluate hear --task esc50 --encoder dasheng:nano --encoder hear:my.module
+  dasheng evaluate hear --task esc50 --encoder published:base --probes knn
   dasheng evaluate hear --task spoken_digit --probes mlp knn linear --seeds 0 1 2
   dasheng evaluate arch --task emovo --from ~/data --encoder logmel
   dasheng evaluate hares --task nsynth_pitch --task esc50 --from ~/data --encoder dasheng:nano
   dasheng evaluate csv birds.csv --encoder logmel --encoder dasheng:nano --confusion
 """
+
+
+NAMES = (
+    "logmel, random:SIZE, dasheng:nano, dasheng:FILE and its like by family, "
+    "published:base|0.6B|1.2B|audioset|FILE, wheel:NAME, efficientat:mn04, musicnn:mtat|jamendo, "
+    "hear:MODULE; repeat it for several"
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -41,9 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="csv: a table with columns path,label and optionally fold or group; paths are "
         "relative to it, without folds stratified ones are drawn from the seed",
     )
-    parser.add_argument(
-        "--encoder", action="append", default=[], help="name of an encoder; repeat it for several"
-    )
+    parser.add_argument("--encoder", action="append", default=[], help=NAMES)
     parser.add_argument(
         "--probes",
         nargs="+",
@@ -53,6 +60,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("-k", type=at_least(1), default=10, help="neighbours of k-NN (10)")
     parser.add_argument("--seeds", nargs="+", type=seed, default=[0], help="seeds (0)")
+    parser.add_argument(
+        "--details",
+        action="store_true",
+        help="print each task by itself, with its 95 %% interval and chance (csv always does)",
+    )
     add_record(parser)
     pocket = parser.add_argument_group("pocket")
     pocket.add_argument(
@@ -121,17 +133,22 @@ def run(args: argparse.Namespace) -> int:
 
 
 def run_pocket(args: argparse.Namespace) -> int:
-    from dasheng_lib.corpora import load_corpus
+    from dasheng_lib.corpora import load_corpus, origin_of
     from dasheng_lib.corpora.trim import prepare
     from dasheng_lib.encoders import load_encoder
+    from dasheng_lib.evaluation.ahead import tell_ahead
     from dasheng_lib.evaluation.pocket import accuracy_by_domain, evaluate_corpus
+    from dasheng_lib.tasks.of_corpus import corpus_clips
     from dasheng_lib.train.run import pretrained
 
     began = time.perf_counter()
     runs = {own: config_from_args(args, own) for own in args.seeds if args.pretrain}
     names = args.encoder + ["logmel"] * (args.pretrain or not args.encoder)
-    judges = [prepare(load_corpus(name)) for name in once([args.corpus, *args.also])]
-    corpus = judges[0]
+    sets = once([args.corpus, *args.also])
+    for name in sets:
+        if name != "synthetic":
+            origin_of(name)  # a name that is none shows now; one that cannot be had, in its turn
+    corpus = prepare(load_corpus(args.corpus))
     encoders = [(None, load_encoder(name)) for name in once(names)]
     pretraining = {}  # seconds, which a run from the cache does not cost again
     for own, config in runs.items():
@@ -140,19 +157,29 @@ def run_pocket(args: argparse.Namespace) -> int:
         encoders += [(own, finished.encoder(0)), (own, finished.encoder())]
     # Of a pretrained encoder the seed is that of its pretraining, and its probe takes the same.
     # An encoder without a seed is probed with each where the probe draws anything, else once.
-    rows = [
-        evaluate_corpus(encoder, judge, probe, args.k, seed=drawn or 0).assign(seed=drawn)
-        for judge in judges
-        for own, encoder in encoders
-        for probe in args.probes or ("linear", "knn")
-        for drawn in (args.seeds if own is None and PROBES[probe].draws else [own])
-    ]
-    table = pd.concat(rows, ignore_index=True)
+    digests, chance = {}, {}
+    with so_far(chance) as tables:
+        for name in sets:
+            judge = corpus if name == args.corpus else prepare(load_corpus(name))
+            digests[judge.name] = judge.digest
+            if args.details:
+                commonest = evaluate_corpus(encoders[0][1], judge, "majority", progress=False)
+                for _, row in commonest.groupby("task"):
+                    chance |= chance_of(row, row["classes"].iloc[0])
+            tell_ahead((encoder, corpus_clips(judge), "clips") for _, encoder in encoders)
+            for own, encoder in encoders:
+                for probe in args.probes or ("linear", "knn"):
+                    for drawn in args.seeds if own is None and PROBES[probe].draws else [own]:
+                        rows = evaluate_corpus(encoder, judge, probe, args.k, seed=drawn or 0)
+                        tables.append(rows.assign(seed=drawn))
+    table = pd.concat(tables, ignore_index=True)
+    if args.details:
+        print(f"{details(table, chance)}\n")
     print((100 * accuracy_by_domain(table)).round(1).to_string())
     keep(
         args.record,
         table,
-        corpora={judge.name: judge.digest for judge in judges},
+        corpora=digests,
         parameters=parameters(args),
         seconds=round(time.perf_counter() - began),
         pretraining_seconds=pretraining,

@@ -9,12 +9,14 @@ from collections import Counter
 import numpy as np
 import pandas as pd
 
+from dasheng_lib.commands.details import so_far
 from dasheng_lib.commands.record import keep, parameters
 from dasheng_lib.common.errors import UserError
 from dasheng_lib.encoders import load_encoder
+from dasheng_lib.evaluation.ahead import tell_ahead
 from dasheng_lib.evaluation.evaluate import check_asked, probe_folds
 from dasheng_lib.evaluation.folds import Score
-from dasheng_lib.evaluation.probes import probe_seeds
+from dasheng_lib.evaluation.probes import find_probe, probe_seeds
 from dasheng_lib.evaluation.scoring import pooled
 from dasheng_lib.tasks.table import read_table_task
 
@@ -33,17 +35,19 @@ def run_csv(args: argparse.Namespace) -> int:
     ways = probe_seeds(args.probes or ["linear", "knn"], args.seeds, drawn)
     for probe, seed in ways:
         check_asked(tasks[seed], probe, seed, args.k, args.device)
-    rows = []
-    for name, encoder in encoders.items():
-        for probe, seed in ways:
-            tested = probe_folds(encoder, tasks[seed], probe, seed, args.k, args.device)
-            score = pooled(tasks[seed], tested)
-            names = {"task": first.name, "encoder": name, "probe": probe, "seed": seed}
-            rows.append(names | score.row())
-            if args.confusion:
-                print(f"\n{name}, {probe}, seed {seed}: a row for each true class")
-                print(confusion(score).to_string())
-    table = pd.DataFrame(rows)
+    reads = {find_probe(probe).reads for probe, _ in ways} - {""}
+    tell_ahead((encoder, first.embedded, kind) for encoder in encoders.values() for kind in reads)
+    with so_far() as tables:
+        for name, encoder in encoders.items():
+            for probe, seed in ways:
+                tested = probe_folds(encoder, tasks[seed], probe, seed, args.k, args.device)
+                score = pooled(tasks[seed], tested)
+                names = {"task": first.name, "encoder": name, "probe": probe, "seed": seed}
+                tables.append(pd.DataFrame([names | score.row()]))
+                if args.confusion:
+                    print(f"\n{name}, {probe}, seed {seed}: a row for each true class")
+                    print(confusion(score).to_string())
+    table = pd.concat(tables, ignore_index=True)
     shown = table.assign(**{c: (100 * table[c]).round(1) for c in ("accuracy", "low", "high")})
     print(shown.to_string(index=False))
     labels = [clip.labels[0] for part in first.clips.values() for clip in part]

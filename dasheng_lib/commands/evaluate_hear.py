@@ -19,9 +19,9 @@ from dasheng_lib.tasks.hear.read import read_hear_task
 def run_hear(args: argparse.Namespace) -> int:
     """Read every task, embed all of them, and only then train, evaluate and print; 0."""
     began = time.perf_counter()
-    encoders = [load_encoder(name) for name in args.encoder or ["logmel"]]
     places = folders(args.task, args.place)
     check_names(places)
+    encoders = [load_encoder(name) for name in args.encoder or ["logmel"]]
     rates = {encoder.sample_rate for encoder in encoders}
     duplicates = "keep" if args.keep_duplicates else "refuse"
     tasks = {rate: [read_hear_task(place, rate, duplicates) for place in places] for rate in rates}

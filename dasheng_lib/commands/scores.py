@@ -3,23 +3,31 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import time
 from collections.abc import Sequence
 
 import pandas as pd
 
+from dasheng_lib.commands.details import chance_of, details, so_far
 from dasheng_lib.commands.record import keep, parameters
 from dasheng_lib.common.cache import digest
+from dasheng_lib.common.errors import UserError
 from dasheng_lib.encoders.protocol import AudioEncoder
-from dasheng_lib.evaluation.evaluate import check_asked, embed_task, evaluate
+from dasheng_lib.evaluation.ahead import tell_ahead
+from dasheng_lib.evaluation.evaluate import check_asked, embed_task, evaluate, kind_of
 from dasheng_lib.evaluation.probes import find_probe, probe_seeds
 from dasheng_lib.tasks.task import Task
+
+Asked = tuple[AudioEncoder, Task, str, int]  # a probe by name, and its seed
 
 
 def score_pairs(
     args: argparse.Namespace, pairs: Sequence[tuple[AudioEncoder, Task]]
 ) -> pd.DataFrame:
     """Every encoder on its tasks, by the probes that are asked for, else by each task's own.
+
+    Where one cannot be embedded, those before it are scored and shown, and then that is said.
 
     Returns:
         The rows of :func:`dasheng_lib.evaluation.evaluate.evaluate` of all, with the ``part`` of
@@ -36,17 +44,47 @@ def score_pairs(
     # Faults show before hours of training: first in what is asked, then in every embedding.
     for _, task, probe, seed in asked:
         check_asked(task, probe, seed, args.k, args.device)
-    for encoder, task, probe, _ in asked:
-        if reads := find_probe(probe).reads:
-            embed_task(encoder, task, frames=reads == "frames")
-    table = pd.concat(
-        [
-            evaluate(encoder, task, probe, seed, args.k, args.device).assign(part=task.part)
-            for encoder, task, probe, seed in asked
-        ],
-        ignore_index=True,
-    )
+    ready, fault = _embedded(asked)
+    chance = _chance(ready) if args.details else {}
+    with so_far(chance) as tables:
+        for encoder, task, probe, seed in ready:
+            rows = evaluate(encoder, task, probe, seed, args.k, args.device)
+            tables.append(rows.assign(part=task.part))
+        if fault:
+            raise fault
+    table = pd.concat(tables, ignore_index=True)
+    if args.details:
+        print(f"{details(table, chance)}\n")
     return table if table["part"].any() else table.drop(columns="part")
+
+
+def _embedded(asked: Sequence[Asked]) -> tuple[Sequence[Asked], UserError | None]:
+    """All of which are embedded, or those before the first that cannot be, and why it cannot."""
+    jobs = [
+        (number, encoder, task, reads == "frames")
+        for number, (encoder, task, probe, _) in enumerate(asked)
+        if (reads := find_probe(probe).reads)
+    ]
+    tell_ahead((encoder, task.embedded, kind_of(task, frames)) for _, encoder, task, frames in jobs)
+    for number, encoder, task, frames in jobs:
+        try:
+            embed_task(encoder, task, frames=frames)
+        except UserError as error:
+            if number:
+                logging.getLogger("dasheng").info("%s What came before is scored first.", error)
+            return asked[:number], error
+    return asked, None
+
+
+def _chance(asked: Sequence[Asked]) -> dict[str, float]:
+    """Of each task where it can be said: not when something sounds."""
+    chance = {}
+    for encoder, task in {task.name: (encoder, task) for encoder, task, *_ in asked}.values():
+        if task.embedding == "scene":
+            rows = evaluate(encoder, task, "majority", progress=False)
+            classes = len(task.labels) if task.prediction == "multiclass" else float("inf")
+            chance |= chance_of(rows, classes)
+    return chance
 
 
 def keep_scores(

@@ -133,7 +133,8 @@ def _held(lock: Path, timeout: float) -> Iterator[bool]:
                 yield False
                 return
             work = str(lock).removesuffix(".lock")
-            logging.getLogger("dasheng").info("waiting for another process that makes %s", work)
+            said = "waiting for another process that makes %s"
+            logging.getLogger("dasheng").warning(said, work)  # shown in a notebook too
             file_lock.acquire(-1)
     except OSError as error:
         raise _unwritable(lock.parent, error) from error
@@ -158,7 +159,7 @@ def artefact(
     Two processes that ask for one artefact at once: the second waits and finds it. One whose files
     are not as they were written is made again.
     """
-    folder = cache_dir("artefacts", kind, digest(recipe))
+    folder = address(kind, recipe)
     if folder.is_dir() and damaged(folder) is None:
         return folder
     with locked(folder):
@@ -178,6 +179,11 @@ def artefact(
             with atomic_folder(folder) as temporary:
                 _fill(temporary, recipe, make)
     return folder
+
+
+def address(kind: str, recipe: dict[str, Any]) -> Path:
+    """The folder of an :func:`artefact`, made or not."""
+    return cache_dir("artefacts", kind, digest(recipe))
 
 
 def _fill(folder: Path, recipe: dict[str, Any], make: Callable[[Path], None]) -> None:

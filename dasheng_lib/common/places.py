@@ -17,6 +17,8 @@ MANIFESTS = ROOT / "data_manifests"
 CORPORA = MANIFESTS / "corpora"
 PUBLISHED = MANIFESTS / "published"
 SWEEPS = MANIFESTS / "sweeps"
+# What to do where a file of the checkout is not there, as the end of a sentence.
+CHECKOUT = "run from a checkout of the repository, installed with `make env` or `pip install -e .`"
 
 
 def data_places() -> list[Path]:

@@ -7,11 +7,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import pandas as pd
-import yaml
 
 from dasheng_lib.common.cache import digest
-from dasheng_lib.common.errors import UserError
+from dasheng_lib.common.errors import UserError, reading
+from dasheng_lib.common.places import CHECKOUT
 from dasheng_lib.common.places import CORPORA as FOLDER
+from dasheng_lib.common.yaml_files import read_yaml
 
 # Part of every digest: raise it when the same bytes come to decode to other samples.
 DECODING = 1
@@ -57,15 +58,15 @@ class Manifest:
 
 def read_yml(name: str) -> dict[str, Any]:
     """``name.yml`` of the manifest folder."""
-    return yaml.safe_load(_read(f"{name}.yml"))
+    return read_yaml(FOLDER / f"{name}.yml", CHECKOUT)
 
 
 def read_csv(name: str) -> pd.DataFrame:
     """``name.csv`` of the manifest folder; text stays text, empty cells stay empty."""
-    _read(f"{name}.csv")
-    text = {"seconds": float, "rate": int, "channels": int}
-    table = pd.read_csv(FOLDER / f"{name}.csv", dtype=str, keep_default_na=False)
-    return table.astype({column: kind for column, kind in text.items() if column in table})
+    path, text = FOLDER / f"{name}.csv", {"seconds": float, "rate": int, "channels": int}
+    with reading(path, "a manifest's table", CHECKOUT):
+        table = pd.read_csv(path, dtype=str, keep_default_na=False)
+        return table.astype({column: kind for column, kind in text.items() if column in table})
 
 
 def part_that_is_there(manifest: Manifest, found: set[str], mend: str) -> Manifest:
@@ -91,16 +92,6 @@ def part_that_is_there(manifest: Manifest, found: set[str], mend: str) -> Manife
             stacklevel=3,
         )
     return part
-
-
-def _read(file: str) -> str:
-    try:
-        return (FOLDER / file).read_text(encoding="utf-8")
-    except OSError as error:
-        raise UserError(
-            f"{FOLDER / file} is missing: run from a checkout of the repository, installed with "
-            "`make env` or `pip install -e .`."
-        ) from error
 
 
 def labels_of(tasks: pd.DataFrame, clips: pd.DataFrame) -> pd.DataFrame:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from dasheng_lib.common.cache import cache_dir
 from dasheng_lib.common.errors import UserError
-from dasheng_lib.common.places import data_places
+from dasheng_lib.common.places import data_places, expanded
 from dasheng_lib.corpora.manifest import read_yml
 from dasheng_lib.corpora.official.files import folders_in, nested
 
@@ -112,7 +112,7 @@ def find_set(task: BenchmarkTask, place: Path | None = None) -> Path | None:
     Args:
         place: look here alone, and in the cache.
     """
-    roots = data_places() if place is None else [Path(place).expanduser()]
+    roots = data_places() if place is None else [expanded(place)]
     roots = [folder for root in roots for folder in (root, root / "official") if folder.is_dir()]
     signs = (task.set.signs, task.set.part_signs)
     names = [_plain(name) for name in (task.name, task.set.name, task.column, *task.set.called)]

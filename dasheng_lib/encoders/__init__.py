@@ -10,6 +10,7 @@ from dasheng_lib.encoders.hear.module import load_hear_module
 from dasheng_lib.encoders.logmel import LogMelStatistics
 from dasheng_lib.encoders.of_network import features_from_file
 from dasheng_lib.encoders.protocol import AudioEncoder
+from dasheng_lib.encoders.released import PUBLISHED, published_file
 from dasheng_lib.encoders.sfnfnet import SlowFastFeatures
 from dasheng_lib.encoders.wheels import WHEELS, load_wheel
 from dasheng_lib.objectives.family import FAMILIES
@@ -30,7 +31,9 @@ def load_encoder(name: str, precision: str = "float32") -> AudioEncoder:
             ``"hubert:PATH"``, ``"wav2vec2:PATH"``, ``"simclr:PATH"``, ``"byol:PATH"`` and
             ``"supervised:PATH"`` (files that ``dasheng pretrain`` wrote, by family),
             ``"sfnfnet:PATH"`` (one of any family that trained a SlowFast NFNet),
-            ``"published:PATH"`` (a file of Dasheng's authors), ``"wheel:aisfx"``,
+            ``"published:base"``, ``"published:0.6B"``, ``"published:1.2B"`` or
+            ``"published:audioset"`` (Dasheng by its authors, fetched at the first call),
+            ``"published:PATH"`` (such a file), ``"wheel:aisfx"``,
             ``"wheel:resemblyzer"`` or ``"wheel:openwakeword"`` (pretrained by others, fetched at
             the first call, see :mod:`dasheng_lib.encoders.wheels`), ``"efficientat:mn04"``,
             ``"musicnn:mtat"`` or ``"musicnn:jamendo"`` (taggers of others, fetched likewise, see
@@ -53,7 +56,7 @@ def load_encoder(name: str, precision: str = "float32") -> AudioEncoder:
     if kind in (*FAMILIES, "sfnfnet") and rest:
         return features_from_file(WEIGHTS.get(rest, rest), kind, name, precision)
     if kind == "published" and rest:
-        return DashengEncoder.from_published(rest, precision=precision)
+        return DashengEncoder.from_published(published_file(rest), precision, name)
     if kind == "wheel" and rest:
         return load_wheel(rest)
     if kind == "efficientat" and rest:
@@ -64,7 +67,8 @@ def load_encoder(name: str, precision: str = "float32") -> AudioEncoder:
         return load_hear_module(rest)
     raise UserError(
         f"There is no encoder {name!r}: use logmel, random:SIZE, dasheng:nano, "
-        f"{'|'.join(FAMILIES)}|sfnfnet:PATH, published:PATH, wheel:{'|'.join(WHEELS)}, "
+        f"{'|'.join(FAMILIES)}|sfnfnet:PATH, published:{'|'.join(PUBLISHED)}|PATH, "
+        f"wheel:{'|'.join(WHEELS)}, "
         f"efficientat:{'|'.join(efficientat.NAMES)}, musicnn:{'|'.join(musicnn.NAMES)}, or "
         "hear:some.module with :PATH if it needs weights."
     )

@@ -63,9 +63,12 @@ class DashengEncoder:
         return cls(untrained_network(size, seed), f"untrained {size}", precision, in_place=True)
 
     @classmethod
-    def from_published(cls, path: Path | str, precision: str = "float32") -> DashengEncoder:
+    def from_published(
+        cls, path: Path | str, precision: str = "float32", name: str | None = None
+    ) -> DashengEncoder:
         """A file that Dasheng's authors published."""
-        return cls(load_published(path), f"published:{path}", precision, in_place=True)
+        name = name or f"published:{path}"
+        return cls(load_published(path), name, precision, in_place=True)
 
     @torch.inference_mode()
     def frames(self, wave_BN: Tensor, lengths: Tensor | None = None) -> Tensor:

@@ -14,10 +14,13 @@ from tqdm.auto import tqdm
 
 from dasheng_lib.common.cache import cache_dir, claimed, digest
 from dasheng_lib.encoders.protocol import AudioEncoder
-from dasheng_lib.evaluation.embed import Embedded, Kind, embed
+from dasheng_lib.evaluation.embed import Embedded, embed
+from dasheng_lib.evaluation.embed_batches import Kind
 from dasheng_lib.tasks.clip import Clip
 
-SHARES, LEAST, MOST = 96, 20.0, 1200.0  # how many, and seconds of audio in each
+# A share is so much of what is left, and so many seconds of audio: large ones first, since each
+# costs a little, small ones last, since whoever is done waits for the others.
+PART, LEAST, MOST = 1 / 32, 5.0, 1200.0
 
 
 def embed_in_shares(
@@ -62,10 +65,11 @@ def deal(clips: Sequence[Clip]) -> list[np.ndarray]:
     """Numbers of the clips of each share: clips of like length together, the longest first."""
     seconds = np.array([clip.seconds for clip in clips])
     order = np.argsort(-seconds, kind="stable")
-    size = float(np.clip(seconds.sum() / SHARES, LEAST, MOST))
-    ends = np.cumsum(seconds[order])
-    cuts = np.searchsorted(ends, np.arange(1, ends[-1] // size + 1) * size)
-    return [share for share in np.split(order, np.unique(cuts)) if len(share)]
+    ends, cuts = np.cumsum(seconds[order]), [0.0]
+    while cuts[-1] < ends[-1]:
+        cuts.append(cuts[-1] + float(np.clip((ends[-1] - cuts[-1]) * PART, LEAST, MOST)))
+    shares = np.split(order, np.unique(np.searchsorted(ends, cuts[1:-1])))
+    return [share for share in shares if len(share)]
 
 
 def _joined(parts: Sequence[Embedded]) -> Embedded:

@@ -16,6 +16,7 @@ from dasheng_lib.common.errors import UserError
 from dasheng_lib.encoders.protocol import AudioEncoder
 from dasheng_lib.evaluation.by_mlps import choose_mlps, schedule_of
 from dasheng_lib.evaluation.embed import Embedded, embed
+from dasheng_lib.evaluation.embed_batches import Kind
 from dasheng_lib.evaluation.probes import Probe, find_probe, selector
 from dasheng_lib.evaluation.probes.classifier import Features, Turn
 from dasheng_lib.evaluation.rows import of_recordings, rows_of
@@ -156,8 +157,12 @@ def embed_task(
     Raises:
         UserError: as :func:`dasheng_lib.evaluation.embed.embed`.
     """
-    kind = "frames" if frames or task.embedding == "event" else "clips"
-    return embed(encoder, task.embedded, kind, progress)
+    return embed(encoder, task.embedded, kind_of(task, frames), progress)
+
+
+def kind_of(task: Task, frames: bool = False) -> Kind:
+    """What is embedded for a task, by a probe that reads frames or one that does not."""
+    return "frames" if frames or task.embedding == "event" else "clips"
 
 
 def _turn(task: Task, embedded: Embedded, fold: Fold, probe: Probe) -> Turn:

@@ -28,6 +28,7 @@ from dasheng_lib.features import (
     is_long,
 )
 from dasheng_lib.model.attention import Attention, attend, attend_in_runs, attend_to
+from dasheng_lib.model.block import LAYER_NORM_EPS, Block, through, xavier
 from dasheng_lib.model.input_norm import InputNorm
 from dasheng_lib.model.packing import pack
 
@@ -35,7 +36,6 @@ PATCH_FRAMES = 4
 PATCH = MELS * PATCH_FRAMES
 TOKEN_SAMPLES = HOP * PATCH_FRAMES
 CUT_SAMPLES = 10 * SAMPLE_RATE
-LAYER_NORM_EPS = 1e-6
 
 
 @dataclass(frozen=True)
@@ -130,7 +130,7 @@ class Encoder(nn.Module):
         self.frequency = nn.Parameter(torch.randn(config.dim) * 0.02)
         self.blocks = nn.ModuleList(Block(config.dim, config.heads) for _ in range(config.depth))
         self.norm = nn.LayerNorm(config.dim, LAYER_NORM_EPS)
-        self.blocks.apply(_xavier)
+        self.blocks.apply(xavier)
 
     @classmethod
     def preset(cls, name: str) -> Encoder:
@@ -283,35 +283,3 @@ def patches(mel_BFT: Tensor) -> Tensor:
     T = frames // PATCH_FRAMES
     mel_BFT = mel_BFT[:, :, : T * PATCH_FRAMES]
     return mel_BFT.reshape(B, bins, T, PATCH_FRAMES).transpose(1, 2).reshape(B, T, -1)
-
-
-class Block(nn.Module):
-    """Pre-norm transformer block: attention, then an MLP of four times the width, both added."""
-
-    def __init__(self, dim: int, heads: int) -> None:
-        super().__init__()
-        self.heads = heads
-        self.norm1 = nn.LayerNorm(dim, LAYER_NORM_EPS)
-        self.qkv = nn.Linear(dim, 3 * dim)
-        self.proj = nn.Linear(dim, dim)
-        self.norm2 = nn.LayerNorm(dim, LAYER_NORM_EPS)
-        self.fc1 = nn.Linear(dim, 4 * dim)
-        self.act = nn.GELU()
-        self.fc2 = nn.Linear(4 * dim, dim)
-
-    def forward(self, x_BTD: Tensor, attention: Attention = attend) -> Tensor:
-        x_BTD = x_BTD + self.proj(attention(self.qkv(self.norm1(x_BTD)), self.heads))
-        return x_BTD + self.fc2(self.act(self.fc1(self.norm2(x_BTD))))
-
-
-def through(blocks: nn.ModuleList, x_BTD: Tensor, attention: Attention = attend) -> Tensor:
-    """One block after another."""
-    for block in blocks:
-        x_BTD = block(x_BTD, attention)
-    return x_BTD
-
-
-def _xavier(module: nn.Module) -> None:
-    if isinstance(module, nn.Linear):
-        nn.init.xavier_uniform_(module.weight)
-        nn.init.zeros_(module.bias)

@@ -14,15 +14,13 @@ from torch import Generator, Tensor, nn
 
 from dasheng_lib.common.settings import setting
 from dasheng_lib.masking import group_mask
+from dasheng_lib.model.block import LAYER_NORM_EPS, Block, through
 from dasheng_lib.model.encoder import (
-    LAYER_NORM_EPS,
     PATCH,
-    Block,
     Encoder,
     EncoderConfig,
     encoder_config,
     patches,
-    through,
     token_count,
 )
 from dasheng_lib.objectives import Objective

@@ -48,6 +48,20 @@ def read_results(name: str, folder: Path = FOLDER) -> pd.DataFrame:
     return table
 
 
+def by_fold(table: pd.DataFrame) -> pd.DataFrame:
+    """Rows of the one metric that each task reports: without second metrics, and without the
+    pooled accuracy, whose ``fold`` is ``"all"`` and would count as one more fold.
+
+    Args:
+        table: rows of ``dasheng evaluate`` on a benchmark: ``task, fold, metric`` and more; or
+            what :func:`read_results` gives of what is not recorded yet.
+    """
+    if table.empty:
+        return table
+    folds = table[table["fold"] != "all"]
+    return folds[folds["metric"] == folds.groupby("task")["metric"].transform("first")]
+
+
 def stamp(path: Path) -> None:
     """Write the hash of the table ``path`` (.csv) into its origin, which lacks it or is checked.
 
@@ -98,7 +112,7 @@ def writable(name: str) -> Path:
 
 def write_results(path: Path, table: pd.DataFrame, command: str, **facts: Any) -> None:
     """Keep a table as ``PATH.csv`` and, as ``PATH.json``, the command and what it ran on."""
-    path = Path(path)
+    path = expanded(path)
     origin = {"command": command, **facts, **provenance()}  # before the table changes the checkout
     beside = path.with_name(path.name + ".csv")
     with atomic_file(beside) as temporary:

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import yaml
 
-from dasheng_lib.common.errors import UserError
-from dasheng_lib.common.places import SWEEPS
+from dasheng_lib.common.errors import reading
+from dasheng_lib.common.places import CHECKOUT, SWEEPS
+from dasheng_lib.common.yaml_files import read_yaml
 from dasheng_lib.scaling.fit import Array
 
 PATH = SWEEPS / "rules.yml"
@@ -53,8 +53,8 @@ def read_rules(path: Path = PATH) -> Rules:
     Raises:
         UserError: the file is missing, or a threshold or a question is.
     """
-    try:
-        said = yaml.safe_load(Path(path).read_text())
+    said = read_yaml(path, CHECKOUT)
+    with reading(path, "a file of rules", CHECKOUT):
         thresholds = said["thresholds"]
         words = {
             question: {w: text.format(**thresholds) for w, text in said[question]["words"].items()}
@@ -65,10 +65,6 @@ def read_rules(path: Path = PATH) -> Rules:
             for question in (*QUESTIONS, "form")
         }
         return Rules(**thresholds, together=said["together"], words=words, how=how)
-    except FileNotFoundError:
-        raise UserError(f"There are no rules at {path}: clone the repository to judge.") from None
-    except (KeyError, TypeError) as error:
-        raise UserError(f"{path} is not a file of rules: {error}.") from None
 
 
 def holm(p: Array) -> Array:

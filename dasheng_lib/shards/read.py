@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from dasheng_lib.audio import AudioError
-from dasheng_lib.common.cache import atomic_file
 from dasheng_lib.common.errors import UserError
-from dasheng_lib.corpora.fetch.unpack import is_no_name, plain_name
+from dasheng_lib.common.places import expanded
+from dasheng_lib.corpora.fetch.unpack import plain_name, write_member
 from dasheng_lib.shards.index import Member, find_shards, shard_index
 from dasheng_lib.shards.member import DUPLICATE, NO_NAME, OpenShard, json_of
 
@@ -71,7 +71,7 @@ def extract(
     Raises:
         UserError: no shards, or the folder cannot be written.
     """
-    folder = Path(folder)
+    folder = expanded(folder)
     if folder.exists() and not folder.is_dir():
         raise UserError(f"{folder} is a file: name a folder.")
     names: set[str] = set()
@@ -85,13 +85,8 @@ def extract(
         parts = {member.kind: (member.offset, member.size)}
         if member.meta_size:
             parts["json"] = (member.meta_offset, member.meta_size)
-        try:
-            for kind, place in parts.items():
-                with atomic_file(folder / f"{name}.{kind}") as temporary:
-                    temporary.write_bytes(shard.bytes(*place))
-        except (OSError, ValueError) as error:
-            if not is_no_name(error):
-                raise
+        data = {folder / f"{name}.{kind}": shard.bytes(*place) for kind, place in parts.items()}
+        if any(write_member(*file, whole=True) for file in data.items()):
             names.discard(name)
             skipped[shard_name, member.key] = NO_NAME
     return len(names), skipped

@@ -24,6 +24,7 @@ from tqdm import tqdm
 from dasheng_lib.audio import SAMPLE_RATE, AudioError
 from dasheng_lib.common.cache import atomic_file, digest
 from dasheng_lib.common.errors import UserError
+from dasheng_lib.common.places import expanded
 from dasheng_lib.shards.member import MISSING, fault
 from dasheng_lib.shards.sources import Clip
 
@@ -74,7 +75,7 @@ def write_shards(
     """
     if min(per_shard, workers) < 1:
         raise ValueError("per_shard and workers are at least 1")
-    folder = Path(folder)
+    folder = expanded(folder)
     record = _read_record(folder)
     _write_record(folder, record)  # if it cannot be written, better now
     number = 0

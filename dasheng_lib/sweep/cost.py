@@ -11,7 +11,7 @@ import pandas as pd
 import torch
 
 from dasheng_lib.encoders.of_network import features_of
-from dasheng_lib.evaluation.embed import BATCH_SECONDS
+from dasheng_lib.evaluation.embed_batches import BATCH_SECONDS
 from dasheng_lib.sweep.grid import Trial
 from dasheng_lib.train.build import new_model
 from dasheng_lib.train.loop import pretrain

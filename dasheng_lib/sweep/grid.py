@@ -16,7 +16,7 @@ from dasheng_lib.common.yaml_files import read_yaml
 from dasheng_lib.corpora import CORPORA
 from dasheng_lib.corpora.fetch.unpack import plain_name
 from dasheng_lib.objectives.family import FAMILIES
-from dasheng_lib.sweep.judge import Protocol
+from dasheng_lib.sweep.protocol import Protocol
 from dasheng_lib.train.config import RunConfig
 from dasheng_lib.train.recipes import family_defaults
 
@@ -76,7 +76,7 @@ def read_grid(path: Path | str) -> Grid:
     settings of the task and of the optimizer from
     :func:`dasheng_lib.train.recipes.family_defaults`, unless its arm says them.
     ``judged_at`` lists shares of a run's steps; ``protocol`` maps fields of
-    :class:`dasheng_lib.sweep.judge.Protocol`.
+    :class:`dasheng_lib.sweep.protocol.Protocol`.
 
     Raises:
         UserError: the file is absent, no YAML, or names a setting or value that there is not.

@@ -15,7 +15,7 @@ from dasheng_lib.sweep.engine import work
 from dasheng_lib.sweep.grid import read_grid
 from dasheng_lib.sweep.judge import Judge
 
-VERSION = 5  # raise it when the same grid would give another table
+VERSION = 6  # raise it when the same grid would give another table
 
 
 def live(grid: str, progress: bool = True) -> pd.DataFrame:

@@ -23,6 +23,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dasheng_lib.common.errors import UserError, tell
+from dasheng_lib.common.places import expanded
 from dasheng_lib.corpora.official import (
     audio_mnist,
     emovo,
@@ -123,7 +124,7 @@ def arch_task(
     Raises:
         UserError: no such task; the folder is not the set's, or nothing is left to train or test.
     """
-    published, folder = benchmark_task("arch", name), Path(folder)
+    published, folder = benchmark_task("arch", name), expanded(folder)
     own, name = ARCH[published.name], published.name
     pairs = clips_of(folder, own.read(folder), progress)
     recordings = [recording for recording, _ in pairs]

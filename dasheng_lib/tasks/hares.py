@@ -24,6 +24,7 @@ from functools import partial
 from pathlib import Path
 
 from dasheng_lib.common.errors import UserError
+from dasheng_lib.common.places import expanded
 from dasheng_lib.corpora.official import (
     audioset,
     birdsong,
@@ -109,7 +110,7 @@ def hares_task(name: str, folder: Path | str, progress: bool = True) -> Task:
     Raises:
         UserError: no such task; the folder is not the set's, or nothing is left to train or test.
     """
-    published, folder = benchmark_task("hares", name), Path(folder)
+    published, folder = benchmark_task("hares", name), expanded(folder)
     own, name = HARES[published.name], published.name
     used = [one for one in own.read(folder) if one.split != "valid"]
     pairs, notes = _parted(clips_of(folder, used, progress))

@@ -10,11 +10,9 @@ from __future__ import annotations
 
 import json
 import os
-import pickle
-import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +21,10 @@ import torch
 from filelock import FileLock, Timeout
 from torch import Tensor
 
-from dasheng_lib.checkpoint.published import check_sums, misfits
 from dasheng_lib.checkpoint.weights import load_autoencoder, load_objective, save_weights
-from dasheng_lib.common.cache import atomic_file, digest, need_space
+from dasheng_lib.common.cache import atomic_file, need_space
 from dasheng_lib.common.errors import UserError
+from dasheng_lib.common.places import expanded
 from dasheng_lib.common.sums import SUMS, damaged, sums_of
 from dasheng_lib.encoders.of_network import features_of
 from dasheng_lib.encoders.protocol import AudioEncoder
@@ -34,6 +32,7 @@ from dasheng_lib.objectives import Objective
 from dasheng_lib.objectives.mae import MaskedAutoencoder
 from dasheng_lib.train import health
 from dasheng_lib.train.config import RunConfig
+from dasheng_lib.train.damage import check_same, read_checkpoint
 from dasheng_lib.train.loop import Record
 
 TABLES = ("log.csv", "validation.csv")
@@ -108,7 +107,7 @@ class RunFolder:
     """One run's files. Only the first process writes."""
 
     def __init__(self, path: Path | str) -> None:
-        self.path = Path(path)
+        self.path = expanded(path)
         self.checkpoint = self.path / "checkpoint.pt"
         self.final = self.path / "final.safetensors"
         self._waiting: list[Record] = []
@@ -151,28 +150,7 @@ class RunFolder:
             with atomic_file(path) as temporary:
                 temporary.write_text(json.dumps(run, indent=1))
             return
-        try:
-            found = dict(json.loads(path.read_bytes()))
-        except (OSError, ValueError, TypeError, RecursionError) as error:
-            raise UserError(
-                f"{path} does not say which run lies there ({error}): restore it, or choose an "
-                "empty folder."
-            ) from error
-        for settings in (found, run):
-            settings.pop("teacher", None)  # its hash says more than its place
-        if digest(found) != digest(run):
-            names = [name for name in {**run, **found} if found.get(name) != run.get(name)]
-            changed = dict.fromkeys(name.removesuffix("_digest") for name in names)
-            unknown = set(found) - set(run) - {field.name for field in fields(config.task)}
-            if unknown and found.get("family") == config.family:
-                raise UserError(
-                    f"{self.path} holds a run of an earlier version, in which {config.family} had "
-                    f"other settings ({', '.join(sorted(unknown))}): choose an empty folder."
-                )
-            raise UserError(
-                f"{self.path} holds a run with another {' and '.join(changed)}: "
-                "choose an empty folder, or the settings in its config.json to go on with it."
-            )
+        check_same(path, run, config)
 
     def need_room(self, model: Objective, config: RunConfig) -> None:
         """Raise unless there is room for all that the run will write.
@@ -190,21 +168,9 @@ class RunFolder:
         Raises:
             UserError: the checkpoint is damaged, or not one of ``model``.
         """
-        state, tables = None, {}
-        if self.checkpoint.exists():
-            try:
-                state = _read(self.checkpoint)
-                # Before the tables were kept there: their rows until then.
-                tables = state.get("tables") or {name: self._until(name, state) for name in TABLES}
-                wrong = _wrong(state, model)
-                wrong += [f"{k} is no text" for k, v in tables.items() if not isinstance(v, str)]
-            except _UNREADABLE as error:
-                wrong = [str(error) or type(error).__name__]
-            if wrong:
-                raise UserError(
-                    f"{self.checkpoint} is damaged ({'; '.join(wrong[:3])}): restore it, or delete "
-                    f"{self.path} to train from the beginning."
-                )
+        there = self.checkpoint.exists()
+        state = read_checkpoint(self.checkpoint, model, TABLES) if there else None
+        tables = state["tables"] if state else {}
         for name in TABLES:
             path, text = self.path / name, tables.get(name, "")
             if not text:
@@ -213,12 +179,6 @@ class RunFolder:
                 with atomic_file(path) as temporary:
                     temporary.write_text(text)
         return state
-
-    def _until(self, name: str, state: dict[str, Any]) -> str:
-        path = self.path / name
-        head, *rows = path.read_text().splitlines() if path.exists() else [""]
-        rows = [row for row in rows if int(row.split(",")[0]) <= state["step"]]
-        return "\n".join([head, *rows, ""]) if rows else ""
 
     def log(self, record: Record) -> None:
         """Take a step's record; it is written with the next :meth:`keep`."""
@@ -289,41 +249,6 @@ class RunFolder:
 
 
 _OF_THE_RUN = ("config.json", "final.safetensors", *TABLES)
-_UNREADABLE = (
-    AttributeError,
-    EOFError,
-    LookupError,
-    OSError,
-    RuntimeError,
-    TypeError,
-    ValueError,
-    pickle.UnpicklingError,
-    zipfile.BadZipFile,
-)
-
-
-def _read(path: Path) -> dict[str, Any]:
-    check_sums(path)
-    return torch.load(path, map_location="cpu", weights_only=True)
-
-
-def _wrong(state: dict[str, Any], model: Objective) -> list[str]:
-    """What of a checkpoint is not as training ``model`` for ``step`` steps leaves it."""
-    wanted = {name: list(value.shape) for name, value in model.state_dict().items()}
-    wrong = misfits(wanted, state["weights"])
-    moments, parameters = state["optimizer"]["state"], dict(model.named_parameters())
-    wrong += [f"moments of unknown {name}" for name in moments if name not in parameters]
-    wrong += [
-        f"moments of {name} are {list(moment.shape)}"
-        for name, found in moments.items()
-        for moment in found.values()
-        if moment.ndim and name in parameters and moment.shape != parameters[name].shape
-    ]
-    taken = max((int(found["step"]) for found in moments.values()), default=0)
-    if taken != state["step"]:
-        wrong.append(f"it says step {state['step']} where {taken} were taken")
-    float(state["seconds"])
-    return wrong
 
 
 def _append(path: Path, rows: list[dict[str, Any]]) -> None:

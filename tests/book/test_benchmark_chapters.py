@@ -16,7 +16,7 @@ from dasheng_lib.book import (
     plots_benchmarks,
     three_columns,
 )
-from dasheng_lib.results import as_printed, read_results, read_table
+from dasheng_lib.results import as_printed, by_fold, read_results, read_table
 from dasheng_lib.results.order import places_without_each
 from dasheng_lib.results.pairs import Gain, Pair, gain, word
 from dasheng_lib.tasks.arch import ARCH
@@ -138,8 +138,18 @@ def test_recorded_rows_stand_beside_the_printed_ones_of_their_tasks():
     assert both["recorded", "score"].tolist() == [50.0, 25.0]
 
 
+def test_a_pooled_accuracy_and_second_metrics_are_no_folds(tmp_path):
+    names = ["task", "fold", "metric", "score"]
+    rows = [("a", "1", "mAP", 0.5), ("a", "1", "weighted_mAP", 0.9), ("a", "2", "mAP", 0.7)]
+    rows += [("b", "all", "accuracy", 0.1), ("b", "1", "top1_acc", 0.2)]
+    kept = by_fold(pd.DataFrame(rows, columns=names))
+    assert kept["score"].tolist() == [0.5, 0.7, 0.2]
+    assert by_fold(read_results("nothing", tmp_path)).empty
+
+
 def test_the_recorded_emovo_is_what_its_chapter_tells():
-    table = read_results("arch")
+    table = by_fold(read_results("arch"))
+    table = table[table["task"] == "emovo"]
     assert table.groupby("encoder").size().eq(18).all(), "six speakers, three seeds"
     found = benchmarks.recorded_scores(table)
     assert found["low"].le(found["score"]).all() and found["high"].ge(found["score"]).all()

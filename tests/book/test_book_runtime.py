@@ -1,8 +1,9 @@
-"""What chapters show: findings, the three columns, players, and what a result was made with."""
+"""What chapters show: findings, the three columns, sounds, and what a result was made with."""
 
 import base64
 import io
 import json
+import re
 
 import numpy as np
 import pandas as pd
@@ -17,13 +18,13 @@ from dasheng_lib.book import (
     change,
     listed,
     provenance,
+    sounds,
     standing,
     tally,
     three_columns,
     verdicts,
 )
 from dasheng_lib.book.findings import MIME, bundle
-from dasheng_lib.book.player import player_html
 from dasheng_lib.book.sources import RECORDED, SOURCES
 from dasheng_lib.commands.book import cell_seconds, find_root
 from dasheng_lib.common.errors import UserError
@@ -147,27 +148,35 @@ def test_a_figure_has_a_caption_and_a_description():
         captions.bundle("It falls.", " ")
 
 
-def test_a_player_holds_the_sound_and_says_what_it_is():
-    wave = np.linspace(-1.5, 1.5, 1600)
-    page = BeautifulSoup(player_html(wave, 'a "ramp"'), "html.parser")
-    assert page.audio["aria-label"] == page.figcaption.text == 'a "ramp"'
-    data = base64.b64decode(page.audio["src"].partition("base64,")[2])
+def test_a_sound_figure_holds_the_picture_the_sound_and_the_words():
+    wave = np.sin(2 * np.pi * 1000 / 16_000 * np.arange(16_000)) * 1.5
+    hidden = np.arange(25) < 10
+    panels = [sounds.Sound('a "tone"', wave), sounds.Sound("less", wave[:100], hidden_T=hidden)]
+    text = sounds.figure_html(panels)
+    assert "\n\n" not in text, "one block in Markdown"
+    first, second = BeautifulSoup(text, "html.parser").select("div.sounds > figure.sound")
+    assert [tag.name for tag in first] == ["img", "audio", "figcaption"]
+    assert first.audio["aria-label"] == first.figcaption.text == 'a "tone"'
+    data = base64.b64decode(first.audio["src"].partition("base64,")[2])
     samples, rate = soundfile.read(io.BytesIO(data))
     assert rate == 16_000
     np.testing.assert_allclose(samples, wave.clip(-1, 1), atol=1e-4)
+    said = re.match(r'Spectrogram of 1.0 s: a "tone". Most .* near (\d+) Hz.', first.img["alt"])
+    assert 940 < int(said[1]) < 1060
+    assert "40% of it is covered" in second.img["alt"]
 
 
 @pytest.mark.parametrize(
-    ("wave", "label", "says"),
+    ("wave", "words", "says"),
     [
-        (np.zeros(10), " ", "label"),
+        (np.zeros(10), " ", "words"),
         (np.zeros((2, 10)), "x", "one channel"),
         (np.zeros(160_001), "x", "too long"),
     ],
 )
-def test_a_player_that_would_not_do_is_refused(wave, label, says):
+def test_a_sound_that_would_not_do_is_refused(wave, words, says):
     with pytest.raises(ValueError, match=says):
-        player_html(wave, label)
+        sounds.Sound(words, wave)
 
 
 def test_provenance_is_plain_and_names_what_matters():

@@ -117,7 +117,9 @@ def test_hidden_tokens_are_silent(monkeypatch):
     heard = []
     monkeypatch.setattr(mel_to_wave, "mel_to_wave", lambda mel: heard.append(mel) or np.zeros(9))
     mel = np.arange(64 * 9, dtype=np.float32).reshape(64, 9)
-    mel_to_wave.mel_player(mel, "it", np.array([False, True]))
+    hidden = np.array([False, True])
+    sound = mel_to_wave.mel_sound(mel, "it", hidden)
+    assert sound.mel_FT is mel and sound.hidden_T is hidden
     assert (heard[0][:, 4:8] == mel.min()).all() and (heard[0][:, :4] == mel[:, :4]).all()
     assert (heard[0][:, 8] == mel[:, 8]).all() and mel[0, 4] == 4, "the caller's is left alone"
 
@@ -154,12 +156,31 @@ def test_unheard_sets_are_compared_seed_by_seed():
     table = unheard.accuracies([task], recorded, {})
     assert table["recorded"].tolist() == pytest.approx([65, 50, 60] * 2)
     assert "just now" not in table and table["interval over seeds"].iloc[0] == ""
-    lines, leads = unheard.leads([task], recorded, {})
+    lines, leads, ways = unheard.leads([task], recorded, {})
     assert leads == {
         ("recorded", "untrained"): pytest.approx({"fsdd linear": 10.0, "fsdd k-NN": 10.0}),
         ("recorded", "log-mel statistics"): pytest.approx({"fsdd linear": -5, "fsdd k-NN": -5}),
     }
     assert lines["over seeds"].iloc[1] == "+10.0 … +10.0"
+    assert ways["recorded", "untrained"] == [1, 1], "both seeds gain as much"
+    assert ways["recorded", "log-mel statistics"] == [0, 0], "one seed is behind, one ahead"
+    both = [ways["recorded", rival] for rival in ("untrained", "log-mel statistics")]
+    assert unheard.word(*both) == "partly"
+
+
+@pytest.mark.parametrize(
+    ("of_untrained", "of_log_mel", "word"),
+    [
+        ([1, 1], [1, 1], "supported"),
+        ([1, 1], [1, 0], "partly"),
+        ([1, 0], [-1, -1], "partly"),
+        ([1, -1], [1, 1], "cannot tell"),
+        ([-1, 0], [1, 1], "not"),
+        ([], [], "cannot tell"),
+    ],
+)
+def test_what_unheard_recordings_say_of_the_claim(of_untrained, of_log_mel, word):
+    assert unheard.word(of_untrained, of_log_mel) == word
 
 
 def test_neighbours_are_near_and_of_other_groups():

@@ -2,7 +2,6 @@
 
 import errno
 import json
-import logging
 import os
 import subprocess
 import sys
@@ -170,7 +169,6 @@ def test_no_home_is_one_sentence(monkeypatch, place):
 
 def test_who_waits_says_what_for(root, monkeypatch, caplog):
     monkeypatch.setattr(cache, "_PATIENCE", 0.05)
-    caplog.set_level(logging.INFO, "dasheng")
     got = threading.Event()
 
     def wait():

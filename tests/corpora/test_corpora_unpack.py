@@ -15,6 +15,7 @@ from fake_packages import deb_bytes, tar_bytes, zip_bytes
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from dasheng_lib.common.errors import UserError
 from dasheng_lib.corpora.fetch import unpack
 from dasheng_lib.corpora.fetch.unpack import (
     UnpackError,
@@ -22,6 +23,7 @@ from dasheng_lib.corpora.fetch.unpack import (
     plain_name,
     tar_members,
     unpacked_xz,
+    write_member,
     write_members,
     zip_members,
 )
@@ -198,12 +200,16 @@ def test_a_member_that_cannot_be_written_is_one_fault_and_the_rest_is_there(tmp_
     assert there == {"a": b"1", "d/e": b"3", "z": b"6"}
 
 
-def test_a_full_disk_is_not_the_fault_of_a_member(tmp_path, monkeypatch):
-    def full(path, data):
-        raise OSError(errno.ENOSPC, "No space left on device", str(path))
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EACCES, errno.EIO])
+def test_a_disk_is_not_the_fault_of_a_member(tmp_path, monkeypatch, number):
+    def faulty(path, data):
+        raise OSError(number, "Not its fault", str(path))
 
-    monkeypatch.setattr(Path, "write_bytes", full)
-    with pytest.raises(OSError, match="No space"):
+    monkeypatch.setattr(Path, "write_bytes", faulty)
+    for whole in (False, True):
+        with pytest.raises((OSError, UserError), match=r"Not its fault|disk is full|Cannot write"):
+            write_member(tmp_path / "a", b"", whole)
+    with pytest.raises(OSError, match="Not its fault"):
         list(write_members([("a", b"")], tmp_path))
 
 

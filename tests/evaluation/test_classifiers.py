@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
+from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from dasheng_lib.evaluation.probes import linear
@@ -29,6 +30,24 @@ def test_archs_head_learns_and_is_the_same_for_the_same_seed(multilabel):
     assert np.mean(scores.argmax(1) == truth.argmax(1)) > 0.9
     assert np.array_equal(scores, arch(multilabel, epochs=800)(x, y, test))
     assert not np.array_equal(scores, arch(multilabel, seed=1, epochs=800)(x, y, test))
+
+
+def test_a_linear_probe_has_converged():
+    """On features that hang together, as log-mel statistics do, a fit has a long way to go."""
+    rng = np.random.default_rng(0)
+    hidden, mixed = rng.normal(size=(600, 8)), 2 * rng.normal(size=(8, 60))
+    rows = (hidden @ mixed + 0.05 * rng.normal(size=(600, 60)) + 3).astype(np.float32)
+    classes = (hidden[:200] @ rng.normal(size=(8, 6)) + rng.normal(size=(200, 6))).argmax(1)
+    found = logistic()(rows[:200], np.eye(6)[classes], rows[200:])
+    scaler = StandardScaler().fit(rows[:200].astype(float))
+    exact = LogisticRegression(solver="newton-cholesky", tol=1e-10, max_iter=500)
+    exact.fit(scaler.transform(rows[:200].astype(float)), classes)
+    expected = exact.predict_proba(scaler.transform(rows[200:].astype(float)))
+    np.testing.assert_allclose(found, expected, atol=2e-3)
+    assert np.array_equal(found.argmax(1), expected.argmax(1))
+    turned = rng.permutation(60)
+    again = logistic()(rows[:200, turned], np.eye(6)[classes], rows[200:, turned])
+    np.testing.assert_allclose(again, found, atol=1e-6)
 
 
 def test_a_linear_probe_does_not_depend_on_the_number_of_cores(monkeypatch):

@@ -16,7 +16,7 @@ from smoke_book import ROOT
 from dasheng_lib import audio
 from dasheng_lib.common.errors import UserError
 from dasheng_lib.encoders import load_encoder
-from dasheng_lib.evaluation import embed as module
+from dasheng_lib.evaluation import embed_batches as module
 from dasheng_lib.evaluation.embed import embed
 from dasheng_lib.evaluation.row_store import RowStore, read_rows
 from dasheng_lib.tasks.hear.read import read_hear_task

@@ -50,6 +50,14 @@ def test_every_clip_is_in_one_share(samples):
     assert (np.diff(lengths) <= 0).all() and all(len(share) for share in shares)
 
 
+def test_the_last_shares_are_small_and_none_is_large():
+    """Two processes: who is done waits for the other no longer than for a small share."""
+    clips = [Clip(str(i), 80_000, 16_000, "", None) for i in range(400)]
+    seconds = np.array([5.0 * len(share) for share in deal(clips)])
+    assert (np.diff(seconds) <= 5).all() and seconds.max() <= 70 and seconds[-1] == 5
+    assert len(deal([Clip("a", 10**10, 16_000, "", None)])) == 1
+
+
 @pytest.mark.parametrize("kind", ["clips", "frames"])
 def test_shares_give_what_one_piece_gives(folder, kind):
     _, clips = clips_of([str(folder)])

@@ -19,6 +19,7 @@ from same_start import same_start
 from short_probes import shorten
 
 from dasheng_lib.cli import main
+from dasheng_lib.commands import scores
 from dasheng_lib.common.errors import UserError
 from dasheng_lib.encoders import LogMelStatistics, load_encoder
 from dasheng_lib.evaluation import by_mlps
@@ -359,15 +360,28 @@ def test_faults_show_before_any_training(tmp_path, monkeypatch, capsys, options,
     assert all(part in error for part in said.split(".*"))
 
 
-def test_a_later_embedding_that_fails_fails_before_any_training(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(by_mlps, "probe", never)
+def test_a_later_embedding_that_fails_is_said_first_and_what_came_before_is_scored(
+    tmp_path, monkeypatch, capsys
+):
+    def score(*asked):
+        assert "not finite for" in (said := capsys.readouterr()).err and not said.out
+        return evaluate(*asked)
+
+    monkeypatch.setattr(scores, "evaluate", score)
     module = fake(get_scene_embeddings=lambda a, m: m(a).mean(1) / (0 if a.shape[1] == 7000 else 1))
     module.__file__ = __file__
     monkeypatch.setitem(sys.modules, "fake_hear", module)
     tasks = [make_task(tmp_path, clips=3), make_task(tmp_path, name="b", seconds=0.4375, clips=3)]
-    command = ["evaluate", "hear", "--encoder", "logmel", "--encoder", "hear:fake_hear"]
+    command = ["evaluate", "hear", "--encoder", "hear:fake_hear", "--probes", "knn", "-k", "1"]
     assert main([*command, *(part for task in tasks for part in ("--task", str(task)))]) == 2
-    assert "not finite for" in capsys.readouterr().err
+    said = capsys.readouterr()
+    assert "not finite for" in said.err and said.out.startswith("until here, of what was asked for")
+    (row,) = said.out.splitlines()[2:]
+    assert row.split()[:4] == ["made_up-v1-full", "hear:fake_hear", "knn", "top1_acc"]
+    first, second = ("--task", str(tasks[0])), ("--task", str(tasks[1]))
+    assert main([*command, *second, *first]) == 2  # the first fails: there is nothing to show
+    said = capsys.readouterr()
+    assert not said.out and said.err.count("not finite for") == 1
 
 
 def test_duplicates_are_refused_unless_they_are_to_be_kept(tmp_path, capsys):

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from dasheng_lib.encoders import load_encoder
 from dasheng_lib.evaluation.bucketing import length_batches
-from dasheng_lib.evaluation.embed import embed_batches
+from dasheng_lib.evaluation.embed_batches import embed_batches
 from dasheng_lib.model.attention import attend, attend_in_runs, attend_to
 from dasheng_lib.model.packing import pack
 from dasheng_lib.tasks.clip import Clip

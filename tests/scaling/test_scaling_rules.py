@@ -52,7 +52,10 @@ def test_sentences_state_the_thresholds_that_the_code_uses(tmp_path):
     other.write_text(text.replace("  spread: 1.5", "  sprawl: 1.5"))
     with pytest.raises(UserError, match="not a file of rules"):
         read_rules(other)
-    with pytest.raises(UserError, match="no rules at"):
+    other.write_bytes(b"thresholds: [\xff")
+    with pytest.raises(UserError, match=r"rules.yml is not YAML"):
+        read_rules(other)
+    with pytest.raises(UserError, match=r"nothing.yml cannot be read .*: run from a checkout"):
         read_rules(tmp_path / "nothing.yml")
 
 

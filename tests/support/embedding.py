@@ -10,7 +10,8 @@ from pathlib import Path
 
 import torch
 
-from dasheng_lib.evaluation import embed as module
+from dasheng_lib.evaluation import embed_batches
+from dasheng_lib.evaluation.embed import Embedded, embed
 from dasheng_lib.tasks import Clip, Task
 from dasheng_lib.tasks.hear.read import read_hear_task
 
@@ -42,10 +43,10 @@ def by_name(task: Task) -> list[Clip]:
     return [clip for part in task.clips.values() for clip in sorted(part, key=lambda c: c.name)]
 
 
-def embed_task(folder: Path, encoder: Windows, kind: str = "frames") -> module.Embedded:
+def embed_task(folder: Path, encoder: Windows, kind: str = "frames") -> Embedded:
     task = read_hear_task(folder)
-    module.BATCH_SECONDS = 1.0
-    return module.embed(encoder, by_name(task), kind, progress=False)
+    embed_batches.BATCH_SECONDS = 1.0
+    return embed(encoder, by_name(task), kind, progress=False)
 
 
 if __name__ == "__main__":

@@ -79,6 +79,7 @@ def die_at(touch: int) -> None:
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
+    synthetic_corpus()  # as the optimizer's module: once, before the forks
     folder = Path(sys.argv[1])
     for touch in map(int, sys.argv[2:]):
         child = os.fork()

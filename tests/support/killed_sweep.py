@@ -8,8 +8,11 @@ from pathlib import Path
 import torch
 import torch._dynamo  # as the first optimizer does: once, before the forks
 
+from dasheng_lib.corpora.synthetic.corpus import synthetic_corpus
 from dasheng_lib.sweep.engine import work
 from dasheng_lib.sweep.grid import read_grid
+
+RUNS = ["base", "mask_ratio-0.25"]  # of the grid
 
 
 def sweep(path: Path, folder: Path, touches: int) -> None:
@@ -23,11 +26,12 @@ def sweep(path: Path, folder: Path, touches: int) -> None:
         return replace(*arguments)
 
     os.replace = counted
-    work(read_grid(path), folder, progress=False)
+    work(read_grid(path), folder, RUNS, progress=False)
 
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
+    synthetic_corpus()  # as the optimizer's module
     path, folder = Path(sys.argv[1]), Path(sys.argv[2])
     for touches in [*map(int, sys.argv[3:]), 10_000]:
         child = os.fork()

@@ -13,7 +13,8 @@ from dasheng_lib.evaluation.folds import chance
 from dasheng_lib.evaluation.probes.few_shot import few_labels
 from dasheng_lib.results import read_results
 from dasheng_lib.sweep.baselines import AVERAGES, baselines, half_interval
-from dasheng_lib.sweep.judge import Judge, Protocol
+from dasheng_lib.sweep.judge import Judge
+from dasheng_lib.sweep.protocol import Protocol
 from dasheng_lib.tasks import suite
 
 TASKS = ("syn_vowel", "syn_event")

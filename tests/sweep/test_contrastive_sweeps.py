@@ -17,7 +17,8 @@ from dasheng_lib.objectives.simclr import SimCLRConfig
 from dasheng_lib.sweep import cost
 from dasheng_lib.sweep.engine import work
 from dasheng_lib.sweep.grid import read_grid
-from dasheng_lib.sweep.judge import Judge, Protocol, in_pieces
+from dasheng_lib.sweep.judge import Judge, in_pieces
+from dasheng_lib.sweep.protocol import Protocol
 from dasheng_lib.sweep.trial import audio_of, trained_run
 from dasheng_lib.train import pretrain
 from dasheng_lib.train.batches import batches_of, crops_of

@@ -5,7 +5,7 @@ import pytest
 from dasheng_lib.common.errors import UserError
 from dasheng_lib.sweep import grid
 from dasheng_lib.sweep.grid import read_grid
-from dasheng_lib.sweep.judge import Protocol
+from dasheng_lib.sweep.protocol import Protocol
 
 
 def written(tmp_path, text):

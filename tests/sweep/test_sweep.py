@@ -14,6 +14,7 @@ from types import SimpleNamespace
 import pandas as pd
 import pytest
 import torch
+from killed_sweep import RUNS
 
 from dasheng_lib.cli import main
 from dasheng_lib.common.errors import UserError
@@ -87,6 +88,12 @@ def whole(path, tmp_path_factory):
 
 def table(folder):
     return (folder / "sweep.csv").read_bytes()
+
+
+def some(rows, runs):
+    """The rows of some runs of one block, which have no inner layers."""
+    columns = [column for column in rows if not column.startswith("layer1:")]
+    return rows.loc[rows["run"].isin(runs), columns].reset_index(drop=True)
 
 
 def assert_alike(rows, expected):
@@ -193,7 +200,7 @@ def test_a_sweep_trains_and_judges_both_runs_of_hubert(tmp_path, monkeypatch):
         tmp_path,
         """
 base: {family: hubert, preset: 12x1x2, corpus: synthetic, steps: 6, batch: 4, clip_seconds: 0.5}
-judged_at: [0.16, 0.5, 1]
+judged_at: [0.16, 1]
 protocol: {corpora: [synthetic], tasks: [syn_vowel], seconds: 0.5, few: 2, exam_crops: 32}
 """,
     )
@@ -213,7 +220,7 @@ protocol: {corpora: [synthetic], tasks: [syn_vowel], seconds: 0.5, few: 2, exam_
     for name in ("cut", "whole"):
         work(grid, tmp_path / name, progress=False)
     rows, expected = (pd.read_csv(tmp_path / name / "sweep.csv") for name in ("cut", "whole"))
-    assert list(rows["step"]) == [0, 1, 3, 6] and rows["flops"].is_monotonic_increasing
+    assert list(rows["step"]) == [0, 1, 6] and rows["flops"].is_monotonic_increasing
     assert_alike(rows, expected)
     assert (tmp_path / "cut" / "runs" / "base" / "first" / "final.safetensors").exists()
     assert not list((tmp_path / "cut" / "runs").rglob("step-*"))
@@ -349,7 +356,7 @@ def test_a_table_that_was_lost_is_written_again_from_what_the_runs_hold(path, wh
 
 
 def test_killed_at_any_file_and_restarted_it_ends_with_the_same_table(path, whole, tmp_path):
-    touches = [2, 5, 7, 9]  # of the files that are left each time
+    touches = [2, 5, 7]  # of the files that are left each time
     done = subprocess.run(
         [sys.executable, Path(__file__).parents[1] / "support" / "killed_sweep.py", path, tmp_path]
         + [str(touch) for touch in touches],
@@ -359,16 +366,17 @@ def test_killed_at_any_file_and_restarted_it_ends_with_the_same_table(path, whol
     )
     assert done.returncode == 0, done.stderr
     deaths = [int(word) for word in done.stdout.split()]
-    assert deaths.count(-signal.SIGKILL) >= 3 and deaths[-1] == 0
-    assert table(tmp_path) == table(whole)
+    assert deaths.count(-signal.SIGKILL) == 3 and deaths[-1] == 0
+    rows, expected = (pd.read_csv(folder / "sweep.csv") for folder in (tmp_path, whole))
+    pd.testing.assert_frame_equal(rows, some(expected, RUNS), check_exact=True)
 
 
 def test_two_workers_never_write_a_run_twice(path, whole, tmp_path, monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    work_in_parallel(path, tmp_path, None, 2)
+    work_in_parallel(path, tmp_path, RUNS, 2)
     rows = pd.read_csv(tmp_path / "sweep.csv")
     assert not rows.duplicated(["run", "step"]).any()
-    assert_alike(rows, pd.read_csv(whole / "sweep.csv"))
+    assert_alike(rows, some(pd.read_csv(whole / "sweep.csv"), RUNS))
 
 
 def test_a_run_in_other_hands_is_left_alone(path, tmp_path):

@@ -137,10 +137,19 @@ def test_an_archive_that_no_record_lists(world):
         fetch()
 
 
-@pytest.mark.parametrize("answer", [b"<html>busy</html>", b"[]", b'{"message": "gone"}'])
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"<html>busy</html>",
+        b"[]",
+        b"\xff",
+        b'{"message": "gone"}',
+        b'{"files": [{"key": "a.tar.gz", "checksum": "md5:0"}]}',
+    ],
+)
 def test_a_host_that_answers_something_else(world, answer):
     world.files["/api/records/11"] = answer
-    with pytest.raises(UserError, match=r"records/11 did not answer with a record: get the arch"):
+    with pytest.raises(UserError, match=r"records/11 did not answer with a record: get the file"):
         fetch()
     publish(world)
     fetch()  # nothing of it is kept

@@ -11,41 +11,70 @@ import nbformat
 
 from dasheng_lib.book.driver.chapters import Chapter
 from dasheng_lib.book.driver.words import code
-from dasheng_lib.book.findings import MIME
+from dasheng_lib.book.findings import MIME, PICTURE
 
-FINDINGS_HERE = "% findings"  # a line of intro.md, a comment in MyST
 Pages = Mapping[str, "nbformat.NotebookNode | None"]
 
 
-def findings(executed: nbformat.NotebookNode | None) -> list[dict[str, str]]:
-    """The findings in a notebook's outputs: title, text, anchor."""
+def told(executed: nbformat.NotebookNode | None, kind: str = MIME) -> list[dict[str, str]]:
+    """What a notebook's outputs hold of a kind: findings, or pictures of the front page."""
     cells = [] if executed is None else [c for c in executed.cells if c.cell_type == "code"]
     return [
-        output.data[MIME]
+        output.data[kind]
         for cell in cells
         for output in cell.outputs
-        if MIME in output.get("data", {})
+        if kind in output.get("data", {})
     ]
 
 
 def front_page(text: str, chapters: list[Chapter], executed: Pages) -> str:
-    """``intro.md`` with the findings of all chapters at its mark, each linked."""
+    """``intro.md`` with what the chapters tell it at its marks, which are comments in MyST:
+    ``% answer``, ``% picture``, ``% claims`` and ``% findings``."""
+    found = [(chapter, one) for chapter in chapters for one in told(executed[chapter.name])]
+    pictures = [one["html"] for c in chapters for one in told(executed[c.name], PICTURE)]
+    answer = " ".join(one["answer"] for _, one in found if one.get("answer"))
+    blocks = {
+        "% answer": f"**What we found.** {answer}" if answer else "",
+        "% picture": pictures[0] if pictures else "",
+        "% claims": _claims([(chapter, one) for chapter, one in found if one.get("saw")]),
+        "% findings": _findings(found) or "*No chapter has been run yet.*",
+    }
+    return "\n".join(blocks.get(line, line) for line in text.splitlines()) + "\n"
+
+
+def _findings(found: list[tuple[Chapter, dict[str, str]]]) -> str:
+    """One HTML block without an empty line: Markdown inside it would be read as Markdown again."""
     items = [
-        f'<li><a href="{chapter.name}.html#{found["anchor"]}"><strong>'
-        f"{html.escape(found['title'])}</strong></a> {html.escape(found['text'])} "
+        f'<li><a href="{chapter.name}.html#{one["anchor"]}"><strong>'
+        f"{html.escape(one['title'])}</strong></a> {html.escape(one['text'])} "
         f'<span class="from">{html.escape(chapter.title)}</span></li>'
-        for chapter in chapters
-        for found in findings(executed[chapter.name])
+        for chapter, one in found
     ]
-    # One HTML block without an empty line: Markdown inside it would be read as Markdown again.
-    block = (
-        '<ul class="findings">\n' + "\n".join(items) + "\n</ul>"
-        if items
-        else "*No chapter has been run yet.*"
+    return '<ul class="findings">\n' + "\n".join(items) + "\n</ul>" if items else ""
+
+
+def _claims(found: list[tuple[Chapter, dict[str, str]]]) -> str:
+    """A table of claims: what we saw, linked to its figure, and the verdict, linked to its box."""
+    rows = []
+    for chapter, one in found:
+        figure = ""
+        if one["figure"]:
+            to = f"{chapter.name}.html#{one['figure']}"
+            figure = f' <a href="{to}" aria-label="Figure: {html.escape(one["saw"])}">figure</a>'
+        box = f"{chapter.name}.html#{one['anchor']}"
+        rows.append(
+            f'<tr><th scope="row">{html.escape(one["claim"])}</th>'
+            f"<td>{html.escape(one['saw'])}{figure}</td>"
+            f'<td><a href="{box}">{html.escape(one["verdict"])}</a></td></tr>'
+        )
+    if not rows:
+        return ""
+    heads = "".join(f'<th scope="col">{h}</th>' for h in ("claim", "what we saw", "verdict"))
+    return (
+        f'<table class="claims"><thead><tr>{heads}</tr></thead>\n<tbody>\n'
+        + "\n".join(rows)
+        + "\n</tbody></table>"
     )
-    if FINDINGS_HERE in text:
-        return text.replace(FINDINGS_HERE, block, 1)
-    return f"{text.rstrip()}\n\n## What this build found\n\n{block}\n"
 
 
 def status_page(

@@ -12,7 +12,7 @@ import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 
-from tqdm import tqdm
+from tqdm.auto import tqdm
 
 from dasheng_lib.common.cache import locked, need_space
 from dasheng_lib.common.errors import UserError
@@ -100,6 +100,15 @@ def download(
         except (OSError, http.client.HTTPException, _CutShort) as error:
             raise _reason(remote, part, error) from error
     return destination
+
+
+def download_shown(remote: Remote, destination: Path, progress: bool = True) -> Path:
+    """:func:`download` of one file, under a bar of its own."""
+    if destination.exists():
+        return destination
+    about = {"desc": destination.name, "total": remote.size, "unit": "B", "unit_scale": True}
+    with tqdm(**about, disable=not progress) as bar:
+        return download(remote, destination, bar=bar)
 
 
 class _CutShort(Exception):

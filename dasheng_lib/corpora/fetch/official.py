@@ -11,7 +11,7 @@ from tqdm.auto import tqdm
 
 from dasheng_lib.common.cache import atomic_folder, cache_dir, locked, need_space
 from dasheng_lib.common.errors import UserError
-from dasheng_lib.corpora.fetch.download import Remote, download
+from dasheng_lib.corpora.fetch.download import Remote, download_shown
 from dasheng_lib.corpora.fetch.unpack import tar_members, write_members, zip_members
 from dasheng_lib.corpora.fetch.zenodo import zenodo_remote
 from dasheng_lib.corpora.official_sets import (
@@ -79,8 +79,7 @@ def _remotes(data: OfficialSet) -> list[Remote]:
 
 def _get(remote: Remote, progress: bool) -> Path:
     name = remote.url.removesuffix("/content").rpartition("/")[2]
-    with tqdm(desc=name, total=remote.size, unit="B", unit_scale=True, disable=not progress) as bar:
-        return download(remote, cache_dir("downloads", name), bar=bar)
+    return download_shown(remote, cache_dir("downloads", name), progress)
 
 
 def _is_archive(path: Path) -> bool:

@@ -23,7 +23,8 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from dasheng_lib.common.errors import FULL, UserError, one_line, tell
+from dasheng_lib.common.cache import atomic_file
+from dasheng_lib.common.errors import UserError, one_line, tell
 
 # The largest member read here is a sound bank of 19 MB, the largest package unpacks to 90 MB.
 MEMBER_LIMIT = 64 << 20
@@ -119,25 +120,45 @@ def zip_members(
 def write_members(members: Iterable[tuple[str, bytes]], folder: Path) -> Iterator[str]:
     """Write files below a folder, and give the path of each there.
 
-    One that cannot be made, such as a file where a folder is, is told in a warning behind the last.
+    One that no file can have the name of is told in a warning behind the last.
 
     Raises:
-        OSError: the disk is full.
+        OSError: the disk is full, or the folder cannot be written.
     """
     left = []
     for name, data in members:
-        path = folder / name
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(data)
+        if why := write_member(folder / name, data):
+            left.append(f"{name}: {why}")
+        else:
             yield name
-        except OSError as error:
-            if error.errno in FULL:
-                raise
-            left.append(f"{name}: {error.strerror}")
     if left:
         many = "members cannot be unpacked"
         warnings.warn(tell("member cannot be unpacked", left, many) + ".", stacklevel=2)
+
+
+def write_member(path: Path, data: bytes, whole: bool = False) -> str | None:
+    """Write a file and the folders above it; why that cannot be, where its name is the reason.
+
+    It may be too long, or that of a folder, or below what is a file.
+
+    Args:
+        whole: in the folder of a user, where nothing half-written may be.
+
+    Raises:
+        OSError, UserError: another reason, such as a full disk.
+    """
+    try:
+        if whole:
+            with atomic_file(path) as temporary:
+                temporary.write_bytes(data)
+        else:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(data)
+    except (OSError, ValueError) as error:
+        if isinstance(error, OSError) and error.errno not in _NO_NAME:
+            raise
+        return getattr(error, "strerror", None) or str(error)
+    return None
 
 
 def plain_name(name: str) -> str | None:
@@ -153,11 +174,6 @@ def plain_name(name: str) -> str | None:
     except UnicodeEncodeError:
         return None
     return None if longest > LONGEST else "/".join(parts)
-
-
-def is_no_name(error: Exception) -> bool:
-    """Whether a member could not be written because of its name: too long, another one's folder…"""
-    return isinstance(error, ValueError) or getattr(error, "errno", None) in _NO_NAME
 
 
 @contextlib.contextmanager

@@ -15,8 +15,8 @@ from tqdm.auto import tqdm
 
 from dasheng_lib.common.cache import atomic_folder, cache_dir, locked, need_space
 from dasheng_lib.common.errors import UserError
-from dasheng_lib.common.places import data_places
-from dasheng_lib.corpora.fetch.download import Remote, download
+from dasheng_lib.common.places import data_places, expanded
+from dasheng_lib.corpora.fetch.download import Remote, download_shown
 from dasheng_lib.corpora.fetch.unpack import UnpackError, tar_members, write_members
 from dasheng_lib.corpora.fetch.zenodo import zenodo_remote
 from dasheng_lib.corpora.manifest import read_yml
@@ -126,7 +126,7 @@ def fetch_hear(name: str, place: Path | str | None = None, progress: bool = True
 
 
 def _places(place: Path | str | None) -> list[Path]:
-    return data_places() if place is None else [Path(place).expanduser()]
+    return data_places() if place is None else [expanded(place)]
 
 
 def _unpacked(folder: str, place: Path | str | None) -> Path | None:
@@ -167,11 +167,7 @@ def _download(source: HearSource, folder: str, info: dict, progress: bool) -> Pa
         )
         remote = zenodo_remote(archive, info["records"], info["api"], how)
     name = remote.url.removesuffix("/content").rpartition("/")[2]
-    destination = cache_dir("downloads", name)
-    if destination.exists():
-        return destination
-    with tqdm(desc=name, total=remote.size, unit="B", unit_scale=True, disable=not progress) as bar:
-        return download(remote, destination, bar=bar)
+    return download_shown(remote, cache_dir("downloads", name), progress)
 
 
 def _unpack(archive: Path, folder: str, limit: int, progress: bool) -> Path:
