@@ -126,7 +126,7 @@ def _votes(
             f"{N} x {train_ND.shape[1]} training rows, {labels} labels and test rows "
             f"{test_MD.shape[1]} wide do not fit together"
         )
-    if not isinstance(k, (int, np.integer)) or not 1 <= k <= N:
+    if isinstance(k, bool) or not isinstance(k, (int, np.integer)) or not 1 <= k <= N:
         raise ValueError(f"k is between 1 and the {N} training rows, a whole number, not {k}")
     if metric not in ("cosine", "euclidean"):
         raise ValueError(f"metric is 'cosine' or 'euclidean', not {metric!r}")

@@ -26,6 +26,13 @@ settings.load_profile("repeatable")
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def pytest_addoption(parser):
+    about = "how many times as many broken inputs tests/faults/ tries (1)"
+    parser.addoption("--faults", type=int, default=1, metavar="N", help=about)
+    about = "deaths of work of all kinds in tests/faults/ (40)"
+    parser.addoption("--kills", type=int, default=40, metavar="N", help=about)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def cache(tmp_path_factory):
     """No test reads or writes the user's cache."""

@@ -71,7 +71,7 @@ def test_seconds_reads_no_more(tmp_path):
 
 @pytest.mark.parametrize("data", [b"", b"RIFF", b"OggS" + bytes(200), bytes(1000)])
 def test_what_is_no_audio_is_named(data):
-    with pytest.raises(AudioError, match=r"bird\.ogg cannot be read as audio"):
+    with pytest.raises(AudioError, match=r"bird\.ogg (cannot be read as audio|is damaged)"):
         decode(data, name="bird.ogg")
 
 

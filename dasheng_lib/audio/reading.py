@@ -66,6 +66,27 @@ class _Stream(soundfile.SoundFile):
     def seekable(self) -> bool:
         return False
 
+    def seek(self, frames: int, *whence: int) -> int:
+        try:
+            return super().seek(frames, *whence)
+        except soundfile.SoundFileRuntimeError:
+            if self.subtype != "GSM610":  # which goes forward alone
+                raise
+            for start in range(0, frames, BLOCK):
+                self.read(min(BLOCK, frames - start), dtype="float32")
+            return frames
+
+
+class _Seekable:
+    """Damaged files send libsndfile before their beginning, and cffi prints what it is told."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file, self.readinto, self.tell = file, file.readinto, file.tell
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            self._file.seek(offset, whence)
+
 
 def decode(
     source: bytes | str | os.PathLike | BinaryIO,
@@ -153,7 +174,7 @@ def opened(
                     file, reason = _counted(file)
                 if reason:
                     raise CutError(f"{name} is damaged ({reason}): {_AGAIN}.")
-            with _Stream(file) as stream:
+            with _Stream(_Seekable(file)) as stream:
                 stream.called = name
                 if not RATES[0] <= stream.samplerate <= RATES[1]:
                     raise RateError(

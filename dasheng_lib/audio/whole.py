@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import io
+import zlib
 from collections.abc import Iterator
 from itertools import islice
 from typing import BinaryIO, NamedTuple
 
 _UNKNOWN = 0x7FFF_0000  # what writes to a pipe says this or more, for it does not know its length
 _CHUNKS = 1000  # more than any file has before its samples
-_PAGE = 27 + 255 + 255 * 255  # bytes of the longest page of an ogg
+_MIRRORED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 
 
 class _Kind(NamedTuple):
@@ -50,8 +51,7 @@ def lost(file: BinaryIO) -> str:
         begin, size = (int.from_bytes(file.read(4), "big") for _ in range(2))
         reason = _cut(size, total - begin) if size < _UNKNOWN else ""
     elif magic == b"OggS":
-        file.seek(max(0, total - _PAGE))
-        reason = _of_pages(file.read())
+        reason = _of_pages(file, total)
     else:
         reason = ""
     file.seek(0)
@@ -93,12 +93,34 @@ def _is_chunk(file: BinaryIO, kind: _Kind, at: int, total: int) -> bool:
     return name.isascii() and name.decode("ascii").isprintable() and begin + size <= total
 
 
-def _of_pages(tail: bytes) -> str:
-    at = tail.rfind(b"OggS")
-    if at < 0 or len(tail) < at + 27:
-        return "" if at < 0 else "its last page is cut"
-    segments = tail[at + 27 : at + 27 + tail[at + 26]]
-    return "its last page is cut" if len(tail) < at + 27 + tail[at + 26] + sum(segments) else ""
+def _of_pages(file: BinaryIO, total: int) -> str:
+    """libogg drops a damaged page without a word, and libsndfile counts to the last good one."""
+    at, ended, counts = 0, True, {}
+    while at + 27 <= total:
+        file.seek(at)
+        head = file.read(27)
+        if head[:4] != b"OggS":
+            at += max((head + file.read(1 << 16)).find(b"OggS"), 0) or 1 << 16
+            continue
+        sizes = file.read(head[26])
+        page = head[:22] + bytes(4) + head[26:] + sizes + file.read(sum(sizes))
+        if len(page) < 27 + head[26] + sum(sizes):
+            break
+        if _page_sum(page) != int.from_bytes(head[22:26], "little"):
+            return "one of its pages has changed"
+        stream, number = head[14:18], int.from_bytes(head[18:22], "little")
+        if number != counts.setdefault(stream, number):
+            return "one of its pages is missing"
+        counts[stream], ended, at = number + 1, bool(head[5] & 4), at + len(page)
+    if at + 27 <= total:
+        return "its last page is cut"
+    return "" if ended else "its end is missing"
+
+
+def _page_sum(page: bytes) -> int:
+    """The CRC of an ogg, which takes the bits of a byte in the other order than zlib's."""
+    found = zlib.crc32(page.translate(_MIRRORED), 0xFFFFFFFF) ^ 0xFFFFFFFF
+    return int(f"{found:032b}"[::-1], 2)
 
 
 def _cut(told: int, there: int) -> str:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from dataclasses import dataclass
 from typing import Any
 
-from dasheng_lib.common.errors import UserError
+from dasheng_lib.common.errors import UserError, one_line
 from dasheng_lib.common.settings import conforms, type_name
 
 LONGEST = 80  # of a value, in a sentence about it
@@ -107,9 +107,10 @@ def shortened(value: Any) -> str:
 def unknown_name(name: str, known: Iterable[str], where: str) -> str:
     """The sentence for a name that is not there, with the nearest one that is."""
     known = sorted(known)
-    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    near = difflib.get_close_matches(str(name), known, n=1, cutoff=0.5)
     hint = f"did you mean {near[0]}? " if near else ""
-    return f"There is no parameter {name} in {where}: {hint}It has {', '.join(known) or 'none'}."
+    known_ones = ", ".join(known) or "none"
+    return f"There is no parameter {one_line(name)} in {where}: {hint}It has {known_ones}."
 
 
 def _injected(namespace: Mapping[str, Any]) -> list[str]:

@@ -165,6 +165,7 @@ def fault_of(value: Any) -> str | None:
         or value.is_complex()
         or value.is_quantized
         or value.device.type != "cpu"
+        or (value.ndim and not value.is_floating_point())
         or value.untyped_storage().nbytes() < value.nbytes  # a few bytes that claim to be many
     ):
         return "is no dense tensor of real numbers"
@@ -212,6 +213,20 @@ def _other_front_end(weights: Mapping[str, Tensor]) -> list[str]:
     ]
 
 
+def check_sums(path: Path) -> None:
+    """torch writes a sum of each tensor's bytes into its zip, and does not look at it again.
+
+    Raises:
+        ValueError: a part has changed, or is compressed, as torch writes none.
+        zipfile.BadZipFile: it is no zip.
+    """
+    with zipfile.ZipFile(path) as archive:
+        if any(part.file_size > part.compress_size for part in archive.infolist()):
+            raise ValueError("it is compressed")
+        if (name := archive.testzip()) is not None:
+            raise ValueError(f"{name} has changed")
+
+
 def _is_safetensors(path: Path) -> bool:
     """By content: the cache of Hugging Face stores files under their hash, without a suffix."""
     with path.open("rb") as file:
@@ -232,9 +247,7 @@ def _read_tensors(path: Path) -> Any:
             (pathlib.PosixPath, "pathlib._local.PosixPath"),  # its name in Python 3.13
         ]
         if zipfile.is_zipfile(path):
-            with zipfile.ZipFile(path) as archive:
-                if any(part.file_size > part.compress_size for part in archive.infolist()):
-                    raise ValueError("it is compressed")
+            check_sums(path)
         with torch.serialization.safe_globals(allowed):
             return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:

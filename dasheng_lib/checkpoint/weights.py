@@ -5,11 +5,13 @@ Nothing is unpickled: published files are read with ``weights_only=True``.
 
 from __future__ import annotations
 
+import hashlib
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import safetensors
 import safetensors.torch
@@ -26,7 +28,7 @@ from dasheng_lib.checkpoint.published import (
     upstream_shape,
 )
 from dasheng_lib.common.cache import put_in_place, scratch_folder
-from dasheng_lib.common.errors import UserError
+from dasheng_lib.common.errors import UserError, one_line
 from dasheng_lib.common.places import expanded
 from dasheng_lib.model.encoder import Encoder
 from dasheng_lib.objectives import Objective
@@ -51,7 +53,7 @@ def save_weights(
     encoder = getattr(model, "encoder", model)
     prefix = "encoder." if encoder is model else ""
     weights = {f"{prefix}{name}": value.contiguous() for name, value in state.items()}
-    metadata = {"encoder": json.dumps(asdict(encoder.config)), **facts}
+    metadata = {"encoder": json.dumps(asdict(encoder.config)), **facts, _SUM: _UNSUMMED}
     for name, network in NETWORKS.items():
         if type(encoder) is network.module:
             metadata["network"] = name
@@ -61,12 +63,16 @@ def save_weights(
     with scratch_folder(path) as folder:
         temporary = folder / "weights"
         safetensors.torch.save_file(weights, temporary, metadata=metadata)
-        _sort_metadata(temporary)
+        _seal(temporary)
         put_in_place(temporary, Path(path))
 
 
-def _sort_metadata(path: Path) -> None:
-    """Equal weights, equal bytes: safetensors writes its metadata in another order each time."""
+_SUM = "sha256"  # in the metadata: of the whole file, but with this in its place
+_UNSUMMED = "0" * 64
+
+
+def _seal(path: Path) -> None:
+    """Equal weights, equal bytes (safetensors writes its metadata in any order); and their sum."""
     with path.open("r+b") as file:
         size = int.from_bytes(file.read(8), "little")
         header = json.loads(file.read(size))
@@ -74,6 +80,24 @@ def _sort_metadata(path: Path) -> None:
         text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
         file.seek(8)
         file.write(text.ljust(size))  # of the same length: the tensors stay where they are
+        at = 8 + text.index(_UNSUMMED.encode())
+        found = _sum_of(file)[1]
+        file.seek(at)
+        file.write(found.encode())
+
+
+def _sum_of(file: BinaryIO) -> tuple[str, str]:
+    """The sum that a file of weights tells ("" if none, as older ones), and that of its bytes."""
+    file.seek(0)
+    size = file.read(8)
+    header = file.read(int.from_bytes(size, "little"))
+    told = re.search(rf'"{_SUM}":"([0-9a-f]{{64}})"'.encode(), header)
+    if told:
+        header = header.replace(told[1], _UNSUMMED.encode())
+    found = hashlib.sha256(size + header)
+    while block := file.read(1 << 20):
+        found.update(block)
+    return told[1].decode() if told else "", found.hexdigest()
 
 
 def load_encoder_weights(path: Path | str, kind: str = "dasheng") -> nn.Module:
@@ -129,8 +153,12 @@ def _read_ours(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     if not path.is_file():
         raise UserError(f"There is no checkpoint at {path}: name a .safetensors file.")
     try:
-        with safetensors.safe_open(path, "pt") as file:
+        with safetensors.safe_open(path, "pt") as file:  # which looks at the size of the header
             metadata: dict[str, Any] = dict(file.metadata() or {})
+        with path.open("rb") as file:
+            told, found = _sum_of(file)
+        if told not in ("", found):
+            raise ValueError("it is not as it was written")
         weights = safetensors.torch.load_file(path)
         if "mae" in metadata:
             metadata["task"] = metadata.pop("mae")
@@ -167,7 +195,7 @@ _NOT_OURS = (
 
 def _none_of_ours(path: Path | str, error: Exception) -> UserError:
     return UserError(
-        f"{path} is no encoder that this library wrote, or it is damaged ({error}): "
+        f"{path} is no encoder that this library wrote, or it is damaged ({one_line(error)}): "
         "train it again, or read a published file with load_published."
     )
 

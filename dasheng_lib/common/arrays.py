@@ -26,9 +26,12 @@ def numbers(values: Any, name: str, ndim: int | None = None) -> np.ndarray:
         ValueError: text, dates, complex numbers, lists of unequal lengths, other dimensions.
     """
     if hasattr(values, "detach"):  # a tensor; nothing here imports torch
+        if str(values.layout) != "torch.strided" or values.is_quantized:
+            raise ValueError(f"{name} are dense numbers, not {values.dtype} ({values.layout})")
         values = values.detach().cpu()
         array = (values.float() if str(values.dtype) == "torch.bfloat16" else values).numpy()
     else:
+        _none_masked(values, name)
         array = np.asarray(values)
         if array.dtype == object:  # a table of several types, or of numbers and None
             array = _floats(array, name)
@@ -36,6 +39,8 @@ def numbers(values: Any, name: str, ndim: int | None = None) -> np.ndarray:
         raise ValueError(f"{name} are numbers, not {array.dtype}")
     if ndim is not None and array.ndim != ndim:
         raise ValueError(f"{name} have {ndim} dimensions, not the shape {[*array.shape]}")
+    if array.dtype == bool:  # which cannot be subtracted
+        array = array.view(np.uint8)
     native = array.dtype.newbyteorder("=") if array.dtype.itemsize <= 8 else np.dtype(np.float64)
     return array if array.dtype == native else array.astype(native)
 
@@ -57,6 +62,7 @@ def labels(values: Any, name: str, count: int | None = None) -> np.ndarray:
     """
     if hasattr(values, "detach"):
         values = numbers(values, name)
+    _none_masked(values, name)
     listed = (
         None if hasattr(values, "__array__") else object
     )  # a list may mix what NumPy makes text
@@ -79,6 +85,11 @@ def comparable(one: np.ndarray, other: np.ndarray) -> None:
     kinds = ["number" if y.dtype.kind in NUMBERS else y.dtype.kind for y in (one, other)]
     if len(one) and len(other) and kinds[0] != kinds[1]:
         raise ValueError(f"labels of {one.dtype} and of {other.dtype} are never equal")
+
+
+def _none_masked(values: Any, name: str) -> None:
+    if np.ma.is_masked(values):  # NumPy would hand over what is behind the mask
+        raise ValueError(f"{name} are numbers, none of them masked")
 
 
 def _floats(array: np.ndarray, name: str) -> np.ndarray:

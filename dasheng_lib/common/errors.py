@@ -32,7 +32,7 @@ _REMEDIES = {
 
 def tell(one: str, names: Sequence[str], many: str | None = None) -> str:
     """``"2 wavs are missing (a.wav, b.wav)"``; the first names only, and ``…`` for the rest."""
-    listed = ", ".join(names[:NAMED]) + (", …" if len(names) > NAMED else "")
+    listed = ", ".join(map(_short, names[:NAMED])) + (", …" if len(names) > NAMED else "")
     return f"{len(names)} {one if len(names) == 1 or many is None else many} ({listed})"
 
 
@@ -81,6 +81,8 @@ def reading(path: Path | str, what: str, remedy: str) -> Iterator[None]:
             ``what``.
     """
     try:
+        if Path(path).is_char_device():  # /dev/zero never ends
+            raise OSError("it is a device")
         yield
     except UserError:
         raise
@@ -93,9 +95,12 @@ def reading(path: Path | str, what: str, remedy: str) -> Iterator[None]:
         raise UserError(f"{path} is not {what} ({one_line(error)}): {remedy}.") from error
 
 
-def one_line(error: BaseException, longest: int = 300) -> str:
-    """What an error says, without line breaks; its kind where it says nothing."""
-    text = " ".join(str(error).split()) or type(error).__name__
+def one_line(error: BaseException | str, longest: int = 300) -> str:
+    """What an error or a reader says, without line breaks; its kind where it says nothing."""
+    return _short(" ".join(str(error).split()) or type(error).__name__, longest)
+
+
+def _short(text: str, longest: int = 300) -> str:
     return text if len(text) <= longest else f"{text[:longest]}…"
 
 

@@ -21,8 +21,10 @@ def view(array: Tensor | np.ndarray, name: str = "rows") -> Tensor:
         array = numbers(array, name)
         if any(stride < 0 for stride in array.strides):
             array = array.copy()
-    elif array.is_complex():
-        raise ValueError(f"{name} are numbers, not {array.dtype}")
+    elif array.is_complex() or array.layout != torch.strided or array.is_quantized:
+        raise ValueError(f"{name} are dense numbers, not {array.dtype} ({array.layout})")
+    elif array.dtype == torch.bool:
+        array = array.view(torch.uint8)
     with warnings.catch_warnings():
         # PyTorch warns of read-only arrays, into which nobody here writes.
         warnings.filterwarnings("ignore", "The given NumPy array is not writable")

@@ -16,7 +16,7 @@ from dasheng_lib import audio
 from dasheng_lib.audio import AudioError
 from dasheng_lib.common.cache import atomic_file, cache_dir, digest
 
-VERSION = 2  # raise it when other facts are found out, or other files refused
+VERSION = 3  # raise it when other facts are found out, or other files refused
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,8 @@ def wav_facts(folder: Path, files: Sequence[str], progress: bool = True) -> list
             for file, facts in zip(new, bar, strict=True):
                 known[file] = [stamp_of[file], asdict(facts)]
         with atomic_file(store) as path:
-            path.write_text(json.dumps(known))
+            text = json.dumps(known).encode()
+            path.write_bytes(_sum(text) + text)
     return [
         None if stamp is None else WavFacts(**known[file][1])
         for file, stamp in zip(files, stamps, strict=True)
@@ -69,9 +70,18 @@ def wav_facts(folder: Path, files: Sequence[str], progress: bool = True) -> list
 
 def _load(store: Path) -> dict[str, list]:
     try:
-        return json.loads(store.read_text())
-    except (OSError, ValueError):
+        data = store.read_bytes()
+    except OSError:
         return {}
+    text = data[_SUM:]
+    return json.loads(text) if data[:_SUM] == _sum(text) else {}
+
+
+_SUM = 64  # letters of the hash that stands before the facts
+
+
+def _sum(text: bytes) -> bytes:
+    return hashlib.sha256(text).hexdigest().encode()
 
 
 def _stamp(path: Path) -> list[int] | None:

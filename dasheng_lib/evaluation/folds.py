@@ -71,6 +71,8 @@ def evaluate_folds(features: np.ndarray, rows: pd.DataFrame, classify: Classifie
         raise ValueError(f"a task has at least two folds, this one has {len(folds)}")
     features = numbers(features, "features", 2)
     labels, clips = rows["label"].to_numpy(), rows["clip"].to_numpy()
+    if not 0 <= min(clips) <= max(clips) < len(features):
+        raise ValueError(f"features are of {len(features)} clips, and rows name {max(clips)}")
     tested, groups, truths, guesses = [], [], [], []
     for fold in folds:
         train = (rows["fold"] != fold).to_numpy()

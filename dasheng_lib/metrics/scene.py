@@ -106,6 +106,8 @@ def _tables(scores_NC: np.ndarray, targets_NC: np.ndarray) -> tuple[np.ndarray, 
     scores_NC, targets_NC = numbers(scores_NC, "scores", 2), numbers(targets_NC, "targets", 2)
     if scores_NC.shape != targets_NC.shape or not scores_NC.size:
         raise ValueError(f"scores {scores_NC.shape} and targets {targets_NC.shape} must be [N, C]")
+    if scores_NC.dtype.kind != "f":  # the largest negative of what has no sign is 0
+        scores_NC = scores_NC.astype(np.float64)
     return scores_NC, targets_NC
 
 

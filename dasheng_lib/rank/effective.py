@@ -73,7 +73,7 @@ class RankMe:
             ValueError: wrong shape, or a value is not finite; nothing is added then.
         """
         Z_ND = view(Z_ND).detach()
-        if Z_ND.ndim != 2 or Z_ND.shape[1] != self.D:
+        if Z_ND.ndim != 2 or Z_ND.shape[1] != self.D or not self.D:
             raise ValueError(f"rows are [N, {self.D}], got {list(Z_ND.shape)}")
         if not all(map(finite, Z_ND.split(PART))):
             raise ValueError("a value is not finite: find it before you measure")

@@ -69,6 +69,8 @@ def fit(name: str, Z_ND: np.ndarray, seed: int = 0) -> Affine:
         ValueError: rows are no matrix of numbers.
     """
     Z_ND = numbers(Z_ND, "rows", 2)
+    if not Z_ND.size:
+        raise ValueError(f"rows are a matrix with rows and columns, got {[*Z_ND.shape]}")
     word, _, number = name.partition(":")
     rng = np.random.default_rng(seed)
     try:

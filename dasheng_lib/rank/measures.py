@@ -48,7 +48,7 @@ def measure(
     if viewless and names is not None:
         raise ValueError(f"{viewless[0]} needs several views of each clip: give views_NqD")
     Z_ND = view(Z_ND).detach().cpu()
-    if Z_ND.ndim != 2 or not len(Z_ND):
+    if Z_ND.ndim != 2 or not Z_ND.numel():
         raise ValueError(f"rows are a matrix with at least one row, got {[*Z_ND.shape]}")
     if not Z_ND.isfinite().all():
         raise ValueError("an embedding is not finite: find it before you measure")

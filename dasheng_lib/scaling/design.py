@@ -55,15 +55,15 @@ def noise_of(table: pd.DataFrame, measures: Sequence[str], x: str = "rankme") ->
 def read_noise(path: Path) -> Noise:
     """From a CSV file with a row a measure: ``measure, seed_sd, setting_sd, rank_sd, shared``.
 
-    The last two are of the first row.
+    Of the last two the first row counts.
 
     Raises:
         UserError: it is missing, or a column is.
     """
-    table = _read(path, ("measure", "seed_sd", "setting_sd", "rank_sd", "shared"))
+    table = _read(path, ("measure",), ("seed_sd", "setting_sd", "rank_sd", "shared"))
+    first = table.iloc[0]
     seed, setting = (table[name].to_numpy(float) for name in ("seed_sd", "setting_sd"))
-    rank, shared = (float(table[name].iloc[0]) for name in ("rank_sd", "shared"))
-    return Noise(tuple(table["measure"]), seed, setting, rank, shared)
+    return Noise(tuple(table["measure"]), seed, setting, first["rank_sd"], first["shared"])
 
 
 def read_design(path: Path) -> pd.DataFrame:
@@ -78,16 +78,27 @@ def read_design(path: Path) -> pd.DataFrame:
     Raises:
         UserError: it is missing, or a column is.
     """
-    table = _read(path, ("setting", "factor", "rank", "seeds", "of"))
-    rows = table.loc[table.index.repeat(table["seeds"])].reset_index(drop=True)
+    table = _read(path, ("setting", "factor"), ("rank", "seeds"), ("of",))
+    rows = table.loc[table.index.repeat(table["seeds"].astype(int))].reset_index(drop=True)
     rows["seed"] = rows.groupby("setting", sort=False).cumcount()
     rows["run"] = rows["of"].fillna(rows["setting"]) + "/" + rows["seed"].astype(str)
     return rows[["setting", "factor", "rank", "seed", "run"]]
 
 
-def _read(path: Path, columns: Sequence[str]) -> pd.DataFrame:
+_MOST = 100_000.0  # of any number, seeds included
+
+
+def _read(
+    path: Path, words: Sequence[str], numbers: Sequence[str], free: Sequence[str] = ()
+) -> pd.DataFrame:
+    """A table whose cells in ``words`` are not empty, and in ``numbers`` from 0 to ``_MOST``."""
     with reading(path, "a CSV table", "see data_manifests/sweeps for one of its kind"):
-        table = pd.read_csv(path, dtype={"setting": str, "factor": str, "of": str})
-    if missing := [name for name in columns if name not in table]:
-        raise UserError(f"{path} has no column {', '.join(missing)}.")
+        table = pd.read_csv(path, dtype={"of": str, **dict.fromkeys(words, str)})
+        if missing := [name for name in (*words, *numbers, *free) if name not in table]:
+            raise UserError(f"{path} has no column {', '.join(missing)}.")
+        if table.empty or table[list(words)].isna().any(axis=None):
+            raise ValueError(f"a row has no {' or '.join(words)}")
+        table = table.astype(dict.fromkeys(numbers, float))
+        if wrong := [name for name in numbers if not table[name].between(0, _MOST).all()]:
+            raise ValueError(f"{wrong[0]} is a number from 0 to {_MOST:.0f}")
     return table

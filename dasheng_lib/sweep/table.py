@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from dasheng_lib.common.cache import atomic_file, locked
-from dasheng_lib.common.errors import UserError
+from dasheng_lib.common.errors import UserError, reading, tell
 from dasheng_lib.sweep.grid import Trial
 
 
@@ -39,24 +40,40 @@ class SweepTable:
         return set(_read(self.runs_path).get("run", ()))
 
     def rows(self) -> pd.DataFrame:
-        """A row a checkpoint of the grid's runs that are there."""
-        return self._labelled(self._of_the_grid(_read(self.rows_path)))
+        """A row a checkpoint of the grid's runs that are there.
+
+        Raises:
+            UserError: one of the tables is damaged, or a run has no rows.
+        """
+        rows = _read(self.rows_path)
+        if lost := sorted(self.done() - set(rows.get("run", ()))):
+            raise UserError(
+                f"{self.rows_path} has no row of {tell('run', lost, 'runs')}: "
+                f"restore it, or remove {self.runs_path} too."
+            )
+        return self._labelled(self._of_the_grid(rows)) if len(rows) else rows
 
     def runs(self) -> pd.DataFrame:
         """A row a run of the grid that is there."""
         return self._of_the_grid(_read(self.runs_path))
 
     def origin(self) -> dict[str, Any]:
-        """What the runs were made with: digests of their audio, commits, processors, seconds."""
+        """What the runs were made with: digests of their audio, commits, processors, seconds.
+
+        Raises:
+            UserError: the table is damaged.
+        """
         runs = self.runs()
-        made, digests = runs["provenance"].map(json.loads), runs.groupby("corpus")["corpus_digest"]
-        return {
-            "corpora": {name: sorted(set(found)) for name, found in digests},
-            "commits": sorted({origin["commit"] for origin in made}),
-            "processors": sorted({origin["processor"] for origin in made}),
-            "seconds": round(float(runs[["train_seconds", "judge_seconds"]].sum().sum())),
-            "device": ", ".join(sorted(set(runs["device"]))),
-        }
+        with _reading(self.runs_path):
+            made = runs["provenance"].map(json.loads)
+            digests = runs.groupby("corpus")["corpus_digest"]
+            return {
+                "corpora": {name: sorted(set(found)) for name, found in digests},
+                "commits": sorted({origin["commit"] for origin in made}),
+                "processors": sorted({origin["processor"] for origin in made}),
+                "seconds": round(float(runs[["train_seconds", "judge_seconds"]].sum().sum())),
+                "device": ", ".join(sorted(set(runs["device"]))),
+            }
 
     def keep_runs(self, path: Path) -> None:
         """Write ``PATH_runs.csv`` beside a recorded table ``PATH.csv``."""
@@ -102,10 +119,15 @@ def _write(path: Path, table: pd.DataFrame) -> None:
         table.to_csv(temporary, index=False)
 
 
+def _reading(path: Path) -> AbstractContextManager[None]:
+    return reading(path, "a table of this sweep", "restore it or remove it")
+
+
 def _read(path: Path) -> pd.DataFrame:
     if not path.exists():
         return pd.DataFrame()
-    try:
-        return pd.read_csv(path)
-    except ValueError as error:  # only a hand can have done that
-        raise UserError(f"{path} is no table ({error}): restore it or remove it.") from error
+    with _reading(path):  # only a hand can have done that
+        table = pd.read_csv(path)
+        if not all(isinstance(run, str) for run in table["run"]):
+            raise ValueError("a row has no run")
+    return table

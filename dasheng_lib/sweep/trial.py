@@ -12,6 +12,7 @@ import torch
 
 from dasheng_lib.common.cache import atomic_file
 from dasheng_lib.common.distributed import World
+from dasheng_lib.common.errors import reading
 from dasheng_lib.common.provenance import provenance
 from dasheng_lib.corpora import load_corpus
 from dasheng_lib.corpora.corpus import Corpus
@@ -124,7 +125,8 @@ def judged(trial: Trial, folder: Path, step: int, judge: Judge) -> dict[str, flo
         found["judge_seconds"] = time.perf_counter() - began
         with atomic_file(path) as temporary:
             temporary.write_text(json.dumps(found, indent=1))
-    return json.loads(path.read_text())
+    with reading(path, "what a judge found", "remove it to judge that step again"):
+        return {name: float(value) for name, value in json.loads(path.read_text()).items()}
 
 
 def device() -> torch.device:

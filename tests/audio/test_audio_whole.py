@@ -193,3 +193,44 @@ def test_what_lasts_for_days_is_refused_and_many_channels_cost_no_memory(tmp_pat
     done = subprocess.run([sys.executable, "-c", code, *paths], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert int(done.stdout) * (1 if sys.platform == "darwin" else 1024) < 250e6
+
+
+def ogg(coding):
+    """1.5 s in several pages, and where each of them begins."""
+    noise = 0.1 * np.random.default_rng(0).normal(size=48_000 * 3 // 2)
+    file = io.BytesIO()
+    soundfile.write(file, noise, 48_000, format="OGG", subtype=coding)
+    data = file.getvalue()
+    return data, [at for at in range(len(data)) if data[at : at + 4] == b"OggS"]
+
+
+@pytest.mark.parametrize("coding", ["VORBIS", "OPUS"])
+def test_every_page_of_an_ogg_is_there_and_as_it_was(coding):
+    """A page with a wrong bit is dropped by libogg, and a last one with it is not missed."""
+    data, pages = ogg(coding)
+    assert len(audio.read(data)[0]) == audio.length(data)[0] == 72_000
+    for at in pages[2:]:
+        for bad, said in (
+            (data[:at], "its end is missing"),
+            (data[: at + 40], "its last page is cut"),
+            (data[: at + 99] + bytes([data[at + 99] ^ 1]) + data[at + 100 :], "has changed"),
+        ):
+            for read in (audio.read, audio.length):
+                with pytest.raises(AudioError, match=said):
+                    read(bad)
+    with pytest.raises(AudioError, match="one of its pages is missing"):
+        audio.read(data[: pages[-2]] + data[pages[-1] :])
+    assert len(audio.read(data + b"TAG" + bytes(125))[0]) == 72_000
+
+
+@pytest.mark.parametrize("kind", ["WAV", "AIFF", "W64"])
+def test_gsm_is_read_from_any_place_though_it_cannot_be_sought(kind):
+    file = io.BytesIO()
+    noise = 0.1 * np.random.default_rng(0).normal(size=32_000)
+    soundfile.write(file, noise, 8000, format=kind, subtype="GSM610")
+    wave = audio.read(file.getvalue())[0]
+    assert audio.length(file.getvalue()) == (len(wave), 8000) and len(wave) >= 32_000
+    for at in (0, 1, 320, 31_000):
+        with audio.opened(file.getvalue()) as stream:
+            stream.seek(at)
+            assert np.array_equal(stream.read(900, dtype="float32"), wave[at : at + 900])

@@ -257,3 +257,23 @@ def test_tokens_of_audio_that_is_cut(encoder, samples, tokens):
     cut = Encoder(EncoderConfig(dim=32, depth=2, heads=4, long_audio="cut")).eval()
     with torch.no_grad():
         assert cut(wave(samples)).shape[1] == cut.tokens(samples) == tokens
+
+
+def test_a_bit_of_a_zip_is_noticed(tmp_path, weights):
+    """torch writes sums into its zips and does not look at them."""
+    path = tmp_path / "x.pt"
+    torch.save({"model": weights, "config": OPTIONS}, path)
+    data = bytearray(path.read_bytes())
+    place = data.index(weights["patch_embed.proj.weight"].numpy().tobytes()[:64])
+    data[place + 2] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(UserError, match="could not be read as plain tensors"):
+        load_published(path)
+
+
+def test_whole_numbers_are_no_weights(tmp_path, weights):
+    """As one letter of a safetensors header makes of float32."""
+    name = "blocks.0.norm1.weight"
+    torch.save({**weights, name: weights[name].int()}, tmp_path / "x.pt")
+    with pytest.raises(UserError, match=f"{name} is no dense tensor of real numbers"):
+        load_published(tmp_path / "x.pt")

@@ -57,6 +57,9 @@ WRONG_ROWS = {
     "text": X.astype(str),
     "complex": X.astype(complex),
     "tensor of complex": torch.tensor(X).to(torch.complex64),
+    "sparse": torch.tensor(X).to_sparse(),
+    "masked": np.ma.masked_array(X, X > 1),
+    "no columns": X[:, :0],
     "a word among them": np.array([*X[:-1].tolist(), [1.0, "x", 2.0]], object),
 }
 WRONG_LABELS = {
@@ -68,6 +71,7 @@ WRONG_LABELS = {
     "missing": np.where(Y == 0, np.nan, Y),
     "none": [None, *Y[1:].tolist()],
     "both": ["0", *Y[1:].tolist()],
+    "masked": np.ma.masked_array(Y, Y == 1),
 }
 
 
@@ -182,3 +186,16 @@ def test_scores_of_systems_and_pairs_fit_together_or_are_refused():
     for function in (average_ranks, mean_z, mean_min_max):
         with pytest.raises(ValueError):
             function(text)
+
+
+@pytest.mark.parametrize("kind", [bool, np.uint8, np.uint64, np.int8])
+def test_scores_are_the_same_numbers_whatever_type_they_have(kind):
+    """The negative of an unsigned number is a large one: the best score came last."""
+    scores, targets = (RNG.random((60, 3)) < 0.4).astype(kind), np.eye(3)[Y]
+    for metric in SCENE_METRICS:
+        assert scene_score(metric, scores, targets) == scene_score(metric, scores * 1.0, targets)
+    assert measure(scores, ["two_nn", "rankme"]) == pytest.approx(
+        measure(scores * 1.0, ["two_nn", "rankme"]), nan_ok=True
+    )
+    with pytest.raises(ValueError):
+        knn_predict(X, Y, X, k=True)

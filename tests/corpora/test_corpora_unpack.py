@@ -6,6 +6,7 @@ import lzma
 import os
 import shutil
 import tarfile
+import zipfile
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from unittest import mock
 
@@ -221,3 +222,39 @@ def test_a_list_is_unpacked_up_to_its_limit(tmp_path):
     path.write_bytes(path.read_bytes()[:-8])
     with pytest.raises(UnpackError, match="Packages is damaged"):
         unpacked_xz(path, 100_000)
+
+
+@pytest.mark.parametrize("damage", ["a header", "no end", "cut between members"])
+def test_a_tar_with_a_damaged_header_or_no_end_is_not_taken_for_a_shorter_one(damage):
+    """tarfile ends where a header is no header."""
+    entries = []
+    for name in "abc":
+        entry = tarfile.TarInfo(name)
+        entry.size = 5
+        entries.append(entry.tobuf(tarfile.USTAR_FORMAT) + b"sound".ljust(512, b"\0"))
+    assert len(dict(tar_members(io.BytesIO(b"".join(entries) + bytes(1024)), "it"))) == 3
+    if damage == "a header":
+        entries[1] = b"B" + entries[1][1:] + bytes(1024)
+    elif damage == "cut between members":
+        entries.pop()
+    with pytest.raises(UnpackError, match="it is damaged"):
+        list(tar_members(io.BytesIO(b"".join(entries)), "it"))
+
+
+def test_a_zip_may_name_a_member_nothing():
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as out:
+        info = zipfile.ZipInfo("x")
+        info.filename = ""
+        out.writestr(info, "nameless")
+        out.writestr("a.wav", "sound")
+    assert list(zip_members(file.getvalue(), "it")) == [("a.wav", b"sound")]
+
+
+def test_a_member_that_is_passed_over_is_as_large_as_others_at_most():
+    """Of 2^62 bytes that are not there each 10 kB were waited for."""
+    for name, kind in (("../up", tarfile.REGTYPE), ("x", b"Z")):
+        entry = tarfile.TarInfo(name)
+        entry.size, entry.type = 1 << 62, kind
+        with pytest.raises(UnpackError, match="unpacks to more than"):
+            list(tar_members(io.BytesIO(entry.tobuf(tarfile.GNU_FORMAT) + bytes(1024)), "it"))

@@ -349,3 +349,21 @@ def test_the_real_test_set_of_speech_commands():
     for one in spoken:
         member = f"{one.path.parent.name}/{one.path.with_suffix('.wav').name}"
         assert known[member] == one.group
+
+
+LISTS = {
+    audioset.read: ("eval_segments.csv", "x, 0\n"),
+    tut18.read: ("fold1_train.txt", "audio/a.wav\n"),
+    speech_commands.words: ("testing_list.txt", "word\n"),
+    voxceleb.read: ("iden_split.txt", "1 a.wav\n"),
+}
+
+
+@pytest.mark.parametrize("read", LISTS, ids=lambda read: read.__module__)
+@pytest.mark.parametrize("bad", [None, b"\xff\xfe"])
+def test_a_list_that_is_none_is_one_sentence(read, bad, tmp_path):
+    READERS[read](tmp_path)
+    name, text = LISTS[read]
+    next(tmp_path.rglob(name)).write_bytes(bad or text.encode())
+    with pytest.raises(UserError, match=re.escape(name) + r" is not as its set has it \(.+\): get"):
+        read(tmp_path)

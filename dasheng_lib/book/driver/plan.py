@@ -17,7 +17,7 @@ from dasheng_lib.book.parameters import (
     shortened,
     unknown_name,
 )
-from dasheng_lib.common.errors import UserError
+from dasheng_lib.common.errors import UserError, one_line
 from dasheng_lib.common.settings import conforms, type_name
 from dasheng_lib.common.yaml_files import read_yaml
 
@@ -91,7 +91,7 @@ def read_overrides(words: Sequence[str], chapters: list[Chapter]) -> Values:
     for word in words:
         name, equals, text = word.partition("=")
         if not equals:
-            raise UserError(f"-p {word} has no value: write -p {word}=VALUE.")
+            raise UserError(f"-p {one_line(word)} has no value: write -p {one_line(word)}=VALUE.")
         if name == "corpus":
             raise UserError("The corpus is set for the whole book: write --corpus instead of -p.")
         declared = [c.parameters[name] for c in chapters if name in c.parameters]

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from dasheng_lib.common.cache import atomic_file
-from dasheng_lib.common.errors import UserError, tell
+from dasheng_lib.common.errors import UserError, one_line, tell
 
 # The largest member read here is a sound bank of 19 MB, the largest package unpacks to 90 MB.
 MEMBER_LIMIT = 64 << 20
@@ -35,6 +35,23 @@ LONGEST = 255  # bytes in a name, nearly everywhere
 
 class UnpackError(UserError):
     """An archive that is damaged or larger than anything this library reads."""
+
+
+class Entry(tarfile.TarInfo):
+    """A member of a tar; tarfile itself takes a damaged header, or that there is none, for the end.
+
+    Only a block of zeros is. For ``tarfile.open(…, tarinfo=Entry)``.
+    """
+
+    @classmethod
+    def fromtarfile(cls, tar: tarfile.TarFile) -> Entry:
+        """Raises: tarfile.ReadError: the tar is damaged, or has no end."""
+        try:
+            return super().fromtarfile(tar)
+        except tarfile.EOFHeaderError:
+            raise
+        except tarfile.HeaderError as error:
+            raise tarfile.ReadError(str(error)) from error
 
 
 def deb_members(path: Path) -> Iterator[tuple[str, bytes]]:
@@ -59,12 +76,12 @@ def tar_members(
         UnpackError: as for :func:`deb_members`.
     """
     limited = _Limited(stream, name, total or TOTAL_LIMIT)
-    with _damage(name), tarfile.open(fileobj=limited, mode="r|") as tar:
+    with _damage(name), tarfile.open(None, "r|", limited, tarinfo=Entry) as tar:
         for member in tar:
+            _refuse_large(member.size, f"{name}: {member.name}")  # tarfile would skip 2^62 bytes
             clean = plain_name(member.name)
             if not member.isreg() or clean is None:
                 continue
-            _refuse_large(member.size, f"{name}: {clean}")
             yield clean, tar.extractfile(member).read()
 
 
@@ -89,7 +106,7 @@ def zip_members(
     ):
         for info in archive.infolist():
             clean = plain_name(info.filename)
-            if info.is_dir() or clean is None or not wanted(clean):
+            if clean is None or info.is_dir() or not wanted(clean):
                 continue
             with archive.open(info) as member:
                 content = member.read(MEMBER_LIMIT + 1)
@@ -220,7 +237,7 @@ def _damage(name: str) -> Iterator[None]:
         zlib.error,
     ) as error:
         raise UnpackError(
-            f"{name} is damaged ({error or type(error).__name__}): delete it and fetch it again."
+            f"{name} is damaged ({one_line(error)}): delete it and fetch it again."
         ) from error
 
 

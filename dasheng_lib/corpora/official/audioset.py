@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from dasheng_lib.common.errors import UserError
-from dasheng_lib.corpora.official.files import Recording, audio_in, table, there, within
+from dasheng_lib.corpora.official.files import Recording, audio_in, official, table, there, within
 
 CLASSES = "class_labels_indices.csv"
 LISTS = {
@@ -41,17 +41,18 @@ def read(folder: Path) -> list[Recording]:
 def _clips(folder: Path, name: str, classes: dict[str, str]) -> Iterator[tuple]:
     """Path or None, labels, split and video of each clip of a list."""
     audio = _audio(folder, name)
-    with (folder / f"{name}.csv").open(encoding="utf-8", newline="") as file:
+    path = folder / f"{name}.csv"
+    with official(path), path.open(encoding="utf-8", newline="") as file:
         for row in csv.reader(file, skipinitialspace=True):
             # Names of videos may begin with a dash, but none with a hash.
             if not row or row[0].startswith("#"):
                 continue
             mids = row[3].strip().split(",")
             if unknown := [mid for mid in mids if mid not in classes]:
-                raise UserError(f"{folder / name}.csv: {CLASSES} has no class {unknown[0]}.")
+                raise UserError(f"{path}: {CLASSES} has no class {unknown[0]}.")
             stems = _stems(row[0], float(row[1]), float(row[2]))
-            path = next((audio[stem] for stem in stems if stem in audio), None)
-            yield path, tuple(classes[mid] for mid in mids), LISTS[name], row[0]
+            clip = next((audio[stem] for stem in stems if stem in audio), None)
+            yield clip, tuple(classes[mid] for mid in mids), LISTS[name], row[0]
 
 
 def _audio(folder: Path, name: str) -> dict[str, Path]:

@@ -47,7 +47,10 @@ def _is(path: Path) -> bool:
     if path.name.startswith("._"):
         return False
     with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
-        return set(COLUMNS) <= set(next(csv.reader(file), []))
+        try:
+            return set(COLUMNS) <= set(next(csv.reader(file), []))
+        except csv.Error:  # any other file of the folder
+            return False
 
 
 def _clips(path: Path, audio: dict[str, Path]) -> Iterator[tuple]:

@@ -6,6 +6,7 @@ import os
 import re
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -13,7 +14,7 @@ from pathlib import Path
 import pandas as pd
 
 from dasheng_lib.audio.below import files_below
-from dasheng_lib.common.errors import UserError, tell
+from dasheng_lib.common.errors import UserError, reading, tell
 
 # A copy in another coding is the same clip; where several are there, the first of these is read.
 SUFFIXES = (".wav", ".flac", ".ogg", ".mp3")
@@ -147,6 +148,15 @@ def nested(folder: Path) -> Iterator[Path]:
         yield from folders_in(place)
 
 
+def official(path: Path) -> AbstractContextManager[None]:
+    """While a list of a set is read: what is wrong with it is said of that file.
+
+    Raises:
+        UserError: whatever else was raised.
+    """
+    return reading(path, "as its set has it", "get it again")
+
+
 def table(path: Path, columns: Sequence[str], **how) -> pd.DataFrame:
     """A table of text that comes with a set.
 
@@ -157,10 +167,8 @@ def table(path: Path, columns: Sequence[str], **how) -> pd.DataFrame:
     Raises:
         UserError: it is no table, or lacks a column.
     """
-    try:
+    with official(path):
         rows = pd.read_csv(path, dtype=str, keep_default_na=False, **how)
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path} cannot be read as a table ({error}): get it again.") from error
     if lost := [name for name in columns if name not in rows]:
         raise UserError(f"{path}: {tell('column is missing', lost, 'columns are missing')}.")
     return rows

@@ -12,7 +12,7 @@ from pathlib import Path
 import pandas as pd
 
 from dasheng_lib.common.errors import UserError
-from dasheng_lib.corpora.official.files import Recording, around, named, there
+from dasheng_lib.corpora.official.files import Recording, around, named, official, there
 
 TRACKS = "fma_metadata/tracks.csv"
 COLUMNS = [("set", "subset"), ("set", "split"), ("track", "genre_top"), ("artist", "id")]
@@ -47,12 +47,10 @@ def _tracks(path: Path) -> pd.DataFrame:
 
     The table has two lines of names and a third that only names the index.
     """
-    with path.open(newline="", encoding="utf-8") as file:
-        names = list(zip(*(next(csv.reader(file)) for _ in range(2)), strict=True))
-    try:
+    with official(path):
+        with path.open(newline="", encoding="utf-8") as file:
+            names = list(zip(*(next(csv.reader(file)) for _ in range(2)), strict=True))
         places = [names.index(name) for name in COLUMNS]
         rows = pd.read_csv(path, header=None, skiprows=3, usecols=[0, *places], dtype=str)
-    except ValueError as error:
-        raise UserError(f"{path} is not FMA's table of tracks ({error}): get it again.") from error
     rows = rows[[0, *places]].fillna("")
     return rows.assign(**{"0": rows[0].str.zfill(6)})[["0", *places]]

@@ -11,8 +11,15 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-from dasheng_lib.common.errors import UserError
-from dasheng_lib.corpora.official.files import Recording, around, audio_below, stem, there, within
+from dasheng_lib.corpora.official.files import (
+    Recording,
+    around,
+    audio_below,
+    official,
+    stem,
+    there,
+    within,
+)
 
 SPLITS = {"train": "train", "devel": "valid", "test": "test"}
 
@@ -40,9 +47,7 @@ def read(folder: Path) -> list[Recording]:
 
 def _rows(path: Path) -> Iterator[tuple[str, list[str]]]:
     """The intent of each sentence of a list, and the names of its recordings."""
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
-        try:
+    with official(path):
+        for line in path.read_text(encoding="utf-8").splitlines():
             row = json.loads(line)
             yield row["intent"], [recording["file"] for recording in row["recordings"]]
-        except (ValueError, KeyError, TypeError) as error:
-            raise UserError(f"{path}, line {number}, is no row of SLURP ({error}).") from error

@@ -10,7 +10,15 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from dasheng_lib.corpora.official.files import Recording, audio_in, nested, stem, there, within
+from dasheng_lib.corpora.official.files import (
+    Recording,
+    audio_in,
+    nested,
+    official,
+    stem,
+    there,
+    within,
+)
 
 COMMANDS = ("down", "go", "left", "no", "off", "on", "right", "stop", "up", "yes")
 SILENCE, UNKNOWN, NOISE = "_silence_", "_unknown_", "_background_noise_"
@@ -68,9 +76,10 @@ def _archive(folder: Path) -> Iterator[Row]:
     folder = within(folder, list(LISTS))
     split_of = {}
     for name, split in LISTS.items():
-        for line in (folder / name).read_text(encoding="utf-8").split():
-            word, file = line.split("/")
-            split_of[word, stem(file)] = split
+        with official(folder / name):
+            for line in (folder / name).read_text(encoding="utf-8").split():
+                word, file = line.split("/")
+                split_of[word, stem(file)] = split
     for place in _folders(folder):
         for name, path in audio_in(place).items():
             split = split_of.pop((place.name, name), "train")

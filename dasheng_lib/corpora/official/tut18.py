@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from dasheng_lib.corpora.official.files import Recording, named, there, within
+from dasheng_lib.corpora.official.files import Recording, named, official, there, within
 
 # The third list, fold1_test.txt, is fold1_evaluate.txt without its labels.
 LISTS = {
@@ -32,9 +32,10 @@ def read(folder: Path) -> list[Recording]:
 
 
 def _clips(folder: Path, name: str) -> Iterator[tuple]:
-    for line in (folder / name).read_text(encoding="utf-8").splitlines():
-        if line.strip():
-            file, scene = line.split("\t")[:2]
-            # airport-barcelona-0-12-a.wav: scene, city, place, piece, device
-            place = "-".join(Path(file).name.split("-")[1:3])
-            yield named(folder, file), (scene.strip(),), LISTS[name], place
+    with official(folder / name):
+        for line in (folder / name).read_text(encoding="utf-8").splitlines():
+            if line.strip():
+                file, scene = line.split("\t")[:2]
+                # airport-barcelona-0-12-a.wav: scene, city, place, piece, device
+                place = "-".join(Path(file).name.split("-")[1:3])
+                yield named(folder, file), (scene.strip(),), LISTS[name], place

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from dasheng_lib.corpora.official.files import Recording, named, there, within
+from dasheng_lib.corpora.official.files import Recording, named, official, there, within
 
 LIST = "iden_split.txt"
 SPLITS = {"1": "train", "2": "valid", "3": "test"}
@@ -24,9 +24,10 @@ def read(folder: Path) -> list[Recording]:
 
 def _clips(folder: Path) -> Iterator[tuple]:
     places = [folder / place for place in PLACES if (folder / place).is_dir()]
-    for line in (folder / LIST).read_text(encoding="utf-8").splitlines():
-        if line.strip():
-            number, name = line.split()
-            path = next((path for place in places if (path := named(place, name))), None)
-            speaker, video, _ = name.split("/")
-            yield path, (speaker,), SPLITS[number], f"{speaker}/{video}"
+    with official(folder / LIST):
+        for line in (folder / LIST).read_text(encoding="utf-8").splitlines():
+            if line.strip():
+                number, name = line.split()
+                path = next((path for place in places if (path := named(place, name))), None)
+                speaker, video, _ = name.split("/")
+                yield path, (speaker,), SPLITS[number], f"{speaker}/{video}"

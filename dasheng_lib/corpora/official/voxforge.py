@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from dasheng_lib.common.errors import UserError, tell
-from dasheng_lib.corpora.official.files import Recording, audio_in, there
+from dasheng_lib.corpora.official.files import Recording, audio_in, official, there
 
 # The repository's folders of the six; two of them have a second name.
 LANGUAGES = {
@@ -72,7 +72,8 @@ def splits(speakers: Iterable[str]) -> dict[str, str]:
 
 
 def _archives(path: Path) -> set[str]:
-    lines = path.read_text(encoding="utf-8").split()
+    with official(path):
+        lines = path.read_text(encoding="utf-8").split()
     return {Path(line.strip("\"'")).name.removesuffix(".tgz") for line in lines}
 
 
