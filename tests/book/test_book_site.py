@@ -173,6 +173,34 @@ def test_every_chapter_shows_its_parameters_and_how_to_run_it_again(pages):
             assert "tag_hide-input" in injected["class"], "folded behind its label"
 
 
+def test_words_of_the_glossary_are_explained_at_first_mention_and_once(pages):
+    glossary = pages["glossary.html"]
+    explained = set()
+    for name, page in chapter_pages(pages).items():
+        words = page.select(".term")
+        anchors = [urlsplit(word.a["href"]).fragment for word in words]
+        assert words and len(set(anchors)) == len(anchors), name
+        for word, anchor in zip(words, anchors, strict=True):
+            said = " ".join(glossary.find(id=anchor).find_next("dd").text.split())
+            assert word.select_one(".definition").text == said
+            assert not word.find_parent(["h1", "h2", "h3", "code", "pre"])
+        explained |= set(anchors)
+    assert len(explained) > 20
+    assert not glossary.select(".term")
+
+
+def test_references_are_a_list_and_lead_to_the_papers(pages):
+    (listed,) = pages["references.html"].select("[role=list]")
+    items = listed.find_all(recursive=False)
+    assert len(items) > 10 and {item.get("role") for item in items} == {"listitem"}
+    with_link = [item for item in items if item.select("a.external")]
+    assert len(with_link) >= len(items) - 1
+
+
+def test_no_page_declares_what_only_a_network_can_serve(pages):
+    assert not [name for name, page in pages.items() if "thebe" in str(page.html).lower()]
+
+
 def test_findings_stand_on_the_front_page_linked_to_where_they_were_found(pages):
     boxes = {
         (name, box["id"])
