@@ -59,7 +59,8 @@ def test_a_chapter_runs_and_finds_something(smoke_book, chapter):
 
 
 def test_there_is_a_page_for_each_chapter_and_for_the_build(pages):
-    assert {"intro.html", "status.html", "references.html"} <= set(pages)
+    about = ("status", "references", "glossary", "limits", "cite", "changelog")
+    assert {"intro.html", *(f"{name}.html" for name in about)} <= set(pages)
     assert chapter_pages(pages)
 
 
@@ -171,6 +172,23 @@ def test_every_chapter_shows_its_parameters_and_how_to_run_it_again(pages):
         injected = page.select_one(".cell.tag_injected-parameters")
         if injected:
             assert "tag_hide-input" in injected["class"], "folded behind its label"
+
+
+def test_every_chapter_ends_with_its_ways_out(site, pages):
+    for name, page in chapter_pages(pages).items():
+        links = [tag["href"] for tag in page.select(".doors a[href]")]
+        assert f"_sources/{name.removesuffix('.html')}.ipynb" in links and "cite.html" in links
+        assert page.select(".doors") == page.select(".doors")[-1:], "once"
+        cited = [tag for tag in page.select("a.bibtex") if not tag.find_parent(class_="doors")]
+        if cited:
+            assert any(re.match(r"https://(arxiv|doi)\.org/", link) for link in links), name
+    tables = {link for p in pages.values() for link in map(_href, p.select(".doors a[download]"))}
+    assert any(link.startswith("data/results/") for link in tables)
+    assert any(link.startswith("data/published/") for link in tables)
+
+
+def _href(tag) -> str:
+    return tag["href"]
 
 
 def test_words_of_the_glossary_are_explained_at_first_mention_and_once(pages):
