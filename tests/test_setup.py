@@ -290,3 +290,16 @@ def test_an_environment_that_lacks_what_pip_says_is_there_is_not_ready(checkout)
     (checkout / "pip.fails").unlink()
     code, said = make(checkout, "env")
     assert code == 0 and "The environment is ready." in said
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / ".github/workflows").glob("*.yml")), ids=str)
+def test_workflows_run_what_a_person_runs_with_few_rights(path):
+    flow = yaml.safe_load(path.read_text())
+    assert flow["permissions"] == {"contents": "read"}, "what more a job needs, it says itself"
+    steps = [step for job in flow["jobs"].values() for step in job["steps"]]
+    used = [step["uses"] for step in steps if "uses" in step]
+    assert all(re.fullmatch(r"actions/[a-z-]+@v\d+", action) for action in used)
+    for command in (step["run"] for step in steps if "run" in step):
+        program, *goals = command.split()
+        assert program == "make" or os.access(ROOT / program, os.X_OK)
+        assert all(re.search(rf"^{goal}:", (ROOT / "Makefile").read_text(), re.M) for goal in goals)
