@@ -20,6 +20,7 @@ from dasheng_lib.book.driver.execute import NOTE_READS, execute, tables_of
 from dasheng_lib.book.driver.site import site_config
 from dasheng_lib.common.errors import UserError
 
+PLACES = [*TABLES]
 BIB = """@misc{both, title = {A}, eprint = {2101.00001}, doi = {10.1000/x}}
 @misc{preprint, title = {B}, eprint = {2101.00002}, doi = {10.48550/arXiv.2101.00002}}
 @misc{none, title = {C}}
@@ -66,12 +67,12 @@ def test_tables_lie_in_the_site_where_the_links_lead(tmp_path, works):
         (tmp_path / name).write_text("a\n1\n")
     copy_tables(tmp_path, tmp_path / "stage")
     line = doors(chapter(tmp_path), {"data": names}, works, "")
-    for link in ("data/results/t0.csv", "data/published/t1.csv"):
+    for link in ("data/published/t0.csv", "data/results/t1.csv"):
         assert f'href="{link}"' in line and (tmp_path / "stage/_vendored" / link).is_file()
 
 
 def test_a_kernel_notes_the_tables_that_it_reads_and_leaves_no_name(tmp_path):
-    log, table = tmp_path / "log", tmp_path / TABLES[0] / "t.csv"
+    log, table = tmp_path / "log", tmp_path / PLACES[0] / "t.csv"
     table.parent.mkdir(parents=True)
     table.write_text("a\n1\n")
     program = NOTE_READS.format(log=str(log)) + (
@@ -79,21 +80,21 @@ def test_a_kernel_notes_the_tables_that_it_reads_and_leaves_no_name(tmp_path):
         f"import pandas; pandas.read_csv({str(table)!r}); open({str(table)!r}).close()\n"
     )
     subprocess.run([sys.executable, "-c", program], check=True)
-    assert tables_of(log.read_text().splitlines()) == [f"{TABLES[0]}/t.csv"]
+    assert tables_of(log.read_text().splitlines()) == [f"{PLACES[0]}/t.csv"]
     assert tables_of(["/elsewhere/t.csv", "clips.csv"]) == []
 
 
 def test_a_run_keeps_what_it_read(tmp_path):
-    table = tmp_path / TABLES[1] / "t.csv"
+    table = tmp_path / PLACES[1] / "t.csv"
     table.parent.mkdir(parents=True)
     table.write_text("a\n1\n")
     page = chapter(
-        tmp_path, new_code_cell(f"open('{TABLES[1]}/t.csv').close()\nopen({str(table)!r})")
+        tmp_path, new_code_cell(f"open('{PLACES[1]}/t.csv').close()\nopen({str(table)!r})")
     )
     out = tmp_path / "out.ipynb"
     execute(page, {}, out, folder=tmp_path, record={}, failed=tmp_path / "failed.ipynb")
     kept = nbformat.read(out, as_version=4).metadata["companion_build"]
-    assert kept["data"] == [f"{TABLES[1]}/t.csv"]
+    assert kept["data"] == [f"{PLACES[1]}/t.csv"]
 
 
 def test_how_to_cite_is_what_the_citation_file_says(tmp_path):

@@ -13,7 +13,8 @@ from dasheng_lib.common.errors import reading
 from dasheng_lib.common.yaml_files import read_yaml
 
 MEND = "mend it, or take it from the repository again"
-TABLES = ("book/results", "data_manifests/published")  # what a chapter reads and a reader may have
+# Tables that a chapter reads and a reader may have.
+TABLES = {"data_manifests/published": "published", "book/results": "recorded"}
 FOLDER = "data"  # their copies, in the site
 ARXIV_DOI = "10.48550/arXiv."
 Works = Mapping[str, Mapping[str, str]]
@@ -50,15 +51,21 @@ def doors(chapter: Chapter, record: Mapping[str, Any], works: Works, repository:
     keys = dict.fromkeys(key.strip() for group in cited for key in group.split(","))
     papers = [f"{{cite:t}}`{key}` {out}" for key in keys if (out := _out(works.get(key, {})))]
     tables = [
-        f'<a href="{FOLDER}/{Path(name).parent.name}/{Path(name).name}" download>'
-        f"{Path(name).parent.name}/{Path(name).stem}</a>"
-        for name in record.get("data", ())
+        f"{word} "
+        + ", ".join(
+            f'<a href="{FOLDER}/{Path(name).parent.name}/{Path(name).name}" download>'
+            f"{Path(name).stem}</a>"
+            for name in record["data"]
+            if name.startswith(place)
+        )
+        for place, word in TABLES.items()
+        if any(name.startswith(place) for name in record.get("data", ()))
     ]
     parts = [
         f"*Papers*: {', '.join(papers)}" if papers else "",
         f'*Notebook*: <a href="_sources/{chapter.name}.ipynb" download>with this build\'s '
         "outputs</a>",
-        f"*Data* (CSV): {', '.join(tables)}" if tables else "",
+        f"*Data* (CSV): {'; '.join(tables)}" if tables else "",
         "[How to cite](cite.md)",
         f"[Source]({repository}/book/{chapter.name}.ipynb)" if repository else "",
     ]

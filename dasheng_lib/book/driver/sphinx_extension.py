@@ -65,10 +65,10 @@ def explain(app: Sphinx, doctree: nodes.document, docname: str) -> None:
     done = set()
     for link in [*doctree.findall(nodes.reference)]:
         anchor = link.get("refuri", "").rpartition("#")[2] or link.get("refid", "")
-        found = next((w for w in words.values() if w[1] == anchor), None)
-        if found and link.next_node(nodes.inline) and found not in done:
-            done.add(found)
-            link.parent.replace(link, _hover(link, found[2]))
+        said = next((said for _, to, said in words.values() if to == anchor), None)
+        if said and said not in done:
+            done.add(said)
+            link.parent.replace(link, _hover(link, said))
     plain = sorted((re.escape(w) for w in words if "(" not in w), key=len, reverse=True)
     pattern = re.compile(rf"(?<![\w-])({'|'.join(plain)})(s?)(?![\w-])", re.IGNORECASE)
     for text in [*doctree.findall(nodes.Text)]:
@@ -77,9 +77,9 @@ def explain(app: Sphinx, doctree: nodes.document, docname: str) -> None:
         parts, at = [], 0
         for match in pattern.finditer(text):
             page, anchor, said = words[match[1].lower()]
-            if (page, anchor, said) in done:
+            if said in done:
                 continue
-            done.add((page, anchor, said))
+            done.add(said)
             uri = f"{app.builder.get_relative_uri(docname, page)}#{anchor}"
             link = nodes.reference("", match[0], internal=True, refuri=uri)
             parts += [nodes.Text(text[at : match.start()]), *_hover(link, said)]
@@ -89,11 +89,12 @@ def explain(app: Sphinx, doctree: nodes.document, docname: str) -> None:
 
 
 def _running(text: nodes.Text) -> bool:
-    """Whether it is a piece of a paragraph, not of a heading, a link, code or a formula."""
+    """Whether it is a piece of a paragraph, not of a heading, a link, code, a formula or a table,
+    whose cells are too narrow for a definition."""
     around = text.parent
     if isinstance(around, nodes.emphasis | nodes.strong):
         around = around.parent
-    return isinstance(around, nodes.paragraph)
+    return isinstance(around, nodes.paragraph) and not isinstance(around.parent, nodes.entry)
 
 
 def _hover(link: nodes.reference, said: str) -> list[nodes.Node]:
