@@ -29,7 +29,7 @@ BIB = """@misc{both, title = {A}, eprint = {2101.00001}, doi = {10.1000/x}}
 
 def chapter(tmp_path, *cells) -> Chapter:
     path = tmp_path / "01_one.ipynb"
-    return Chapter("01_one", path, "One", {}, (), new_notebook(cells=[*cells]))
+    return Chapter("01_one", path, "One", {}, (), "", "", new_notebook(cells=[*cells]))
 
 
 @pytest.fixture

@@ -66,7 +66,7 @@ def doors(chapter: Chapter, record: Mapping[str, Any], works: Works, repository:
         f'*Notebook*: <a href="_sources/{chapter.name}.ipynb" download>with this build\'s '
         "outputs</a>",
         f"*Data* (CSV): {'; '.join(tables)}" if tables else "",
-        "[How to cite](cite.md)",
+        "[How to cite](cite.md)" if chapter.path.with_name("cite.md").exists() else "",
         f"[Source]({repository}/book/{chapter.name}.ipynb)" if repository else "",
     ]
     return ":::{container} doors\n" + " · ".join(filter(None, parts)) + "\n:::"
