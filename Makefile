@@ -3,11 +3,12 @@
 ARGS ?=
 export PYTHON TORCH_INDEX
 
-.PHONY: help book test lint env clean
+.PHONY: help book lab test lint env clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make book    build the book; ends with the path of its first page"
+	@echo "make lab     open the chapters in JupyterLab (installs it the first time)"
 	@echo "make test    run every test"
 	@echo "make lint    check style and formatting"
 	@echo "make env     make .venv and install everything (the others do this too)"
@@ -15,6 +16,10 @@ help:
 
 book: env
 	@.venv/bin/dasheng book $(ARGS)
+
+lab:
+	@tools/env.sh lab
+	@.venv/bin/jupyter lab book/ $(ARGS)
 
 test: env
 	@.venv/bin/python -m pytest -n auto --dist loadfile --no-loadscope-reorder $(ARGS)

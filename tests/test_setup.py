@@ -157,6 +157,7 @@ def test_goals_do_their_own_set_up():
     for goal, command in {
         "book": ".venv/bin/dasheng book --only knn",
         "test": f".venv/bin/python -m pytest {workers} --only knn",
+        "lab": ".venv/bin/jupyter lab book/ --only knn",
     }.items():
         done = subprocess.run(
             ["make", "-n", goal, "ARGS=--only knn"],
@@ -166,7 +167,24 @@ def test_goals_do_their_own_set_up():
             text=True,
         )
         first, *rest = done.stdout.splitlines()
-        assert first == "tools/env.sh" and rest == [command]
+        assert first.split() == ["tools/env.sh", *(["lab"] if goal == "lab" else [])]
+        assert rest == [command]
+
+
+def test_the_lab_is_installed_on_first_use_and_stays(checkout):
+    (checkout / "book").mkdir()
+    script(checkout.parent, "jupyter", '#!/bin/sh\necho "opens $*"\n')
+    make(checkout, "env")
+    (checkout / ".venv/bin/jupyter").symlink_to(checkout.parent / "bin/jupyter")
+    code, said = make(checkout, "lab")
+    assert code == 0 and said.endswith("opens lab book/\n") and "anew" not in said
+    assert calls(checkout)[1].endswith("-c constraints.txt -e .[dev,lab]")
+    assert make(checkout, "lab") == (0, "opens lab book/\n"), "and the next time it only opens"
+    assert make(checkout, "env") == (0, "")
+    with (checkout / "constraints.txt").open("a") as file:
+        file.write("zzz==1.0\n")
+    assert make(checkout, "env")[0] == 0
+    assert calls(checkout)[2].endswith(".[dev,lab]"), "what is there is kept up to date"
 
 
 def test_changed_pins_are_installed_and_a_torch_index_is_used(checkout):
@@ -272,3 +290,16 @@ def test_an_environment_that_lacks_what_pip_says_is_there_is_not_ready(checkout)
     (checkout / "pip.fails").unlink()
     code, said = make(checkout, "env")
     assert code == 0 and "The environment is ready." in said
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / ".github/workflows").glob("*.yml")), ids=str)
+def test_workflows_run_what_a_person_runs_with_few_rights(path):
+    flow = yaml.safe_load(path.read_text())
+    assert flow["permissions"] == {"contents": "read"}, "what more a job needs, it says itself"
+    steps = [step for job in flow["jobs"].values() for step in job["steps"]]
+    used = [step["uses"] for step in steps if "uses" in step]
+    assert all(re.fullmatch(r"actions/[a-z-]+@v\d+", action) for action in used)
+    for command in (step["run"] for step in steps if "run" in step):
+        program, *goals = command.split()
+        assert program == "make" or os.access(ROOT / program, os.X_OK)
+        assert all(re.search(rf"^{goal}:", (ROOT / "Makefile").read_text(), re.M) for goal in goals)

@@ -2,6 +2,7 @@
 # Make .venv and install everything that pyproject.toml asks for, at the versions that
 # constraints.txt names. Does nothing, quickly, when that is already so.
 #
+#   tools/env.sh lab             the same and the extra `lab`, which then stays
 #   PYTHON=/path/to/python3.12   use this Python (else the first of 3.11, 3.12, 3.13 that works)
 #   TORCH_INDEX=https://…        also look here for torch, for instance PyTorch's CPU index
 #
@@ -10,7 +11,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 
-stamp=.venv/.installed      # written last: python and place, hash of the pins, TORCH_INDEX
+stamp=.venv/.installed      # written last: python and place, hash of the pins, TORCH_INDEX, extras
 unfinished=.venv/.installing # there while an install runs, and after one that was stopped
 
 stop() {
@@ -79,7 +80,7 @@ current() { # Is .venv what is asked for? $1: 1 compares all, 2 only whether it 
     if [ -n "${PYTHON:-}" ]; then
         asked=$(state "$PYTHON") && [ "${asked%% *}" = "${then_where%% *}" ] || return 1
     fi
-    [ "$1" = 2 ] || [ "$(printf '%s\n' "$now" | sed -n 2p)" = "$then_pins" ]
+    [ "$1" = 2 ] || { [ -z "$more" ] && [ "$(printf '%s\n' "$now" | sed -n 2p)" = "$then_pins" ]; }
 }
 
 install() {
@@ -89,7 +90,7 @@ install() {
         unset PIP_TARGET PIP_PREFIX PIP_ROOT PIP_PYTHON PIP_NO_DEPS PIP_DRY_RUN
         PIP_USER=0 PIP_DISABLE_PIP_VERSION_CHECK=1 .venv/bin/python -m pip install --no-input \
             --progress-bar off ${TORCH_INDEX:+--extra-index-url "$TORCH_INDEX"} \
-            -c constraints.txt -e '.[dev]' </dev/null 2>&1 || status=$?
+            -c constraints.txt -e ".[$extras]" </dev/null 2>&1 || status=$?
         echo "exit $status"
     } | tee .venv/install.log | awk -v tty="$([ -t 1 ] && echo 1)" '
         # A running count where a person looks on; in a log, the large downloads alone.
@@ -112,6 +113,10 @@ if command -v flock >/dev/null 2>&1; then
     exec 9<tools/env.sh
     flock -n 9 || { echo "Another set-up of this folder is running; waiting for it."; flock 9; }
 fi
+extras=$(sed -n 4p "$stamp" 2>/dev/null) || true # what was asked for once is kept up to date
+extras=${extras:-dev}
+more=
+case ",$extras," in *",${1:-dev},"*) ;; *) more=$1 extras=$extras,$1 ;; esac
 current 1 && exit 0
 
 if ! current 2 && { [ -e "$stamp" ] || [ -e "$unfinished" ] || ! works .venv/bin/python; }; then
@@ -141,6 +146,7 @@ install || {
 {
     state .venv/bin/python
     echo "${TORCH_INDEX:-}"
+    echo "$extras"
 } >"$stamp.new"
 mv "$stamp.new" "$stamp"
 rm -f "$unfinished"

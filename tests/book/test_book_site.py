@@ -59,7 +59,8 @@ def test_a_chapter_runs_and_finds_something(smoke_book, chapter):
 
 
 def test_there_is_a_page_for_each_chapter_and_for_the_build(pages):
-    assert {"intro.html", "status.html", "references.html"} <= set(pages)
+    about = ("status", "references", "glossary", "limits", "cite", "changelog")
+    assert {"intro.html", *(f"{name}.html" for name in about)} <= set(pages)
     assert chapter_pages(pages)
 
 
@@ -171,6 +172,51 @@ def test_every_chapter_shows_its_parameters_and_how_to_run_it_again(pages):
         injected = page.select_one(".cell.tag_injected-parameters")
         if injected:
             assert "tag_hide-input" in injected["class"], "folded behind its label"
+
+
+def test_every_chapter_ends_with_its_ways_out(site, pages):
+    for name, page in chapter_pages(pages).items():
+        links = [tag["href"] for tag in page.select(".doors a[href]")]
+        assert f"_sources/{name.removesuffix('.html')}.ipynb" in links and "cite.html" in links
+        assert page.select(".doors") == page.select(".doors")[-1:], "once"
+        cited = [tag for tag in page.select("a.bibtex") if not tag.find_parent(class_="doors")]
+        if cited:
+            assert any(re.match(r"https://(arxiv|doi)\.org/", link) for link in links), name
+    tables = {link for p in pages.values() for link in map(_href, p.select(".doors a[download]"))}
+    assert any(link.startswith("data/results/") for link in tables)
+    assert any(link.startswith("data/published/") for link in tables)
+
+
+def _href(tag) -> str:
+    return tag["href"]
+
+
+def test_words_of_the_glossary_are_explained_at_first_mention_and_once(pages):
+    glossary = pages["glossary.html"]
+    explained = set()
+    for name, page in chapter_pages(pages).items():
+        words = page.select(".term")
+        anchors = [urlsplit(word.a["href"]).fragment for word in words]
+        assert words and len(set(anchors)) == len(anchors), name
+        for word, anchor in zip(words, anchors, strict=True):
+            said = " ".join(glossary.find(id=anchor).find_next("dd").text.split())
+            assert word.select_one(".definition").text == said
+            assert not word.find_parent(["h1", "h2", "h3", "code", "pre"])
+        explained |= set(anchors)
+    assert len(explained) > 20
+    assert not glossary.select(".term")
+
+
+def test_references_are_a_list_and_lead_to_the_papers(pages):
+    (listed,) = pages["references.html"].select("[role=list]")
+    items = listed.find_all(recursive=False)
+    assert len(items) > 10 and {item.get("role") for item in items} == {"listitem"}
+    with_link = [item for item in items if item.select("a.external")]
+    assert len(with_link) >= len(items) - 1
+
+
+def test_no_page_declares_what_only_a_network_can_serve(pages):
+    assert not [name for name, page in pages.items() if "thebe" in str(page.html).lower()]
 
 
 def test_findings_stand_on_the_front_page_linked_to_where_they_were_found(pages):

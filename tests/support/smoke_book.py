@@ -47,7 +47,8 @@ class SmokeBook:
 def smoke_book(tmp_path_factory, cache) -> SmokeBook:
     """The chapters that are written; while there is none, the one of ``tests/support``."""
     root = tmp_path_factory.mktemp("book")
-    shutil.copy(ROOT / "_config.yml", root)
+    for name in ("_config.yml", "CHANGELOG.md", "CITATION.cff"):
+        shutil.copy(ROOT / name, root)
     shutil.copytree(ROOT / "book", root / "book")
     for folder in ("dasheng_lib", "data_manifests"):
         (root / folder).symlink_to(ROOT / folder)

@@ -11,10 +11,18 @@ from pathlib import Path
 from typing import Any, TextIO
 
 import nbformat
+from nbformat.v4 import new_markdown_cell
 
 from dasheng_lib.book.driver import site
 from dasheng_lib.book.driver.audio import Audio, choose_audio
 from dasheng_lib.book.driver.chapters import Chapter, in_order, read_chapters, select
+from dasheng_lib.book.driver.doors import (
+    cite_page,
+    copy_tables,
+    doors,
+    read_works,
+    repository_files,
+)
 from dasheng_lib.book.driver.execute import execute
 from dasheng_lib.book.driver.fingerprint import fingerprint, ground
 from dasheng_lib.book.driver.pages import front_page, status_page
@@ -138,12 +146,22 @@ def _publish(
     records = {name: build_record(notebook) for name, notebook in executed.items()}
     shutil.rmtree(stage, ignore_errors=True)
     copy_text(root / "book", stage)
+    copy_tables(root, stage)
+    config = site.site_config(root / "_config.yml", banner)
+    works, files = read_works(root / "book" / "references.bib"), repository_files(config)
     for chapter in chapters:
-        nbformat.write(compose(chapter, executed[chapter.name]), stage / f"{chapter.name}.ipynb")
+        page = compose(chapter, executed[chapter.name])
+        ways = doors(chapter, records[chapter.name], works, files)
+        page.cells.append(new_markdown_cell(ways, id="doors"))
+        nbformat.write(page, stage / f"{chapter.name}.ipynb")
     intro = stage / "intro.md"
     if intro.exists():
         intro.write_text(front_page(intro.read_text(), chapters, executed))
-    config = site.site_config(root / "_config.yml", banner)
+    cite = stage / "cite.md"
+    if cite.exists():
+        cite.write_text(cite_page(cite.read_text(), root))
+    if (root / "CHANGELOG.md").exists():
+        shutil.copy(root / "CHANGELOG.md", stage / "changelog.md")
     # The status page says what this very build did, so it is left out of the comparison,
     # or else the first unchanged build would always build the site once more.
     status = stage / "status.md"

@@ -18,7 +18,7 @@ from dasheng_lib.common.errors import UserError, reading
 from dasheng_lib.common.yaml_files import read_yaml
 
 MEND = "mend it, or take it from the repository again"
-GENERATED = ("status",)  # pages of the table of contents that a build writes
+GENERATED = ("status", "changelog")  # pages of the table of contents that a build writes
 PLAIN_TYPES = {"int": int, "float": float, "bool": bool, "str": str, "list": list}
 
 

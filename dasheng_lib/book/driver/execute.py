@@ -15,6 +15,7 @@ import nbformat
 
 from dasheng_lib.book.captions import MIME
 from dasheng_lib.book.driver.chapters import Chapter, cell_tags
+from dasheng_lib.book.driver.doors import TABLES
 from dasheng_lib.book.driver.surroundings import surroundings
 from dasheng_lib.common.cache import atomic_file
 from dasheng_lib.common.errors import UserError
@@ -22,6 +23,13 @@ from dasheng_lib.common.errors import UserError
 # ipykernel 7 warns at every start that TCP on this machine is not encrypted, and reports its own
 # interruption as an error; what goes wrong in a cell comes back as that cell's output.
 QUIET_KERNEL = ["--IPKernelApp.log_level=CRITICAL"]
+# What a kernel does first: it notes which files are opened. An expression leaves no name behind.
+NOTE_READS = """(lambda sys, log: sys.addaudithook(
+    lambda event, args: event == "open"
+    and str(args[0]).endswith(".csv")
+    and print(args[0], file=log)
+))(__import__("sys"), open({log!r}, "a", buffering=1))
+"""
 
 
 class ChapterFailed(UserError):
@@ -45,7 +53,7 @@ def execute(
         values: what papermill injects behind the parameters cell.
         folder: working folder of the kernel.
         record: what to keep in the notebook's metadata as ``companion_build``, besides the
-            ``seconds`` that the run took.
+            ``seconds`` that the run took and the ``data``, published and recorded, that it read.
         failed: where the run is kept while it lasts, and, if it fails, to look at.
         progress: called with the number of each cell as it starts, and the count of cells.
         cell_seconds: longest time for one cell; None for no limit.
@@ -69,6 +77,10 @@ def execute(
     result = None
     try:
         with tempfile.TemporaryDirectory(prefix="ipython-", ignore_cleanup_errors=True) as ipython:
+            log = Path(ipython) / "reads.txt"
+            first = Path(ipython) / "profile_default" / "startup" / "reads.py"
+            first.parent.mkdir(parents=True)
+            first.write_text(NOTE_READS.format(log=str(log)))
             result = papermill.execute_notebook(
                 notebook,
                 str(failed),
@@ -81,6 +93,7 @@ def execute(
                 extra_arguments=QUIET_KERNEL,
                 on_cell_start=begin,
             )
+            read = log.read_text().splitlines() if log.exists() else []
     except papermill.PapermillExecutionError as error:
         why = f"{error.ename}: {error.evalue}" if error.evalue else error.ename
     except CellTimeoutError:
@@ -102,10 +115,16 @@ def execute(
         cell.metadata.pop("papermill", None)
         cell.metadata.pop("execution", None)
     seconds = round(time.monotonic() - started, 2)
-    result.metadata["companion_build"] = record | {"seconds": seconds}
+    result.metadata["companion_build"] = record | {"seconds": seconds, "data": tables_of(read)}
     with atomic_file(destination) as temporary:
         nbformat.write(result, temporary)
     failed.unlink(missing_ok=True)
+
+
+def tables_of(read: list[str]) -> list[str]:
+    """The published and recorded tables among the files that were read, each once, in order."""
+    found = (next((f"{t}/{Path(f).name}" for t in TABLES if f"/{t}/" in f"/{f}"), "") for f in read)
+    return [*dict.fromkeys(filter(None, found))]
 
 
 def _place(chapter: Chapter, begun: list[nbformat.NotebookNode]) -> str:

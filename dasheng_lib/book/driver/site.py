@@ -29,7 +29,9 @@ STAMP = ".built-from"
 def site_digest(stage: Path, config: dict[str, Any]) -> str:
     """Hash of all that the site is made from."""
     files = [path for path in stage.rglob("*") if path.is_file()]
-    return digest([hash_files(stage, files), config, {name: version(name) for name in BUILDERS}])
+    own = Path(__file__).with_name("sphinx_extension.py")
+    made_by = [{name: version(name) for name in BUILDERS}, hash_files(own.parent, [own])]
+    return digest([hash_files(stage, files), config, made_by])
 
 
 def is_current(site: Path, built_from: str) -> bool:
@@ -39,12 +41,15 @@ def is_current(site: Path, built_from: str) -> bool:
 
 
 def site_config(path: Path, banner: str) -> dict[str, Any]:
-    """``_config.yml``, with a banner for every page where there is one to show."""
+    """``_config.yml``, with a banner for every page where there is one to show, and with buttons
+    that lead to the repository where it says its address."""
     config = read_yaml(path, MEND)
     if not isinstance(config, dict) or not isinstance(config.get("html", {}), dict):
         raise UserError(f"{path} must be a mapping, as jupyter-book reads it: mend it.")
     if banner:
         config.setdefault("html", {})["announcement"] = f"<strong>{html.escape(banner)}</strong>"
+    if (config.get("repository") or {}).get("url"):
+        config.setdefault("html", {}).update(use_repository_button=True, use_issues_button=True)
     return config
 
 

@@ -114,6 +114,8 @@ def rerun_box(chapter: Chapter, record: dict[str, Any]) -> str:
         ":::{admonition} Re-run this chapter\n:class: rerun\n"
         f"From the folder of the checkout, with the environment of `make book` active:\n\n"
         f"```sh\n{line}\n```\n\n"
+        f"In JupyterLab: `make lab`, open `{chapter.name}.ipynb`, change the cell marked "
+        "*Parameters* and run all.\n\n"
         f"This build took {cost} (profile *{record.get('profile', '?')}*).\n{table}:::"
     )
 
