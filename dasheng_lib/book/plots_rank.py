@@ -22,18 +22,20 @@ def over_run(history: pd.DataFrame, spectra: Mapping[int, np.ndarray]) -> None:
         history: ``step, RankMe, centred``; step 0 is drawn at the left edge.
         spectra: centred singular values by step.
     """
-    _, (left, right) = plt.subplots(1, 2, figsize=(9.5, 3.4))
+    _, (top, bottom) = plt.subplots(2, 1, figsize=(5.5, 6))
     at = history["step"].replace(0, history["step"][history["step"] > 0].min() / 2)
-    left.plot(at, history["RankMe"], "o-", color=ENCODERS["pretrained"][0], label="as defined")
-    left.plot(at, history["centred"], "s--", color="#0072B2", label="centred")
-    left.set(xscale="log", xlabel="step", ylabel="RankMe", ylim=(0, None))
-    left.legend(frameon=False)
+    top.plot(at, history["RankMe"], "o-", color=ENCODERS["pretrained"][0], label="as defined")
+    top.plot(at, history["centred"], "s--", color="#0072B2", label="centred")
+    top.set(xscale="log", xlabel="step", ylabel="RankMe", ylim=(0, None))
+    top.legend(frameon=False)
     shades = plt.cm.viridis(np.linspace(0.9, 0.1, len(spectra)))
     for (step, values), shade in zip(spectra.items(), shades, strict=True):
         shares = values / values.sum()
-        right.plot(np.arange(1, len(values) + 1), shares, color=shade, label=f"{step}")
-    right.set(xscale="log", yscale="log", xlabel="k", ylabel="p (centred)", ylim=(1e-5, 1))
-    right.legend(title="step", frameon=False, fontsize=7, ncols=2)
+        bottom.plot(np.arange(1, len(values) + 1), shares, color=shade, label=f"{step}")
+    bottom.set(
+        xscale="log", yscale="log", xlabel="direction", ylabel="share, centred", ylim=(1e-5, 1)
+    )
+    bottom.legend(title="step", frameon=False, ncols=2)
 
 
 def convergence(points: pd.DataFrame, everything: float, clips: int, D: int) -> None:
@@ -44,7 +46,7 @@ def convergence(points: pd.DataFrame, everything: float, clips: int, D: int) -> 
         everything, clips: RankMe of all clips, and how many those are.
         D: width.
     """
-    _, ax = plt.subplots()
+    _, ax = plt.subplots(figsize=(5.5, 3.4))
     looks = {"plain": (ENCODERS["pretrained"][0], "o-"), "corrected": ("#0072B2", "s--")}
     for kind, (colour, line) in looks.items():
         values = points.groupby("n")[kind]
@@ -68,7 +70,7 @@ def by_arm(branches: Mapping[str, pd.DataFrame]) -> None:
     Args:
         branches: ``rankme, rankme_per_dimension`` of the runs of each arm.
     """
-    _, axes = plt.subplots(1, 2, figsize=(9.5, 3.6), sharex=True)
+    _, axes = plt.subplots(2, 1, figsize=(5.5, 6), sharex=True)
     look = {"color": RECORDED.colour, "mec": "k", "mew": 0.4, "ms": 5}
     columns = {"rankme": "RankMe", "rankme_per_dimension": "RankMe / width"}
     for ax, (column, label) in zip(axes, columns.items(), strict=True):
@@ -85,7 +87,7 @@ def clouds(clouds: Mapping[str, np.ndarray]) -> None:
     Args:
         clouds: rows [N, 3] by what they look like.
     """
-    figure, axes = plt.subplots(2, len(clouds), figsize=(6, 3.8), height_ratios=(3, 2))
+    figure, axes = plt.subplots(2, len(clouds), figsize=(5.5, 3.6), height_ratios=(3, 2))
     reach = max(np.quantile(np.abs(rows_N3), 0.99) for rows_N3 in clouds.values())
     for place, (name, rows_N3) in enumerate(clouds.items()):
         axes[0, place].remove()
@@ -118,7 +120,7 @@ def recorded_twins() -> pd.DataFrame:
 
 def twins(table: pd.DataFrame) -> None:
     """Each encoder of :func:`recorded_twins` before training and after, joined by a line."""
-    _, ax = plt.subplots(figsize=(6, 3.8))
+    _, ax = plt.subplots(figsize=(5.5, 3.6))
     begin = table["rankme_untrained"], 100 * table["quality_untrained"]
     end = table["rankme"], 100 * table["quality"]
     ax.plot(*np.stack([begin, end], 1), color="#999999", lw=0.7, zorder=0)
