@@ -82,3 +82,10 @@ def test_licences():
 def code(page: Path) -> list[str]:
     """Code blocks and code spans."""
     return [a or b for a, b in re.findall(r"```sh\n(.*?)```|`([^`\n]+)`", page.read_text(), re.S)]
+
+
+def test_the_table_of_chapters_is_that_of_the_book():
+    parts = yaml.safe_load((ROOT / "book/_toc.yml").read_text())["parts"][:-1]
+    told = re.findall(r"^\| \| \*\*(.+)\*\* \|$|^\| \[\d\d\]\(book/(\S+)\.ipynb\)", README, re.M)
+    expected = [(part["caption"], *(c["file"] for c in part["chapters"])) for part in parts]
+    assert [caption or file for caption, file in told] == [name for p in expected for name in p]

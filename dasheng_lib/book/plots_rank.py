@@ -1,4 +1,4 @@
-"""Effective rank of clouds, over a run, over the number of clips, and over runs of a sweep."""
+"""Effective rank over a run, over the number of clips, and over the runs of a sweep."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import pandas as pd
 
 from dasheng_lib.book.plots import ENCODERS, log_axis
 from dasheng_lib.book.sources import RECORDED
-from dasheng_lib.rank import rankme
 from dasheng_lib.results import read_results
 from dasheng_lib.scaling.rows import arms, last_checkpoints
 
@@ -79,30 +78,6 @@ def by_arm(branches: Mapping[str, pd.DataFrame]) -> None:
             ax.vlines(place, runs[column].min(), runs[column].max(), color=RECORDED.colour, lw=1)
         ax.set_xticks(range(len(branches)), branches, rotation=40, ha="right")
         ax.set(ylabel=label, ylim=(0, None))
-
-
-def clouds(clouds: Mapping[str, np.ndarray]) -> None:
-    """Clouds in three dimensions, the share of each of their directions below, and their RankMe.
-
-    Args:
-        clouds: rows [N, 3] by what they look like.
-    """
-    figure, axes = plt.subplots(2, len(clouds), figsize=(5.5, 3.6), height_ratios=(3, 2))
-    reach = max(np.quantile(np.abs(rows_N3), 0.99) for rows_N3 in clouds.values())
-    for place, (name, rows_N3) in enumerate(clouds.items()):
-        axes[0, place].remove()
-        cloud = figure.add_subplot(2, len(clouds), place + 1, projection="3d")
-        cloud.scatter(*rows_N3.T, s=3, color=ENCODERS["pretrained"][0], alpha=0.5, lw=0)
-        limits = dict.fromkeys(("xlim", "ylim", "zlim"), (-reach, reach))
-        cloud.set(title=f"{name}\nRankMe {rankme(rows_N3):.2f}", **limits)
-        cloud.set(xticklabels=[], yticklabels=[], zticklabels=[])
-        cloud.view_init(elev=12)
-        cloud.set_box_aspect(None, zoom=1.2)
-        values = np.linalg.svd(rows_N3, compute_uv=False)
-        bars = axes[1, place]
-        bars.bar((1, 2, 3), 100 * values / values.sum(), color="#56B4E9")
-        bars.set(ylim=(0, 100), xlabel="direction", xticks=(1, 2, 3))
-    axes[1, 0].set(ylabel="share (%)")
 
 
 def recorded_twins() -> pd.DataFrame:

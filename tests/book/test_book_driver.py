@@ -269,6 +269,11 @@ def test_a_profile_that_cannot_be_is_refused(root, profile, sentence):
             "01_one.ipynb",
             b'{"nbformat": 4, "nbformat_minor": 5, "metadata": {"companion": 3}, "cells": []}',
         ),
+        (
+            "01_one.ipynb",
+            b'{"nbformat": 4, "nbformat_minor": 5, "metadata": {"companion": {"needs": 3}}, '
+            b'"cells": []}',
+        ),
         ("01_one.ipynb", b"\xff"),
         ("../_config.yml", b"- 3"),
     ],

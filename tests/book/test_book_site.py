@@ -184,6 +184,16 @@ def test_findings_stand_on_the_front_page_linked_to_where_they_were_found(pages)
     assert len(links) == len(boxes), "no two findings of a chapter share a title"
 
 
+def test_every_chapter_opens_with_what_it_claims_and_found_and_needs(pages):
+    for name, page in chapter_pages(pages).items():
+        box = page.select_one("h1 ~ .admonition.in-short")
+        heads = [tag.text for tag in box.select("li > p > strong, li > strong")]
+        assert heads[0] in ("Claim.", "Claims.", "Question."), name
+        assert heads[1:] == ["Found.", "To know before.", "Time."], name
+        for link in box.select("a[href^='#']"):
+            assert page.find(id=link["href"][1:]), name
+
+
 def test_the_front_page_answers_shows_and_puts_claims_to_the_test(pages):
     front = pages["intro.html"].select_one(".bd-article")
     answer = next(p.text for p in front.select("p") if p.text.startswith("What we found."))

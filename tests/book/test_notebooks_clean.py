@@ -7,9 +7,11 @@ from pathlib import Path
 
 import nbformat
 import pytest
+import yaml
 
 from dasheng_lib.book.driver.chapters import in_order, read_chapter, read_chapters
-from dasheng_lib.book.driver.plan import read_profile
+from dasheng_lib.book.driver.plan import read_profile, read_value
+from dasheng_lib.book.parameters import check_type
 
 BOOK = Path(__file__).parents[2] / "book"
 NOTEBOOKS = sorted(BOOK.glob("*.ipynb"))
@@ -47,7 +49,7 @@ def test_a_chapter_says_what_it_is_and_checks_what_it_gets(path):
 @pytest.mark.skipif(not NOTEBOOKS, reason="no chapter is written yet")
 def test_the_table_of_contents_lists_the_chapters_that_there_are():
     chapters = read_chapters(BOOK)
-    assert [c.name for c in chapters] == [path.stem for path in NOTEBOOKS]
+    assert sorted(c.name for c in chapters) == sorted(path.stem for path in NOTEBOOKS)
     assert len(in_order(chapters)) == len(NOTEBOOKS)
 
 
@@ -76,3 +78,36 @@ def test_a_chapter_imports_in_few_lines(path):
     lines = "\n".join(c.source for c in cells if c.cell_type == "code").splitlines()
     assert len([line for line in lines if re.match(r"\s*(import|from) ", line)]) <= MOST_IMPORTS
     assert not [line for line in lines if re.search(r"import \*", line)]
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_chapter_ends_in_exercises_that_can_be_run(path):
+    """Each has a line with one of the chapter's parameters, of a value of its type."""
+    chapter = read_chapter(path)
+    (source,) = [c.source for c in chapter.notebook.cells if c.source.startswith("## Try it")]
+    items = re.findall(r"^\d\. .*$", source, re.MULTILINE)
+    assert len(items) in (2, 3)
+    lines = re.findall(r"`papermill book/(\S+).ipynb out.ipynb ([^`]+)`", source)
+    assert {name for name, _ in lines} == {path.stem}
+    for _, line in lines:
+        mapping = re.fullmatch(r"-y '(.+)'", line)
+        given = yaml.safe_load(mapping[1]) if mapping else dict(re.findall(r"-p (\S+) (\S+)", line))
+        assert given
+        for name, text in given.items():
+            parameter = chapter.parameters[name]
+            value = text if mapping else read_value(text, parameter)
+            check_type(name, value, parameter.annotation)
+            assert value != parameter.default, line
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_chapter_shows_the_lines_that_carry_its_idea_and_folds_the_rest(path):
+    folded = {"hide-input", "remove-input", "parameters"}
+    shown = [
+        line
+        for cell in read_chapter(path).notebook.cells
+        if cell.cell_type == "code" and not folded & set(cell.metadata.get("tags", []))
+        for line in cell.source.splitlines()
+        if line.strip()
+    ]
+    assert 7 <= len(shown) <= 35

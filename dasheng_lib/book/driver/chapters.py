@@ -41,7 +41,9 @@ class Chapter:
         title: text of its first heading.
         parameters: by name, in the order of the cell.
         after: chapters that are run before it, from the notebook's metadata
-            ``{"companion": {"after": ["03_pretraining"]}}``.
+            ``{"companion": {"after": ["03_pretraining"], "asks": "…", "needs": "…"}}``.
+        asks: its question, where it puts no claim to the test.
+        needs: what one has to know before, in Markdown.
         notebook: nbformat 4; never changed.
     """
 
@@ -50,6 +52,8 @@ class Chapter:
     title: str
     parameters: dict[str, Parameter]
     after: tuple[str, ...]
+    asks: str
+    needs: str
     notebook: nbformat.NotebookNode
 
 
@@ -108,17 +112,24 @@ def read_chapter(path: Path) -> Chapter:
     if len(sources) > 1:
         raise UserError(f"{path} has {len(sources)} cells tagged parameters: keep one.")
     companion = notebook.metadata.get("companion", {})
-    after = companion.get("after", []) if isinstance(companion, dict) else None
-    if not isinstance(after, list) or not all(isinstance(name, str) for name in after):
+    try:
+        after = companion.get("after", [])
+        asks, needs = companion.get("asks", ""), companion.get("needs", "")
+        if isinstance(after, str) or not all(isinstance(t, str) for t in (asks, needs, *after)):
+            raise TypeError
+    except (AttributeError, TypeError) as error:
         raise UserError(
-            f"{path}: `companion` in its metadata must read {{'after': [CHAPTER, ...]}}."
-        )
+            f"{path}: `companion` in its metadata must read {{'after': [CHAPTER, ...], 'asks': "
+            "'a question', 'needs': 'what to know before'}, each of which may be left out."
+        ) from error
     return Chapter(
         name=path.stem,
         path=path,
         title=_title(notebook) or path.stem,
         parameters=read_parameters(sources[0], str(path)) if sources else {},
         after=tuple(after),
+        asks=asks,
+        needs=needs,
         notebook=notebook,
     )
 

@@ -12,6 +12,8 @@ from nbformat.v4 import new_markdown_cell
 
 from dasheng_lib.book.captions import MIME
 from dasheng_lib.book.driver.chapters import Chapter, cell_tags
+from dasheng_lib.book.driver.heads import head
+from dasheng_lib.book.driver.tables import tidy
 from dasheng_lib.book.driver.words import cell, code, papermill_line
 from dasheng_lib.common.settings import type_name
 
@@ -37,8 +39,9 @@ def build_record(executed: nbformat.NotebookNode | None) -> dict[str, Any]:
 def compose(chapter: Chapter, executed: nbformat.NotebookNode | None) -> nbformat.NotebookNode:
     """The chapter's present text with the outputs of ``executed``, which has the same code.
 
-    The values that the build used stand folded behind the parameters cell, and a box at the
-    end says how to run the chapter again and what that cost.
+    What it claims, found and needs stands under its title, the values that the build used stand
+    folded behind the parameters cell, and a box at the end says how to run the chapter again and
+    what that cost.
     """
     page = copy.deepcopy(chapter.notebook)
     if executed is None:
@@ -52,12 +55,21 @@ def compose(chapter: Chapter, executed: nbformat.NotebookNode | None) -> nbforma
             source = ran.pop(0)
             now.outputs, now.execution_count = source.outputs, source.execution_count
             _caption(now)
+            tidy(now)
     for index, now in enumerate(page.cells):
         if "parameters" in cell_tags(now) and injected:
             page.cells[index + 1 : index + 1] = [_folded(injected[0])]
             break
+    _under_the_title(page, head(chapter, executed, build_record(executed)))
     page.cells.append(new_markdown_cell(rerun_box(chapter, build_record(executed)), id="rerun"))
     return page
+
+
+def _under_the_title(page: nbformat.NotebookNode, text: str) -> None:
+    first = page.cells[0]
+    if first.cell_type == "markdown" and first.source.startswith("# "):
+        title, _, rest = first.source.partition("\n")
+        first.source = f"{title}\n\n{text}\n{rest}"
 
 
 def _caption(cell: nbformat.NotebookNode) -> None:
