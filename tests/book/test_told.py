@@ -97,8 +97,8 @@ def test_pretraining_says_whether_it_beats_a_straight_line(reached, standing_to_
 @pytest.mark.parametrize(
     ("after", "opposite", "verdict"),
     [
-        ((16.5, 50.6, 40.0), "Rank and linear and k-NN accuracy move in opposite", "not"),
-        ((16.5, 50.6, 30.0), "Rank and linear accuracy move in opposite", "partly"),
+        ((16.5, 50.6, 40.0), "Rank and accuracy (linear and k-NN) move in opposite", "not"),
+        ((16.5, 50.6, 30.0), "Rank and accuracy (linear) move in opposite", "partly"),
         ((16.5, 40.0, 30.0), "Rank and accuracy move in the same direction", "cannot tell"),
         ((99.0, 50.6, 40.0), "Rank and accuracy move in the same direction", "cannot tell"),
     ],
