@@ -1,4 +1,4 @@
-"""Effective rank over a run, over the number of clips, and over the arms of a sweep."""
+"""Effective rank over a run, over the number of clips, and over the runs of a sweep."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
-from dasheng_lib.book.plots import ENCODERS
+from dasheng_lib.book.plots import ENCODERS, log_axis
 from dasheng_lib.book.sources import RECORDED
 from dasheng_lib.results import read_results
 from dasheng_lib.scaling.rows import arms, last_checkpoints
@@ -21,18 +21,20 @@ def over_run(history: pd.DataFrame, spectra: Mapping[int, np.ndarray]) -> None:
         history: ``step, RankMe, centred``; step 0 is drawn at the left edge.
         spectra: centred singular values by step.
     """
-    _, (left, right) = plt.subplots(1, 2, figsize=(9.5, 3.4))
+    _, (top, bottom) = plt.subplots(2, 1, figsize=(5.5, 6))
     at = history["step"].replace(0, history["step"][history["step"] > 0].min() / 2)
-    left.plot(at, history["RankMe"], "o-", color=ENCODERS["pretrained"][0], label="as defined")
-    left.plot(at, history["centred"], "s--", color="#0072B2", label="centred")
-    left.set(xscale="log", xlabel="step", ylabel="RankMe", ylim=(0, None))
-    left.legend(frameon=False)
+    top.plot(at, history["RankMe"], "o-", color=ENCODERS["pretrained"][0], label="as defined")
+    top.plot(at, history["centred"], "s--", color="#0072B2", label="centred")
+    top.set(xscale="log", xlabel="step", ylabel="RankMe", ylim=(0, None))
+    top.legend(frameon=False)
     shades = plt.cm.viridis(np.linspace(0.9, 0.1, len(spectra)))
     for (step, values), shade in zip(spectra.items(), shades, strict=True):
         shares = values / values.sum()
-        right.plot(np.arange(1, len(values) + 1), shares, color=shade, label=f"{step}")
-    right.set(xscale="log", yscale="log", xlabel="k", ylabel="p (centred)", ylim=(1e-5, 1))
-    right.legend(title="step", frameon=False, fontsize=7, ncols=2)
+        bottom.plot(np.arange(1, len(values) + 1), shares, color=shade, label=f"{step}")
+    bottom.set(
+        xscale="log", yscale="log", xlabel="direction", ylabel="share, centred", ylim=(1e-5, 1)
+    )
+    bottom.legend(title="step", frameon=False, ncols=2)
 
 
 def convergence(points: pd.DataFrame, everything: float, clips: int, D: int) -> None:
@@ -43,7 +45,7 @@ def convergence(points: pd.DataFrame, everything: float, clips: int, D: int) -> 
         everything, clips: RankMe of all clips, and how many those are.
         D: width.
     """
-    _, ax = plt.subplots()
+    _, ax = plt.subplots(figsize=(5.5, 3.4))
     looks = {"plain": (ENCODERS["pretrained"][0], "o-"), "corrected": ("#0072B2", "s--")}
     for kind, (colour, line) in looks.items():
         values = points.groupby("n")[kind]
@@ -67,7 +69,7 @@ def by_arm(branches: Mapping[str, pd.DataFrame]) -> None:
     Args:
         branches: ``rankme, rankme_per_dimension`` of the runs of each arm.
     """
-    _, axes = plt.subplots(1, 2, figsize=(9.5, 3.6), sharex=True)
+    _, axes = plt.subplots(2, 1, figsize=(5.5, 6), sharex=True)
     look = {"color": RECORDED.colour, "mec": "k", "mew": 0.4, "ms": 5}
     columns = {"rankme": "RankMe", "rankme_per_dimension": "RankMe / width"}
     for ax, (column, label) in zip(axes, columns.items(), strict=True):
@@ -76,3 +78,29 @@ def by_arm(branches: Mapping[str, pd.DataFrame]) -> None:
             ax.vlines(place, runs[column].min(), runs[column].max(), color=RECORDED.colour, lw=1)
         ax.set_xticks(range(len(branches)), branches, rotation=40, ha="right")
         ax.set(ylabel=label, ylim=(0, None))
+
+
+def recorded_twins() -> pd.DataFrame:
+    """The first sweep's encoders of Dasheng before training and after, each once.
+
+    Returns:
+        ``run, rankme, quality`` at the end, and ``rankme_untrained, quality_untrained``.
+    """
+    rows = read_results("first_sweep")
+    rows = rows[rows["family"] == "dasheng"]
+    columns = ["run", "rankme", "quality"]
+    before = rows.loc[rows["step"] == 0, columns].set_index("run").add_suffix("_untrained")
+    return last_checkpoints(rows)[columns].join(before, on="run", validate="one_to_one")
+
+
+def twins(table: pd.DataFrame) -> None:
+    """Each encoder of :func:`recorded_twins` before training and after, joined by a line."""
+    _, ax = plt.subplots(figsize=(5.5, 3.6))
+    begin = table["rankme_untrained"], 100 * table["quality_untrained"]
+    end = table["rankme"], 100 * table["quality"]
+    ax.plot(*np.stack([begin, end], 1), color="#999999", lw=0.7, zorder=0)
+    ax.plot(*begin, ENCODERS["untrained"][1], mfc="none", mec="#0072B2", label="untrained")
+    look = {"color": RECORDED.colour, "mec": "k", "mew": 0.4, "ms": 6}
+    ax.plot(*end, RECORDED.marker, **look, label="the same, trained")
+    log_axis(ax).set(xlabel="RankMe", ylabel="linear probes (%)")
+    ax.legend(frameon=False)

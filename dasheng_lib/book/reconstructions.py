@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -11,10 +13,16 @@ from dasheng_lib.encoders import WEIGHTS
 from dasheng_lib.objectives.mae import MAEOutput, masked_mse, standardise
 
 
-def by_nano(wave_BN: Tensor, seed: int) -> MAEOutput:
-    """What the autoencoder that comes with the library makes of clips of a second at 16 kHz."""
+def by_nano(wave_BN: Tensor, seed: int, **masking: float) -> MAEOutput:
+    """What the autoencoder that comes with the library makes of clips of a second at 16 kHz.
+
+    Args:
+        masking: ``mask_ratio`` and ``group``, where not those that it was trained with.
+    """
+    model = load_autoencoder(WEIGHTS["nano"])
+    model.config = replace(model.config, **masking)
     with torch.inference_mode():
-        return load_autoencoder(WEIGHTS["nano"])(wave_BN, torch.Generator().manual_seed(seed))
+        return model(wave_BN, torch.Generator().manual_seed(seed))
 
 
 def original(out: MAEOutput, clip: int) -> np.ndarray:

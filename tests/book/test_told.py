@@ -97,8 +97,8 @@ def test_pretraining_says_whether_it_beats_a_straight_line(reached, standing_to_
 @pytest.mark.parametrize(
     ("after", "opposite", "verdict"),
     [
-        ((16.5, 50.6, 40.0), "Rank and linear and k-NN accuracy move in opposite", "not"),
-        ((16.5, 50.6, 30.0), "Rank and linear accuracy move in opposite", "partly"),
+        ((16.5, 50.6, 40.0), "Rank and accuracy (linear and k-NN) move in opposite", "not"),
+        ((16.5, 50.6, 30.0), "Rank and accuracy (linear) move in opposite", "partly"),
         ((16.5, 40.0, 30.0), "Rank and accuracy move in the same direction", "cannot tell"),
         ((99.0, 50.6, 40.0), "Rank and accuracy move in the same direction", "cannot tell"),
     ],
@@ -109,6 +109,8 @@ def test_rank_says_whether_it_goes_with_accuracy(after, opposite, verdict):
     rows[2] = (1200, after[0] - 5, *after[1:], 56.0, 4.5)
     (text,), names = run_cell("07", "07-05a", history=pd.DataFrame(rows, columns=columns))
     assert opposite in text
+    assert ("has learned nothing has the highest effective rank" in text) == (after[0] < 83.9)
+    (text,), names = run_cell("07", "07-05s", **names)
     assert "from step 600 to 1200 RankMe falls" in text and "rises from 40.0 to 56.0" in text
     points = pd.DataFrame({"n": [96], "plain": [10.0], "corrected": [12.0]})
     names |= {"points": points, "sizes": [96], "everything": 13.0, "steps": 1200}
