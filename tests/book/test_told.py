@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from chapter_cells import code_cells, run_cell
 
-from dasheng_lib.book import hear
+from dasheng_lib.book import hear, unheard
 from dasheng_lib.book.driver.chapters import read_chapter
 from dasheng_lib.results import read_results
 
@@ -139,9 +139,12 @@ def test_probes_lead_with_what_was_never_heard_and_tell_both_signs(sign):
         columns=["task", "probe", "encoder", "accuracy"],
     )
     means = pd.DataFrame({"average": recorded.set_index(["encoder", "probe"])["accuracy"]})
-    (text,), _ = run_cell(
+    ways = {who: [1 if gap > 0 else -1 for gap in gaps.values()] for who, gaps in leads.items()}
+    (parts,), _ = run_cell(
         "05",
         "05-16",
+        unheard=unheard,
+        ways=ways,
         RIVALS=rivals,
         PROBES={"linear": "linear", "knn": "k-NN"},
         asked=[],
@@ -151,6 +154,7 @@ def test_probes_lead_with_what_was_never_heard_and_tell_both_signs(sign):
         table=recorded,
         accuracy_by_domain=lambda table: means,
     )
+    text = parts["evidence"]
     assert text.startswith("On recordings that no encoder here has heard")
     minus = "(fsdd linear -1.2, fsdd k-NN -12.1)"
     expected = {
@@ -160,6 +164,9 @@ def test_probes_lead_with_what_was_never_heard_and_tell_both_signs(sign):
     }
     assert expected[sign] in text
     assert ("1 of 1 (linear)" if sign > 0 else "0 of 1 (linear)") in text
+    behind = sum(gap < 0 for gap in leads["recorded", "untrained"].values())
+    assert f"ahead of itself untrained in {3 - behind} of 3 comparisons" in parts["saw"]
+    assert f"and behind in {behind}" in parts["because"]
 
 
 def test_the_module_that_is_checked_is_the_one_that_is_named():
