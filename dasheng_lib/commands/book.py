@@ -18,6 +18,7 @@ examples:
   dasheng book --only knn -p k=5      one chapter with another number of neighbours
   dasheng book --profile desk         a longer run on more recordings, about an hour
   dasheng book --corpus synthetic     no download; every page says so
+  dasheng book --pdf                  the same, and one PDF of all pages
 
 A profile is a set of parameters in book/profiles.yml; what -p sets comes before it. To run a
 chapter by itself, without the site: papermill book/05_knn.ipynb out.ipynb -p k 5
@@ -70,14 +71,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--no-site", dest="site", action="store_false", help="run the chapters and stop there"
     )
     parser.add_argument(
+        "--pdf",
+        action="store_true",
+        help="also print the whole book into _build/book.pdf; a chromium does that",
+    )
+    parser.add_argument(
         "--strict", action="store_true", help="treat warnings of the site builder as errors"
     )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Build the book as the arguments say; 0."""
+    """Build the book as the arguments say; 0.
+
+    Raises:
+        UserError: what cannot be, before anything is run.
+    """
     from dasheng_lib.book.driver import Options, build
 
+    if args.pdf and not args.site:
+        raise UserError("--pdf prints the site, which --no-site leaves out: take one of the two.")
     build(
         Options(
             root=find_root(Path.cwd()),
@@ -89,6 +101,7 @@ def run(args: argparse.Namespace) -> int:
             cell_seconds=cell_seconds(args.profile, args.cell_timeout),
             strict=args.strict,
             site=args.site,
+            pdf=args.pdf,
         )
     )
     return 0

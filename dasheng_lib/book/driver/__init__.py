@@ -26,6 +26,7 @@ from dasheng_lib.book.driver.doors import (
 from dasheng_lib.book.driver.execute import execute
 from dasheng_lib.book.driver.fingerprint import fingerprint, ground
 from dasheng_lib.book.driver.pages import front_page, status_page
+from dasheng_lib.book.driver.pdf import browser, build_pdf
 from dasheng_lib.book.driver.plan import Values, read_overrides, read_profile, resolve
 from dasheng_lib.book.driver.progress import progress_line
 from dasheng_lib.book.driver.stage import build_record, compose, copy_text, read_executed
@@ -46,6 +47,7 @@ class Options:
     cell_seconds: int | None = 3600
     strict: bool = False
     site: bool = True
+    pdf: bool = False
     out: TextIO = field(default_factory=lambda: sys.stdout)
 
 
@@ -61,6 +63,8 @@ def build(options: Options, audio: Callable[[str], Audio] = choose_audio) -> Pat
             for a corpus that cannot be had, a chapter that fails, a site that cannot be built.
     """
     root = options.root.resolve()
+    if options.pdf:
+        browser()  # before minutes of work
     with locked(root / "_build" / "book"):
         return _build(options, root, audio)
 
@@ -176,6 +180,11 @@ def _publish(
         for line in warnings:
             _say(options, line)
         _say(options, f"site: {time.monotonic() - started:.0f} s")
+    if options.pdf:
+        place = folder / "book.pdf"
+        with progress_line("pdf", options.out):
+            build_pdf(stage, config, place)
+        print(place, file=options.out, flush=True)
     print(html / "index.html", file=options.out, flush=True)
     return html / "index.html"
 

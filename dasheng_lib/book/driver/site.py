@@ -64,42 +64,57 @@ def build_site(
     Raises:
         UserError: jupyter-book failed; its last lines are quoted and its whole output is kept.
     """
-    log = site.parent / "site.log"
     with scratch_folder(site) as work:
-        (work / "_config.yml").write_text(yaml.safe_dump(config, allow_unicode=True))
-        command = [sys.executable, "-c", "from jupyter_book.cli.main import main; main()"]
-        command += ["build", str(stage), "--path-output", str(work), "--quiet"]
-        command += ["--config", str(work / "_config.yml"), "--toc", str(stage / "_toc.yml")]
-        command += ["-W", "-n", "--keep-going"] if strict else []
-        done = subprocess.run(
-            command,
-            capture_output=True,
-            text=True,
-            stdin=subprocess.DEVNULL,
-            env=surroundings(os.environ, str(work)) | {"NO_COLOR": "1"},
-        )
-        # Sphinx only warns of files that it could not write, and goes on.
-        if os.strerror(errno.ENOSPC) in done.stderr:
-            raise UserError(
-                f"The disk that holds {site.parent} is full; the site of the last build is left "
-                "as it was: free some space and run the same command again."
-            )
-        log.write_text(done.stdout + done.stderr)
-        warnings = [
-            line.replace(f"{stage}/", "")
-            for line in done.stderr.splitlines()
-            if "WARNING" in line or "ERROR" in line
-        ]
-        built = work / "_build" / "html"
-        if done.returncode != 0 or not (built / "index.html").exists():
-            lines = warnings or done.stderr.strip().splitlines()[-3:]
-            raise UserError(
-                f"jupyter-book could not build the site ({len(lines)} complaints, all in {log}; "
-                f"the site of the last build is left as it was): {'; '.join(lines[:3])}"
-            )
+        more = ["-W", "-n", "--keep-going"] if strict else []
+        built, warnings = jupyter_book(stage, config, work, site, "html", *more)
         (built / STAMP).write_text(built_from)
         replace_folder(built, site)
     return warnings
+
+
+def jupyter_book(
+    stage: Path, config: dict[str, Any], work: Path, place: Path, builder: str, *more: str
+) -> tuple[Path, list[str]]:
+    """Run jupyter-book in ``work`` on the pages of ``stage``; its folder of pages, and warnings.
+
+    Args:
+        place: what is to be replaced by what it builds; its log comes to lie beside.
+
+    Raises:
+        UserError: it failed; its last lines are quoted and its whole output is kept.
+    """
+    log = place.parent / "site.log"
+    (work / "_config.yml").write_text(yaml.safe_dump(config, allow_unicode=True))
+    command = [sys.executable, "-c", "from jupyter_book.cli.main import main; main()"]
+    command += ["build", str(stage), "--path-output", str(work), "--quiet", "--builder", builder]
+    command += ["--config", str(work / "_config.yml"), "--toc", str(stage / "_toc.yml"), *more]
+    done = subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        env=surroundings(os.environ, str(work)) | {"NO_COLOR": "1"},
+    )
+    # Sphinx only warns of files that it could not write, and goes on.
+    if os.strerror(errno.ENOSPC) in done.stderr:
+        raise UserError(
+            f"The disk that holds {place.parent} is full; {place.name} of the last build is left "
+            "as it was: free some space and run the same command again."
+        )
+    log.write_text(done.stdout + done.stderr)
+    warnings = [
+        line.replace(f"{stage}/", "")
+        for line in done.stderr.splitlines()
+        if "WARNING" in line or "ERROR" in line
+    ]
+    built = work / "_build" / builder
+    if done.returncode != 0 or not (built / "index.html").exists():
+        lines = warnings or done.stderr.strip().splitlines()[-3:]
+        raise UserError(
+            f"jupyter-book could not build the site ({len(lines)} complaints, all in {log}; "
+            f"{place.name} of the last build is left as it was): {'; '.join(lines[:3])}"
+        )
+    return built, warnings
 
 
 def replace_folder(new: Path, place: Path) -> None:
