@@ -15,7 +15,7 @@ from smoke_book import ROOT
 
 from dasheng_lib.book.driver.pages import told
 
-CHAPTERS = sorted(path.stem for path in (ROOT / "book").glob("*.ipynb")) or ["made_up"]
+CHAPTERS = sorted(path.stem for path in (ROOT / "book").glob("*.ipynb"))
 LOADS = {  # what a browser fetches by itself to show a page
     "script": "src",
     "img": "src",

@@ -49,7 +49,7 @@ def bad_entrances(watch):
             lambda: os.mkdir(watch.outside / "folder"),
         ],
         "hang": [swallow],
-        "memory": [lambda: bool(np.ones(40 << 20, np.uint8).all()), asked_too_much],
+        "memory": [lambda: bool(np.ones(56 << 20, np.uint8).all()), asked_too_much],
         "traceback": [lambda: {}["key"], lambda: [][0], two_lines],
         "silent": [lambda: 3],
     }
