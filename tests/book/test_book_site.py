@@ -216,7 +216,9 @@ def test_references_are_a_list_and_lead_to_the_papers(pages):
 
 
 def test_no_page_declares_what_only_a_network_can_serve(pages):
-    assert not [name for name, page in pages.items() if "thebe" in str(page.html).lower()]
+    for name, page in pages.items():
+        text = re.sub(r"data:[\w/+;,=]*", "", str(page.html))  # pictures and sounds spell anything
+        assert "thebe" not in text.lower(), name
 
 
 def test_findings_stand_on_the_front_page_linked_to_where_they_were_found(pages):
