@@ -14,7 +14,7 @@ from dasheng_lib.features import HOP, WINDOW, LogMel
 from dasheng_lib.model.encoder import PATCH_FRAMES
 
 
-def mel_to_wave(mel_FT: np.ndarray, rounds: int = 60, seed: int = 0) -> np.ndarray:
+def mel_to_wave(mel_FT: np.ndarray, rounds: int = 32, seed: int = 0) -> np.ndarray:
     """A waveform whose log-mel is close to ``mel_FT``, scaled to a peak of 0.9.
 
     The spectrum is the smallest nonnegative one that has this mel (in the least-squares

@@ -14,8 +14,8 @@ def watch(tmp_path, cache, monkeypatch):
 
 @pytest.fixture
 def attacked(watch, pytestconfig):
-    """``attacked(name, count, one)`` is :func:`attack.storm`; every day a quarter of ``count``."""
-    times = pytestconfig.getoption("faults") / 4
+    """``attacked(name, count, one)`` is :func:`attack.storm`; every day a sixth of ``count``."""
+    times = pytestconfig.getoption("faults") / 6
     return lambda name, count, one, **how: storm(watch, name, round(count * times), one, **how)
 
 

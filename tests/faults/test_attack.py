@@ -1,6 +1,7 @@
 """The attacks can fail: entrances that are bad on purpose, one for each verdict, are seen."""
 
 import contextlib
+import mmap
 import os
 import pickle
 import subprocess
@@ -29,6 +30,11 @@ def bad_entrances(watch):
     def two_lines():
         raise UserError("one\ntwo")
 
+    def took_much():
+        with mmap.mmap(-1, 48 << 20) as block:  # not from what malloc has kept
+            for at in range(0, len(block), 4096):
+                block[at] = 1
+
     def asked_too_much():
         try:
             np.ones(1 << 50)
@@ -49,7 +55,7 @@ def bad_entrances(watch):
             lambda: os.mkdir(watch.outside / "folder"),
         ],
         "hang": [swallow],
-        "memory": [lambda: bool(np.ones(56 << 20, np.uint8).all()), asked_too_much],
+        "memory": [took_much, asked_too_much],
         "traceback": [lambda: {}["key"], lambda: [][0], two_lines],
         "silent": [lambda: 3],
     }

@@ -135,6 +135,7 @@ class _Limits:
         # Threads map their stacks, so addresses may be twice as many as bytes.
         most = _status("VmSize") + 2 * self.watch.bytes
         resource.setrlimit(resource.RLIMIT_AS, (most, self._hard))
+        Path("/proc/self/clear_refs").write_text("5")  # this call has a peak of its own
         self._before = _status("VmRSS")
         self._usual = signal.signal(signal.SIGALRM, _too_slow)
         # A hang in C ends the process.
@@ -158,7 +159,6 @@ class _Limits:
             self.broken.append(Verdict("hang", _place(error)))
         if _status("VmHWM") - self._before > self.watch.bytes:
             self.broken.append(Verdict("memory", f"{_status('VmHWM') >> 20} MB"))
-            Path("/proc/self/clear_refs").write_text("5")  # the next has a peak of its own
         return kind is Hang
 
 
