@@ -103,8 +103,8 @@ def _picture(sound: Sound, mel_FT: np.ndarray, high: float, longest: int) -> byt
 
     from dasheng_lib.book import plots_audio
 
-    fig = plt.figure(figsize=(3.2, 2.0))
-    ax = fig.add_axes((0.16, 0.24, 0.81, 0.72))  # the same in every panel
+    fig = plt.figure(figsize=(3.2, 2.0), layout="none")
+    ax = fig.add_axes((0.2, 0.24, 0.74, 0.72))  # the same in every panel
     plots_audio.log_mel(ax, mel_FT, high=high)
     if sound.hidden_T is not None:
         plots_audio.hide(ax, sound.hidden_T)
