@@ -16,6 +16,7 @@ import nbformat
 from dasheng_lib.book.captions import MIME
 from dasheng_lib.book.driver.chapters import Chapter, cell_tags
 from dasheng_lib.book.driver.doors import TABLES
+from dasheng_lib.book.driver.kernels import kernel_manager
 from dasheng_lib.book.driver.surroundings import surroundings
 from dasheng_lib.common.cache import atomic_file
 from dasheng_lib.common.errors import UserError
@@ -86,7 +87,7 @@ def execute(
                 str(failed),
                 parameters=values,
                 kernel_name="python3",
-                kernel_manager_class=_kernel(surroundings(os.environ, ipython)),
+                kernel_manager_class=kernel_manager(surroundings(os.environ, ipython)),
                 progress_bar=False,
                 cwd=str(folder),
                 execution_timeout=cell_seconds,
@@ -145,19 +146,3 @@ def _without_figure(executed: nbformat.NotebookNode) -> nbformat.NotebookNode | 
         if sum(any(kind.startswith("image/") for kind in one) for one in data) < due:
             return cell
     return None
-
-
-def _kernel(environment: dict[str, str]) -> type:
-    """A manager of kernels that run this very Python, whatever kernels a user has registered."""
-    from jupyter_client.kernelspec import KernelSpec
-    from jupyter_client.manager import AsyncKernelManager
-
-    command = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
-
-    class Kernel(AsyncKernelManager):
-        kernel_spec = KernelSpec(argv=command, language="python", display_name="Python 3")
-
-        async def _async_pre_start_kernel(self, **options: Any) -> tuple[list[str], dict[str, Any]]:
-            return await super()._async_pre_start_kernel(**options | {"env": environment})
-
-    return Kernel
