@@ -76,6 +76,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="also print the whole book into _build/book.pdf; a chromium does that",
     )
     parser.add_argument(
+        "--readme",
+        action="store_true",
+        help="also put the front page's picture and claims into README.md",
+    )
+    parser.add_argument(
         "--strict", action="store_true", help="treat warnings of the site builder as errors"
     )
 
@@ -88,8 +93,8 @@ def run(args: argparse.Namespace) -> int:
     """
     from dasheng_lib.book.driver import Options, build
 
-    if args.pdf and not args.site:
-        raise UserError("--pdf prints the site, which --no-site leaves out: take one of the two.")
+    if (args.pdf or args.readme) and not args.site:
+        raise UserError("--pdf and --readme show the site, which --no-site leaves out.")
     build(
         Options(
             root=find_root(Path.cwd()),
@@ -102,6 +107,7 @@ def run(args: argparse.Namespace) -> int:
             strict=args.strict,
             site=args.site,
             pdf=args.pdf,
+            readme=args.readme,
         )
     )
     return 0

@@ -15,6 +15,7 @@ from bs4 import BeautifulSoup
 from smoke_book import ROOT
 
 from dasheng_lib.book.driver.pages import told
+from dasheng_lib.book.driver.readme import BLOCK, claim_rows
 
 CHAPTERS = sorted(path.stem for path in (ROOT / "book").glob("*.ipynb"))
 LOADS = {  # what a browser fetches by itself to show a page
@@ -57,6 +58,18 @@ def test_a_chapter_runs_and_finds_something(smoke_book, chapter):
     errors = [o for cell in code for o in cell.outputs if o.output_type == "error"]
     assert errors == []
     assert told(executed), "a chapter tells the front page what it found"
+
+
+def test_the_readme_says_what_chapters_say(smoke_book):
+    rows = {}
+    for chapter in CHAPTERS:
+        found = told(nbformat.read(smoke_book.run(chapter), as_version=4))
+        rows |= dict.fromkeys(claim_rows([one for one in found if one.get("saw")])[2:], chapter)
+    block = BLOCK.search((ROOT / "README.md").read_text())[0]
+    shown = [line for line in block.splitlines() if line.startswith("|")][5:]
+    assert {row.split(" | ")[0] for row in shown} == {row.split(" | ")[0] for row in rows}
+    for row, chapter in rows.items():  # those of them that no profile changes
+        assert row in shown or chapter not in ("16_arch", "17_hares"), "`dasheng book --readme`"
 
 
 def test_there_is_a_page_for_each_chapter_and_for_the_build(pages):

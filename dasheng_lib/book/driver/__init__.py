@@ -25,11 +25,13 @@ from dasheng_lib.book.driver.doors import (
 )
 from dasheng_lib.book.driver.execute import execute
 from dasheng_lib.book.driver.fingerprint import fingerprint, ground
-from dasheng_lib.book.driver.pages import front_page, status_page
+from dasheng_lib.book.driver.pages import front_page, status_page, told
 from dasheng_lib.book.driver.pdf import browser, build_pdf
 from dasheng_lib.book.driver.plan import Values, read_overrides, read_profile, resolve
 from dasheng_lib.book.driver.progress import progress_line
+from dasheng_lib.book.driver.readme import write_readme
 from dasheng_lib.book.driver.stage import build_record, compose, copy_text, read_executed
+from dasheng_lib.book.findings import MIME, PICTURE
 from dasheng_lib.common.cache import locked
 from dasheng_lib.common.provenance import provenance
 
@@ -48,6 +50,7 @@ class Options:
     strict: bool = False
     site: bool = True
     pdf: bool = False
+    readme: bool = False
     out: TextIO = field(default_factory=lambda: sys.stdout)
 
 
@@ -180,6 +183,14 @@ def _publish(
         for line in warnings:
             _say(options, line)
         _say(options, f"site: {time.monotonic() - started:.0f} s")
+    if options.readme:
+        pictures, found = (
+            [one for c in chapters for one in told(executed[c.name], kind)]
+            for kind in (PICTURE, MIME)
+        )
+        write_readme(
+            root, pictures[0]["html"] if pictures else "", [o for o in found if o.get("saw")]
+        )
     if options.pdf:
         place = folder / "book.pdf"
         with progress_line("pdf", options.out):
