@@ -24,7 +24,7 @@ from dasheng_lib.book.driver import Options, audio, site
 from dasheng_lib.book.driver.chapters import in_order, listed_pages, read_chapter, select
 from dasheng_lib.book.driver.execute import ChapterFailed
 from dasheng_lib.book.driver.fingerprint import fingerprint, ground
-from dasheng_lib.book.driver.progress import progress_line
+from dasheng_lib.book.driver.progress import Left, progress_line
 from dasheng_lib.book.driver.reach import named
 from dasheng_lib.book.driver.stage import compose, rerun_box
 from dasheng_lib.book.driver.words import code, papermill_line
@@ -197,6 +197,17 @@ def test_a_terminal_is_told_where_the_run_is_and_a_log_is_not():
         said = out.getvalue()
         assert ("05_knn: cell 3 of 12, 0 s" in said) == out.isatty()
         assert said.endswith("\r\033[K") or said == "", "the line is gone in the end"
+
+
+def test_what_is_left_is_told_by_the_pace_so_far():
+    left = Left({"01_one": 60, "02_two": 120, "03_three": 20})
+    assert str(left) == ", about 3 min left"
+    left.ran("01_one", 180)  # three times as slow as usual
+    assert str(left) == ", about 7 min left"
+    left.ran("02_two", 360)
+    assert str(left) == ", about 1 min left"
+    left.ran("03_three", 60)
+    assert str(left) == str(Left({})) == ""
 
 
 def test_values_that_an_earlier_run_injected_are_forgotten(root, no_site):

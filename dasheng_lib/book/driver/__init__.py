@@ -28,7 +28,7 @@ from dasheng_lib.book.driver.fingerprint import fingerprint, ground
 from dasheng_lib.book.driver.pages import front_page, status_page, told
 from dasheng_lib.book.driver.pdf import browser, build_pdf
 from dasheng_lib.book.driver.plan import Values, read_overrides, read_profile, resolve
-from dasheng_lib.book.driver.progress import progress_line
+from dasheng_lib.book.driver.progress import Left, progress_line
 from dasheng_lib.book.driver.readme import write_readme
 from dasheng_lib.book.driver.stage import build_record, compose, copy_text, read_executed
 from dasheng_lib.book.findings import MIME, PICTURE
@@ -94,10 +94,20 @@ def _build(options: Options, root: Path, audio: Callable[[str], Audio]) -> Path 
         "corpus_digest": recordings.digest,
     }
     below = ground(root, recordings.digest, recordings.judges)
-    ran = set()
+    marks = {c.name: fingerprint(c, plan[c.name], below) for c in to_run}
+    last = {c.name: build_record(read_executed(_executed(root, c.name))) for c in to_run}
+    stale = [c for c in to_run if options.force or last[c.name].get("fingerprint") != marks[c.name]]
+    # Of other profiles nobody has measured how long a chapter takes.
+    left = Left({c.name: c.seconds for c in stale} if options.profile == "quick" else {})
+    if stale:
+        _say(options, f"to run: {len(stale)} of {len(to_run)} chapters{left}")
     for chapter in to_run:
-        if _run(chapter, plan[chapter.name], options, root, below, made):
-            ran.add(chapter.name)
+        if chapter in stale:
+            record = made | {"fingerprint": marks[chapter.name], "values": plan[chapter.name]}
+            _run(chapter, plan[chapter.name], options, root, record, left)
+        else:
+            _say(options, f"{chapter.name}: unchanged")
+    ran = {chapter.name for chapter in stale}
     if not options.site:
         return None
     return _publish(options, root, chapters, ran, made, recordings.banner)
@@ -108,15 +118,9 @@ def _run(
     values: Values,
     options: Options,
     root: Path,
-    below: str,
-    made: dict[str, Any],
-) -> bool:
-    """Run one chapter unless its last outputs still stand; whether it was run."""
-    executed = root / "_build" / "executed" / f"{chapter.name}.ipynb"
-    mark = fingerprint(chapter, values, below)
-    if not options.force and build_record(read_executed(executed)).get("fingerprint") == mark:
-        _say(options, f"{chapter.name}: unchanged")
-        return False
+    record: dict[str, Any],
+    left: Left,
+) -> None:
     started = time.monotonic()
     failed = root / "_build" / "failed" / f"{chapter.name}.ipynb"
     failed.unlink(missing_ok=True)
@@ -124,15 +128,20 @@ def _run(
         execute(
             chapter,
             values,
-            executed,
+            _executed(root, chapter.name),
             folder=root,
-            record=made | {"fingerprint": mark, "values": values},
+            record=record,
             progress=progress,
             cell_seconds=options.cell_seconds,
             failed=failed,
         )
-    _say(options, f"{chapter.name}: {time.monotonic() - started:.0f} s")
-    return True
+    seconds = time.monotonic() - started
+    left.ran(chapter.name, seconds)
+    _say(options, f"{chapter.name}: {seconds:.0f} s{left}")
+
+
+def _executed(root: Path, name: str) -> Path:
+    return root / "_build" / "executed" / f"{name}.ipynb"
 
 
 def _publish(
@@ -147,8 +156,7 @@ def _publish(
     folder = root / "_build"
     stage, html = folder / "stage", folder / "html"
     executed = {
-        chapter.name: _same_code(chapter, folder / "executed" / f"{chapter.name}.ipynb")
-        for chapter in chapters
+        chapter.name: _same_code(chapter, _executed(root, chapter.name)) for chapter in chapters
     }
     records = {name: build_record(notebook) for name, notebook in executed.items()}
     shutil.rmtree(stage, ignore_errors=True)

@@ -41,10 +41,12 @@ class Chapter:
         title: text of its first heading.
         parameters: by name, in the order of the cell.
         after: chapters that are run before it, from the notebook's metadata
-            ``{"companion": {"after": ["03_pretraining"], "asks": "…", "needs": "…"}}``.
+            ``{"companion": {"after": ["03_pretraining"], "asks": "…", "needs": "…",
+            "seconds": 60}}``.
         asks: its question, where it puts no claim to the test.
         needs: what one has to know before, in Markdown.
         notebook: nbformat 4; never changed.
+        seconds: about what it takes from an empty cache on two cores.
     """
 
     name: str
@@ -55,6 +57,7 @@ class Chapter:
     asks: str
     needs: str
     notebook: nbformat.NotebookNode
+    seconds: float = 30
 
 
 def read_chapters(book: Path) -> list[Chapter]:
@@ -115,12 +118,14 @@ def read_chapter(path: Path) -> Chapter:
     try:
         after = companion.get("after", [])
         asks, needs = companion.get("asks", ""), companion.get("needs", "")
+        seconds = float(companion.get("seconds", Chapter.seconds))
         if isinstance(after, str) or not all(isinstance(t, str) for t in (asks, needs, *after)):
             raise TypeError
-    except (AttributeError, TypeError) as error:
+    except (AttributeError, TypeError, ValueError) as error:
         raise UserError(
             f"{path}: `companion` in its metadata must read {{'after': [CHAPTER, ...], 'asks': "
-            "'a question', 'needs': 'what to know before'}, each of which may be left out."
+            "'a question', 'needs': 'what to know before', 'seconds': 60}, each of which may be "
+            "left out."
         ) from error
     return Chapter(
         name=path.stem,
@@ -131,6 +136,7 @@ def read_chapter(path: Path) -> Chapter:
         asks=asks,
         needs=needs,
         notebook=notebook,
+        seconds=seconds,
     )
 
 

@@ -1,4 +1,4 @@
-"""One line on a terminal that tells which cell is running and for how long."""
+"""What a build tells meanwhile: which cell runs and for how long, and about how long is left."""
 
 from __future__ import annotations
 
@@ -42,3 +42,28 @@ def progress_line(name: str, out: TextIO) -> Iterator[Callable[[int, int], None]
         stop.set()
         ticker.join()
         print("\r\033[K", end="", file=out, flush=True)
+
+
+class Left:
+    """About how long the chapters that are still to run will take.
+
+    Args:
+        usual: seconds that each takes from an empty cache on two cores, by name; what those that
+            have run took here says how this machine compares.
+    """
+
+    def __init__(self, usual: dict[str, float]) -> None:
+        self._usual = usual
+        self._left = dict(usual)
+        self._spent = 0.0
+
+    def ran(self, name: str, seconds: float) -> None:
+        self._left.pop(name, None)
+        self._spent += seconds
+
+    def __str__(self) -> str:
+        """``, about 3 min left``; nothing when it is under half a minute."""
+        left = sum(self._left.values())
+        usual = sum(self._usual.values()) - left
+        minutes = left * (self._spent / usual if usual else 1) / 60
+        return f", about {max(1, round(minutes))} min left" if minutes >= 0.5 else ""
