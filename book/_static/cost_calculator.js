@@ -65,9 +65,11 @@
 
     /* Fields say what the plan holds, but for the one that is being written in. */
     function fill(but) {
-      const write = (name, value) => { if (name !== but) inputs[name].value = Number(value.toPrecision(6)); };
-      for (const [name, unit] of told.fields) write(name, plan[name] / unit);
-      write("passes", budget(plan).passes);
+      const write = (name, value, digits) => {
+        if (name !== but) inputs[name].value = Number(value.toPrecision(digits));
+      };
+      for (const [name, unit] of told.fields) write(name, plan[name] / unit, 12);
+      write("passes", budget(plan).passes, 4);
     }
 
     function show() {

@@ -37,6 +37,7 @@ SIZES = ("base", "0.6B", "1.2B")
 RECORDINGS = "esc10"  # of the corpora whose shards were timed, the one of sounds from the web
 PER_MACHINE = 8  # accelerators
 EXECUTION = Execution()
+STOPS = ("the first index", "a start a day", "checkpoints")  # while which no step runs
 THREADS = inspect.signature(ShardCrops).parameters["workers"].default  # that decode, a process
 
 
@@ -140,7 +141,10 @@ def sources() -> str:
 def strains(
     plan: Plan, accelerator: Mapping[str, float], rates: Mapping[str, float]
 ) -> dict[str, float]:
-    """What a run asks of each part of this library, over what that part gives: above 1 it breaks.
+    """What a run asks of each part of this library, over what that part gives.
+
+    Of what runs beside the steps, they wait above 1; what stops them (:data:`STOPS`) adds its
+    share to the time.
 
     Args:
         accelerator: ``link``, ``network`` and ``memory``, as in the manifest.
@@ -157,10 +161,16 @@ def strains(
         / (THREADS * plan.decoded),
         "reading: the network": asked.bytes_a_second / accelerator["network"],
         "order of the clips": asked.clips_a_second / plan.count / rates["placed"],
-        "the first index of the shards": clips / rates["indexed"] / seconds,
+        "the first index": clips / rates["indexed"] / seconds,
         "a start a day": asked.shards / rates["opened"] / DAY,
         "checkpoints": checkpoints * asked.checkpoint / rates["checkpoint"] / seconds,
-        "gradients in a machine": asked.gradients_a_second / accelerator["link"],
-        "gradients between two": two / (PER_MACHINE * accelerator["network"]),
+        "gradients, in a machine": asked.gradients_a_second / accelerator["link"],
+        "gradients, machines doubled": two / (PER_MACHINE * accelerator["network"]),
         "weights and moments": TRAINING_BYTES * plan.parameters / accelerator["memory"],
     }
+
+
+def slowed(strains: Mapping[str, float]) -> float:
+    """Times that a run takes what its computing alone would take."""
+    beside = [strain for part, strain in strains.items() if part not in STOPS]
+    return max(1.0, *beside) + sum(strains[part] for part in STOPS)

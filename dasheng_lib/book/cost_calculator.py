@@ -75,8 +75,8 @@ def calculator_html(accelerator: str, count: int, share: float) -> str:
     return (
         f'<div class="cost-calculator touch" data-told="{html.escape(json.dumps(told))}">'
         f"<details open><summary>The published run of the three sizes as a table</summary><table>"
-        f"<caption>1.5 million steps on {hours:,} hours, on {count} {accelerator} at "
-        f"{shown(100 * share)} % of their peak.</caption>"
+        f"<caption>{told['plan']['steps'] / 1e6:g} million steps on {hours:,} hours, on {count} "
+        f"{accelerator} at {shown(100 * share)} % of their peak.</caption>"
         f"<thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table></details></div>"
     ).replace('<th scope="col"></th>', "<td></td>")
 
