@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import pandas as pd
@@ -88,11 +89,11 @@ def breaks(accelerator: str, count: int, share: float) -> str:
     written = large.checkpoint / rates["checkpoint"]
     step = large.days * DAY / RECIPES[f"paper:{LARGEST}"].train.steps
     why = {
-        "reading: threads that decode": f"**Decoding.** Each process decodes in {threads} threads, "
-        f"{threads * rates['decoded']:.0f} clips a second at best, and `dasheng pretrain` has no "
-        f"option for more; {SMALLEST} asks each of {on} for "
-        f"{small.clips_a_second / count:.0f}. Threads change no sample, so the option is all that "
-        "is missing.",
+        "reading: threads that decode": f"**Decoding.** By default {threads} threads decode for "
+        f"each process, {threads * rates['decoded']:.0f} clips a second at best; {SMALLEST} asks "
+        f"each of {on} for {small.clips_a_second / count:.0f}. They change no sample, so "
+        f"`--decode-threads {math.ceil(small.cores / count)}` is all that it takes, where there "
+        "are as many cores.",
         "the first index": "**The first index.** Before the first step one process looks at the "
         f"head of every clip: {clips / rates['indexed'] / HOUR:.0f} hours of one core, where "
         f"{SMALLEST} trains for {shown(24 * small.days)} on {on}. What it finds is kept, but by "
