@@ -94,7 +94,9 @@
       show();
     });
     box.prepend(controls, said, table);
-    box.querySelector("details").open = false;
+    const sizes = box.querySelector("details");
+    sizes.open = false;
+    addEventListener("beforeprint", () => { sizes.open = true; });
     fill();
     show();
   }

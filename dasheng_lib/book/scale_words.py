@@ -95,10 +95,10 @@ def breaks(accelerator: str, count: int, share: float) -> str:
         f"`--decode-threads {math.ceil(small.cores / count)}` is all that it takes, where there "
         "are as many cores.",
         "the first index": "**The first index.** Before the first step one process looks at the "
-        f"head of every clip: {clips / rates['indexed'] / HOUR:.0f} hours of one core, where "
-        f"{SMALLEST} trains for {shown(24 * small.days)} on {on}. What it finds is kept, but by "
-        "each machine for itself. Whoever packs a shard knows its index already, and could keep it "
-        "with the shard.",
+        f"head of every clip: {clips / rates['indexed'] / HOUR:.0f} hours of one core, the disk not "
+        f"counted, where {SMALLEST} trains for {shown(24 * small.days)} on {on}. What it finds is "
+        "kept, but by each machine for itself. Whoever packs a shard knows its index already, and "
+        "could keep it with the shard.",
         "checkpoints": f"**Checkpoints.** One of {LARGEST} is {large.checkpoint / 1e9:.1f} GB. It "
         f"takes {written:.0f} s to write, as long as {written / step:.0f} steps, and by default "
         f"comes every {every}. With `--checkpoint-every {25 * every}` that is "
