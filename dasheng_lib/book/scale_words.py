@@ -95,8 +95,8 @@ def breaks(accelerator: str, count: int, share: float) -> str:
         f"`--decode-threads {math.ceil(small.cores / count)}` is all that it takes, where there "
         "are as many cores.",
         "the first index": "**The first index.** Before the first step one process looks at the "
-        f"head of every clip: {clips / rates['indexed'] / HOUR:.0f} hours of one core, the disk not "
-        f"counted, where {SMALLEST} trains for {shown(24 * small.days)} on {on}. What it finds is "
+        f"head of every clip: {clips / rates['indexed'] / HOUR:.0f} hours of one core, without the "
+        f"disk, where {SMALLEST} trains for {shown(24 * small.days)} on {on}. What it finds is "
         "kept, but by each machine for itself. Whoever packs a shard knows its index already, and "
         "could keep it with the shard.",
         "checkpoints": f"**Checkpoints.** One of {LARGEST} is {large.checkpoint / 1e9:.1f} GB. It "
