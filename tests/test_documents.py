@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from walks import FENCE
 
 from dasheng_lib.book.driver.audio import FETCHED
 from dasheng_lib.results import read_results
@@ -21,7 +22,7 @@ WORKS = {"2406.06992", "2510.10948", "2405.00934", "2111.12124"}
 
 @pytest.mark.parametrize("page", PAGES)
 def test_links_lead_somewhere(page):
-    links = re.findall(r"\]\(([^)#]+)", (ROOT / page).read_text())
+    links = re.findall(r"\]\(([^)#]+)", FENCE.sub("", (ROOT / page).read_text()))
     here = [link for link in links if "://" not in link]
     missing = [link for link in here if not (ROOT / link).exists()]
     assert not missing

@@ -57,9 +57,9 @@ benchmarks:
 {_listed(scripts) if scripts else "  none: they lie in the repository, not in the package"}
 
 hear_grid compares with plain PyTorch, knn with scikit-learn and rankme with float64 SVDs, in one
-run. The others compare with the package `dasheng` 0.0.9 of the model's authors on the same weights
-and audio, and with what a large matrix product reaches on this machine; without that package they
-time this library alone. To have both, in an environment of its own:
+run; shards has no rival. The others compare with the package `dasheng` 0.0.9 of the model's authors
+on the same weights and audio, and with what a large matrix product reaches on this machine; without
+that package they time this library alone. To have both, in an environment of its own:
   pip install --no-deps dasheng==0.0.9 einops
 
 examples:

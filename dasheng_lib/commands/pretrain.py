@@ -109,6 +109,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--checkpoint-every", type=at_least(1), default=200, help="steps between checkpoints (200)"
     )
     how.add_argument(
+        "--decode-threads",
+        type=at_least(1),
+        default=2,
+        help="that read shards, in each process (2)",
+    )
+    how.add_argument(
         "--strategy",
         choices=STRATEGIES,
         default="ddp",
@@ -205,6 +211,7 @@ def _audio(args: argparse.Namespace, config: RunConfig):
             seed,
             streams=config.streams,
             short=config.short,
+            workers=args.decode_threads,
             progress=True,
         )
         for shards, seed in ((args.shards, config.train.seed), (args.held_shards, 0))

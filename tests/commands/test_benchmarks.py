@@ -104,6 +104,18 @@ def test_peak_memory_of_rankme(who, capsys):
     assert int(capsys.readouterr().out) > 10e6
 
 
+def test_what_shards_cost(tmp_path, monkeypatch):
+    monkeypatch.setenv("DASHENG_CACHE", str(tmp_path / "cache"))
+    argv = ["--corpus", "synthetic", "--clips", "4", "--per-shard", "2", "--repeats", "1"]
+    small = ["--size", "nano", "--shards", "9", "--record", str(tmp_path / "kept")]
+    importlib.import_module("shards").main([*argv, *small])
+    kept = pd.read_csv(tmp_path / "kept.csv").set_index("what")["value"]
+    assert len(kept) == 10 and (kept > 0).all()
+    assert kept["stored"] < 32_000 < 1000 * kept["decoded"], "FLAC is smaller than 16-bit samples"
+    told = 11 + 8 + 6 * 8  # key, kind and numbers
+    assert kept["index"] == told
+
+
 def test_ratios_are_taken_within_rounds():
     """A machine twice as slow in one round: the quartiles of the ratios stay on one value."""
     common = importlib.import_module("common")

@@ -28,6 +28,7 @@ HERE = "--corpus", "synthetic"
         ["pretrain", *HERE, "--out", "OUT", "--family", "ssast", "--group", "999"],
         ["pretrain", *HERE, "--out", "OUT", "--family", "dasheng", "--group", "999"],
         ["pretrain", *HERE, "--out", "OUT", "--checkpoint-every", "0"],
+        ["pretrain", *HERE, "--out", "OUT", "--decode-threads", "0"],
         ["pretrain", *HERE, "--out", "FILE"],
         ["pretrain", *HERE, "--out", "OUT", "--record", "."],
         ["pretrain", *HERE, "--out", "OUT", "--record", ""],

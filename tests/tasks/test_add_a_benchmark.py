@@ -2,35 +2,28 @@
 
 import re
 import runpy
-import textwrap
 import warnings
 
 import numpy as np
 import pytest
 import soundfile
+from walks import blocks
 
 from dasheng_lib.cli import main
 from dasheng_lib.common.errors import UserError
-from dasheng_lib.common.places import ROOT
 from dasheng_lib.corpora import manifest, official_sets
 from dasheng_lib.tasks.benchmarks import BENCHMARKS
 
 FROGS = {"tree": 400.0, "bull": 1600.0, "cricket": 3200.0}
+EXAMPLE, MADE_UP = blocks("Add a benchmark", "python")
+(MANIFEST,) = blocks("Add a benchmark", "yaml")
 PONDS = ("north", "south [old]", "west")
-
-
-def block(language: str) -> str:
-    """The one block of the section in this language."""
-    page = (ROOT / "CONTRIBUTING.md").read_text()
-    (section,) = re.findall(r"## Add a benchmark\n(.*?)\n## ", page, re.S)
-    (text,) = re.findall(rf"( *)```{language}\n(.*?)```", section, re.S)
-    return textwrap.dedent("".join(text[1]))
 
 
 @pytest.fixture
 def example(tmp_path, monkeypatch):
     """The example as a file in an empty folder, which is where it runs."""
-    (tmp_path / "frogs.py").write_text(block("python"))
+    (tmp_path / "frogs.py").write_text(EXAMPLE)
     monkeypatch.chdir(tmp_path)
     return tmp_path / "frogs.py"
 
@@ -65,6 +58,12 @@ def test_the_example_tells_frogs_apart(example, frogs, capsys):
     assert float(re.search(r"accuracy +([\d.]+)", said)[1]) == 1.0
 
 
+def test_frogs_are_made_up_where_there_are_none(example, capsys):
+    exec(compile(MADE_UP, "CONTRIBUTING", "exec"), {})
+    runpy.run_path(str(example), run_name="__main__")
+    assert float(re.search(r"accuracy +([\d.]+)", capsys.readouterr().out)[1]) == 1.0
+
+
 def test_the_task_of_the_example_keeps_ponds_apart_and_cuts_to_three_seconds(example, frogs):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -82,7 +81,7 @@ def test_the_task_of_the_example_keeps_ponds_apart_and_cuts_to_three_seconds(exa
 def in_the_library(example, tmp_path, monkeypatch):
     """The example as steps 2 and 3 of the section make it part of the library."""
     (tmp_path / "manifests").mkdir()
-    (tmp_path / "manifests" / "frogs.yml").write_text(block("yaml"))
+    (tmp_path / "manifests" / "frogs.yml").write_text(MANIFEST)
     monkeypatch.setattr(manifest, "FOLDER", tmp_path / "manifests")
     monkeypatch.setattr(official_sets, "MANIFESTS", ("frogs",))
     monkeypatch.setitem(BENCHMARKS, "frogs", runpy.run_path(str(example))["frogs_task"])

@@ -205,6 +205,7 @@ def test_positions_that_tell_hidden_tokens_apart_end_the_plateau(synthetic):
 
 def test_the_command_trains_on_shards_and_goes_on(shards, tmp_path, capsys):
     command = ["pretrain", "--shards", str(shards), "--held-shards", str(shards)]
+    command += ["--decode-threads", "1"]
     command += ["--batch", "4", "--clip-seconds", "0.5", "--steps", "4", "--epoch", "2"]
     command += ["--preset", "24x2x2"]
     assert main([*command, "--out", str(tmp_path / "run")]) == 0
