@@ -49,7 +49,8 @@ def serve() -> None:
             _kernel(**json.loads(line))
         with suppress(PermissionError, ProcessLookupError):
             os.setpgid(number, number)  # here too, so that it is done before anyone signals it
-        print(number, file=answers)
+        with suppress(BrokenPipeError):  # whoever asked is gone, and soon the kernel is
+            print(number, file=answers)
 
 
 def _kernel(command: list[str], env: dict[str, str], cwd: str) -> None:
