@@ -6,23 +6,32 @@ say what is drawn, never what came out. What came out is said here.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+import pandas as pd
+
 MIME = "application/vnd.dasheng.caption+json"
 
 
-def caption(text: str, *, alt: str) -> None:
+Table = pd.DataFrame | pd.Series
+
+
+def caption(text: str, *, alt: str, data: Table | Mapping[str, Table] | None = None) -> None:
     """Show the figure of this cell with its caption and its description; call it in the end.
 
     Args:
         text: one or more sentences, in Markdown without HTML; shown under the figure.
         alt: for those who do not see it: what is drawn, and what it shows, in plain text.
+        data: the numbers that are drawn, which the page offers as CSV; of a figure that is drawn
+            from several tables, each by its name.
 
     Raises:
-        ValueError: one of them is empty.
+        ValueError: text or description is empty.
     """
     import matplotlib.pyplot as plt
     from IPython.display import display
 
-    words = bundle(text, alt)
+    words = bundle(text, alt, data)
     plt.show()
     display(words, raw=True)
 
@@ -34,9 +43,28 @@ def paragraph(text: str) -> None:
     display(Markdown(text))
 
 
-def bundle(text: str, alt: str) -> dict[str, object]:
-    """Both, for the driver; the caption as text for whoever runs the notebook without it."""
+def bundle(
+    text: str, alt: str, data: Table | Mapping[str, Table] | None = None
+) -> dict[str, object]:
+    """All of it, for the driver; the caption as text for whoever runs the notebook without it."""
     if not text.strip() or not alt.strip():
         raise ValueError("a figure needs a caption and a description")
     text = text.replace("<", "&lt;")
-    return {MIME: {"caption": text, "alt": alt}, "text/markdown": text, "text/plain": text}
+    said: dict[str, object] = {"caption": text, "alt": alt}
+    if data is not None:
+        tables = data if isinstance(data, Mapping) else {"": data}
+        said["data"] = [[name, csv_of(table)] for name, table in tables.items()]
+    return {MIME: said, "text/markdown": text, "text/plain": text}
+
+
+def csv_of(table: Table) -> str:
+    """A table as CSV with one row of headings; an index of numbers without a name is left out."""
+    frame = pd.DataFrame(table)
+    frame.columns = [
+        " ".join(map(str, name)) if isinstance(name, tuple) else str(name) for name in frame
+    ]
+    counts = frame.index.name is None and pd.api.types.is_integer_dtype(frame.index)
+    names = [str(name or "name") for name in frame.index.names]
+    return frame.to_csv(
+        index=not counts, index_label=names, float_format="%.6g", lineterminator="\n"
+    )

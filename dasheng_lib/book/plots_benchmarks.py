@@ -113,6 +113,21 @@ def gains(groups: Mapping[str, Sequence[Gain]], domains: Mapping[str, str]) -> N
     ax.legend(loc="upper center", bbox_to_anchor=(0.3, -0.16), ncols=2, frameon=False)
 
 
+def gains_table(groups: Mapping[str, Sequence[Gain]]) -> pd.DataFrame:
+    """What :func:`gains` draws: a row a pair; columns the tasks, and mean, low and high."""
+    rows = {
+        (title, found.pair.label): {
+            **found.by_task,
+            "mean": found.mean,
+            "low": found.low,
+            "high": found.high,
+        }
+        for title, group in groups.items()
+        for found in group
+    }
+    return pd.DataFrame(rows).T.rename_axis(["question", "pair"])
+
+
 def beside(printed: pd.Series, ours: pd.DataFrame, guess: float, measure: str) -> None:
     """Published scores of a task and recorded ones with their intervals, the best on top.
 

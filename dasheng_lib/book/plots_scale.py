@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 
 INKS = {"A100": "#0072B2", "H100": "#D55E00"}
 
@@ -15,21 +16,28 @@ def days(
     peak: Mapping[str, float],
     gpus: int,
     published: tuple[str, float, float],
-) -> None:
+) -> pd.DataFrame:
     """Days of a run against the share of the peak that a step reaches, a line a size and GPU.
 
     Args:
         flops: of the whole run, by size.
         peak: operations a second, by GPU.
         published: label, share and days of a star.
+
+    Returns:
+        What is drawn: a row a share in percent, a column a line.
     """
+    curves = {}
     shares = np.linspace(0.1, 0.6, 60)
     _, ax = plt.subplots()
     for (size, total), line in zip(flops.items(), ("-", "--", ":"), strict=True):
         for gpu, each in peak.items():
             needed = total / (gpus * each * shares) / 86_400
-            ax.plot(100 * shares, needed, line, color=INKS[gpu], label=f"{size}, {gpus} x {gpu}")
+            name = f"{size}, {gpus} x {gpu}"
+            ax.plot(100 * shares, needed, line, color=INKS[gpu], label=name)
+            curves[name] = needed
     label, share, took = published
     ax.plot(100 * share, took, "k*", ms=11, label=label)
     ax.set(xlabel="share of the peak that a step reaches (%)", ylabel="days", yscale="log")
     ax.legend(frameon=False, fontsize=8, ncols=2)
+    return pd.DataFrame(curves, pd.Index(100 * shares, name="share of the peak (%)"))

@@ -120,3 +120,12 @@ def _wav(wave: np.ndarray) -> bytes:
     wave = np.asarray(wave, np.float32).clip(-1, 1)
     soundfile.write(file, wave, SAMPLE_RATE, format="WAV", subtype="PCM_16")
     return file.getvalue()
+
+
+def mp3(wave: np.ndarray) -> bytes:
+    """A sound in a tenth of the bytes, about 40 kbit/s, for pages that hold hundreds of them."""
+    file = io.BytesIO()
+    wave = np.asarray(wave, np.float32).clip(-1, 1)
+    how = {"subtype": "MPEG_LAYER_III", "compression_level": 0.5, "bitrate_mode": "VARIABLE"}
+    soundfile.write(file, wave, SAMPLE_RATE, format="MP3", **how)
+    return file.getvalue()

@@ -21,7 +21,7 @@ def run_cell(chapter, cell_id, **names):
         "paragraph": told.append,
         "finding": lambda title, text: told.append(text),
         "verdict": lambda title, **parts: told.append(parts),
-        "caption": lambda text, *, alt: told.extend([text, alt]),
+        "caption": lambda text, *, alt, data=None: told.extend([text, alt]),
         "plots_training": plots_training,
         **{f.__name__: f for f in (change, listed, standing, tally)},
     }

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
+import html
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +72,23 @@ def doors(chapter: Chapter, record: Mapping[str, Any], works: Works, repository:
         f"[Source]({repository}/book/{chapter.name}.ipynb)" if repository else "",
     ]
     return ":::{container} doors\n" + " · ".join(filter(None, parts)) + "\n:::"
+
+
+def data_links(tables: Iterable[tuple[str, str]], stem: str) -> str:
+    """HTML: a line that offers the numbers of a figure, the files within the page.
+
+    Args:
+        tables: names and CSV; a single one may have no name.
+        stem: what the files are called, before that name.
+    """
+    links = []
+    for name, text in tables:
+        file = re.sub(r"\W+", "-", f"{stem} {name}").strip("-")
+        links.append(
+            f'<a download="{file}.csv" href="data:text/csv;charset=utf-8;base64,'
+            f'{base64.b64encode(text.encode()).decode()}">{html.escape(name) or "CSV"}</a>'
+        )
+    return f'<p class="data">Data of this figure: {", ".join(links)}</p>'
 
 
 def _out(work: Mapping[str, str]) -> str:

@@ -12,6 +12,7 @@ from nbformat.v4 import new_markdown_cell
 
 from dasheng_lib.book.captions import MIME
 from dasheng_lib.book.driver.chapters import Chapter, cell_tags
+from dasheng_lib.book.driver.doors import data_links
 from dasheng_lib.book.driver.heads import head
 from dasheng_lib.book.driver.tables import tidy
 from dasheng_lib.book.driver.words import cell, code, papermill_line
@@ -50,12 +51,18 @@ def compose(chapter: Chapter, executed: nbformat.NotebookNode | None) -> nbforma
     ran = [cell for cell in executed.cells if cell.cell_type == "code"]
     injected = [cell for cell in ran if "injected-parameters" in cell_tags(cell)]
     ran = [cell for cell in ran if "injected-parameters" not in cell_tags(cell)]
+    cells = []
     for now in page.cells:
+        cells.append(now)
         if now.cell_type == "code":
             source = ran.pop(0)
             now.outputs, now.execution_count = source.outputs, source.execution_count
-            _caption(now)
+            if data := _caption(now):
+                # Not an output: the site builder would make a figure of it, caption and all.
+                links = data_links(data, f"{chapter.name} {now.id}")
+                cells.append(new_markdown_cell(links, id=f"{now.id}-data"))
             tidy(now)
+    page.cells = cells
     for index, now in enumerate(page.cells):
         if "parameters" in cell_tags(now) and injected:
             page.cells[index + 1 : index + 1] = [_folded(injected[0])]
@@ -72,14 +79,16 @@ def _under_the_title(page: nbformat.NotebookNode, text: str) -> None:
         first.source = f"{title}\n\n{text}\n{rest}"
 
 
-def _caption(cell: nbformat.NotebookNode) -> None:
-    """Move what :func:`dasheng_lib.book.caption` said to where the site builder looks for it."""
+def _caption(cell: nbformat.NotebookNode) -> list[tuple[str, str]]:
+    """Move what :func:`dasheng_lib.book.caption` said to where the site builder looks for it; the
+    tables that the figure is drawn from, names and CSV."""
     said = [output.data[MIME] for output in cell.outputs if MIME in output.get("data", {})]
     cell.outputs = [output for output in cell.outputs if MIME not in output.get("data", {})]
     for words in said:
         options = cell.metadata.setdefault("mystnb", {})
         options.setdefault("figure", {})["caption"] = words["caption"]
         options.setdefault("image", {})["alt"] = words["alt"]
+    return [table for words in said for table in words.get("data", ())]
 
 
 def _folded(cell: nbformat.NotebookNode) -> nbformat.NotebookNode:
