@@ -1,12 +1,13 @@
 """The pretraining run that a chapter asks for: its parameters, checked and made a configuration.
 
-A chapter that looks at a run declares ``corpus`` and the eight parameters of it that
+A chapter that looks at a run declares ``corpus`` and the nine parameters of it that
 :data:`RUN` names, each with a default and a comment of its own.
 """
 
 from __future__ import annotations
 
 from collections.abc import MutableMapping
+from dataclasses import replace
 from typing import Any
 
 from dasheng_lib.book.parameters import (
@@ -15,6 +16,7 @@ from dasheng_lib.book.parameters import (
     at_least,
     between,
     check_parameters,
+    one_of,
 )
 from dasheng_lib.encoders import AudioEncoder, load_encoder
 from dasheng_lib.model import PRESETS
@@ -22,6 +24,7 @@ from dasheng_lib.model.encoder import encoder_config
 from dasheng_lib.objectives.mae import MAEConfig
 from dasheng_lib.train.config import RunConfig
 from dasheng_lib.train.folder import Run
+from dasheng_lib.train.recipes import RECIPES
 from dasheng_lib.train.schedule import TrainConfig
 
 
@@ -40,6 +43,7 @@ RUN = {
     "clip_seconds": between(0.1, 10.08),
     "mask_ratio": between(0, 1, open=True),
     "group": at_least(1),
+    "vary": one_of(True, False),
     "lr": between(0, 1, open=True),
     "seed": at_least(0),
 }
@@ -57,11 +61,15 @@ def check_run_parameters(namespace: MutableMapping[str, Any], **checks: Check) -
     """
     check_parameters(namespace, corpus=CORPUS, **RUN, **checks)
     asked = {name: namespace[name] for name in RUN}
-    return RunConfig(
+    quick = RECIPES["quick"]
+    return replace(
+        quick,
         preset=asked["preset"],
         task=MAEConfig(mask_ratio=float(asked["mask_ratio"]), group=asked["group"]),
         batch=asked["batch"],
         clip_seconds=float(asked["clip_seconds"]),
+        speed=quick.speed if asked["vary"] else 1.0,
+        mix=quick.mix if asked["vary"] else 0.0,
         train=TrainConfig(steps=asked["steps"], lr=float(asked["lr"]), seed=asked["seed"]),
     )
 

@@ -48,7 +48,7 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
 
     Others that train share them.
     """
-    usual = RunConfig()
+    usual = RECIPES["quick"]
     parser.add_argument(
         "--recipe", help=f"where the defaults come from (--family): {', '.join(RECIPES)}"
     )
@@ -175,7 +175,8 @@ def config_from_args(args: argparse.Namespace, seed: int) -> RunConfig:
         if (value := getattr(args, name)) is not None
     }
     try:
-        recipe = RECIPES[args.recipe] if args.recipe else family_defaults(args.family or "dasheng")
+        by_family = args.family and not args.recipe
+        recipe = family_defaults(args.family) if by_family else RECIPES[args.recipe or "quick"]
         family = recipe.family
         if args.family not in (None, family):
             raise UserError(f"The recipe {args.recipe} is of {family}, not of {args.family}.")

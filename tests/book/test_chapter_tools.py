@@ -31,16 +31,17 @@ from dasheng_lib.mae import MaskedAutoencoder
 from dasheng_lib.model import Encoder
 from dasheng_lib.rank import rankme
 from dasheng_lib.tasks import Declared
-from dasheng_lib.train.config import RunConfig
+from dasheng_lib.train.recipes import RECIPES
 
 RUN_CELL = """
 corpus: str = "pocket"
 preset: str = "nano"
-steps: int = 1200
+steps: int = 800
 batch: int = 64
-clip_seconds: float = 2.0
+clip_seconds: float = 1.0
 mask_ratio: float = 0.5
 group: int = 2
+vary: bool = True
 lr: float = 1e-3
 seed: int = 0
 k: int = 10
@@ -54,7 +55,7 @@ def notebook(injected=""):
 
 
 def test_the_parameters_of_a_run_become_its_configuration():
-    assert check_run_parameters(notebook(), k=at_least(1)) == RunConfig(), "the quick run"
+    assert check_run_parameters(notebook(), k=at_least(1)) == RECIPES["quick"], "the quick run"
     asked = check_run_parameters(notebook("steps = 3\nlr = 1e-4\nseed = 7\nclip_seconds = 1"))
     assert (asked.train.steps, asked.train.lr, asked.train.seed) == (3, 1e-4, 7)
     assert isinstance(asked.clip_seconds, float), "equal runs have equal addresses in the cache"

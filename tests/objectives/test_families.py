@@ -35,7 +35,7 @@ from dasheng_lib.train.batches import batches_of
 from dasheng_lib.train.build import new_model
 from dasheng_lib.train.config import RunConfig
 from dasheng_lib.train.health import MASK_SEED, Validation, validate, verdict, warning
-from dasheng_lib.train.recipes import family_defaults
+from dasheng_lib.train.recipes import RECIPES, family_defaults
 from dasheng_lib.train.run import Execution, pretrain_into
 
 OTHERS = list(FAMILIES)[1:]
@@ -431,7 +431,8 @@ def test_a_family_brings_its_own_settings_and_options_change_them(tmp_path):
     def asked(*words):
         return config_from_args(parser.parse_args(words), seed=0)
 
-    assert asked() == RunConfig() == family_defaults("dasheng")
+    assert asked() == RECIPES["quick"]
+    assert asked("--family", "dasheng") == RunConfig() == family_defaults("dasheng")
     for family in OTHERS:
         usual = family_defaults(family)
         assert asked("--family", family) == asked("--recipe", family) == usual

@@ -18,7 +18,7 @@ from dasheng_lib.train import TrainConfig, learning_rate, pretrain
 from dasheng_lib.train import run as runs
 from dasheng_lib.train.batches import batches_of
 from dasheng_lib.train.config import RunConfig
-from dasheng_lib.train.recipes import family_defaults
+from dasheng_lib.train.recipes import RECIPES, family_defaults
 from dasheng_lib.train.run import Execution, Run, new_model, pretrain_into, pretrained
 
 TINY = RunConfig(batch=4, clip_seconds=0.5, train=TrainConfig(steps=6))
@@ -257,7 +257,7 @@ def test_library_command_and_chapters_ask_for_one_and_the_same_run(chapter):
     parser = argparse.ArgumentParser()
     add_run_arguments(parser)
     usual = config_from_args(parser.parse_args([]), seed=0)
-    assert usual == RunConfig()
+    assert usual == RECIPES["quick"]
     declared = read_chapter(ROOT / "book" / f"{chapter}.ipynb").parameters
     for name in ("preset", "batch", "clip_seconds"):
         assert declared[name].default == getattr(usual, name), name
