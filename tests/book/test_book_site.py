@@ -158,6 +158,16 @@ def test_a_browser_without_a_network_has_nothing_to_complain_of(complaints, gate
     assert complaints[gate] == []
 
 
+def test_a_caption_begins_with_what_is_seen_and_a_number(pages):
+    plain = []
+    for name, page in chapter_pages(pages).items():
+        for text in page.select("figure:has(img) .caption-text"):
+            first = re.split(r"(?<=\.) (?=[A-Z*])", text.get_text(" ", strip=True))[0]
+            if not re.search(r"\d", first) or re.search(r"\bagainst\b", first):
+                plain.append(f"{name}: {first}")
+    assert plain == []
+
+
 def test_every_player_has_a_label(pages):
     mute = [
         name
