@@ -78,10 +78,21 @@ globalThis.gates = (() => {
     for (const fold of all("details"))
       if (fold.matches(".above-input")) fold.querySelector("pre")?.remove();
       else fold.open = true;
-    const found = await axe.run(document, { resultTypes: ["violations"], preload: false });
+    return judged({});
+  }
+
+  /* What another theme and another width can spoil. */
+  async function readable() {
+    if (document.documentElement.dataset.theme === "light") return ["the page did not turn dark"];
+    const values = ["color-contrast", "link-in-text-block", "scrollable-region-focusable", "button-name"];
+    return judged({ runOnly: { type: "rule", values } });
+  }
+
+  async function judged(options) {
+    const found = await axe.run(document, { resultTypes: ["violations"], preload: false, ...options });
     const grave = found.violations.filter((v) => ["serious", "critical"].includes(v.impact));
     return grave.flatMap((v) => v.nodes.map((node) => `${v.id}: ${node.target} ${node.html.slice(0, 110)}`));
   }
 
-  return { sideways, pictures, headings, players, sliders, tables, accessible };
+  return { sideways, pictures, headings, players, sliders, tables, accessible, readable };
 })();
