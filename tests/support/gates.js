@@ -83,9 +83,14 @@ globalThis.gates = (() => {
 
   /* What another theme and another width can spoil. */
   async function readable() {
-    if (document.documentElement.dataset.theme === "light") return ["the page did not turn dark"];
+    const { clientWidth, dataset } = document.documentElement;
+    if (dataset.theme === "light") return ["the page did not turn dark"];
+    const inside = (image) => image.clientWidth - 2 * parseFloat(getComputedStyle(image).paddingLeft);
+    const narrow = all(".bd-article figure:not(.sound) > img")
+      .filter((image) => inside(image) < Math.min(image.naturalWidth, clientWidth - 32))
+      .map((image) => `a picture is ${inside(image)} px wide: ${image.alt.slice(0, 60)}`);
     const values = ["color-contrast", "link-in-text-block", "scrollable-region-focusable", "button-name"];
-    return judged({ runOnly: { type: "rule", values } });
+    return [...narrow, ...(await judged({ runOnly: { type: "rule", values } }))];
   }
 
   async function judged(options) {
