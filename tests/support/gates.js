@@ -1,5 +1,7 @@
 /* What is wrong with the page that this is run on, as a list of sentences; gates.py runs it. */
 globalThis.gates = (() => {
+  // The theme's side bar slides in and out: what is judged is where things come to lie.
+  document.head.insertAdjacentHTML("beforeend", "<style>*, ::before { transition: none !important }</style>");
   const all = (selector) => [...document.querySelectorAll(selector)];
   const short = (element) => element.outerHTML.replace(/\s+/g, " ").slice(0, 110);
 
