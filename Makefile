@@ -27,6 +27,7 @@ test: env
 lint: env
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .
+	@.venv/bin/codespell
 
 env:
 	@tools/env.sh

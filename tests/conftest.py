@@ -2,6 +2,7 @@
 
 import os
 import signal
+from pathlib import Path
 
 if "PYTEST_XDIST_WORKER" in os.environ:  # which inherits what the first process has set below
     os.environ["OMP_NUM_THREADS"] = "1"
@@ -31,6 +32,8 @@ def pytest_addoption(parser):
     parser.addoption("--faults", type=int, default=1, metavar="N", help=about)
     about = "deaths of work of all kinds in tests/faults/ (40)"
     parser.addoption("--kills", type=int, default=40, metavar="N", help=about)
+    about = "a folder for pictures of some pages, as a browser shows them in the smoke book"
+    parser.addoption("--screenshots", type=Path, metavar="FOLDER", help=about)
 
 
 @pytest.fixture(scope="session", autouse=True)

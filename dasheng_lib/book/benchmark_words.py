@@ -58,11 +58,11 @@ def moved(table: pd.DataFrame) -> str:
     moves = table.drop(columns=WHOLE).sub(table[WHOLE], axis=0)
     count, reach = (moves != 0).sum(), moves.abs().max(axis=1)
     if not count.any():
-        return "Whichever task is left out, no model moves."
+        return f"Whichever task is left out, none of {len(table)} models moves."
     still = listed(count.index[count == 0], "")
-    first = f"Nothing moves without {still}" if still else "Models move whichever is left out"
+    first = f"No model moves without {still}" if still else "Models move whichever is left out"
     return (
-        f"{first}; without {count.idxmax()} {count.max()} of them do. "
+        f"{first}; without {count.idxmax()} {count.max()} of {len(table)} do. "
         f"{reach.idxmax()} moves farthest, by {reach.max()}."
     )
 

@@ -25,15 +25,22 @@ def caption(text: str, *, alt: str, data: Table | Mapping[str, Table] | None = N
         data: the numbers that are drawn, which the page offers as CSV; of a figure that is drawn
             from several tables, each by its name.
 
+    What is shown says too how large its smallest type is, in pixels, which a test reads.
+
     Raises:
         ValueError: text or description is empty.
     """
     import matplotlib.pyplot as plt
     from IPython.display import display
+    from matplotlib.text import Text
 
-    words = bundle(text, alt, data)
+    said = bundle(text, alt, data)
+    if plt.get_fignums():
+        fig = plt.gcf()
+        sizes = [words.get_fontsize() for words in fig.findobj(Text) if words.get_visible()]
+        said[MIME]["type"] = min(sizes) * fig.dpi / 72
     plt.show()
-    display(words, raw=True)
+    display(said, raw=True)
 
 
 def paragraph(text: str) -> None:

@@ -20,6 +20,10 @@ from matplotlib.axis import Axis
 from matplotlib.scale import LogScale, register_scale
 from matplotlib.ticker import LogFormatterSciNotation, LogLocator, NullFormatter
 
+# At 390 px a page has 358 px for a picture: of this width, in inches, it shows type of SMALL points
+# and more with 8 px and more, which a test asks for.
+WIDTH, SMALL = 5.4, 9.4
+
 DOMAINS = {"speech": "#0072B2", "music": "#CC79A7", "environment": "#009E73"}
 ENCODERS = {
     "majority class": ("#999999", "|"),
@@ -51,7 +55,9 @@ def style() -> None:
     sns.set_theme(style="ticks", context="notebook", font_scale=0.9)
     plt.rcParams.update(
         {
-            "figure.figsize": (7.5, 3.2),
+            "figure.figsize": (WIDTH, 3.2),
+            "legend.fontsize": SMALL,
+            "legend.title_fontsize": SMALL,
             "figure.dpi": 110,
             "font.sans-serif": ["DejaVu Sans"],  # comes with Matplotlib; Arial does not
             "text.parse_math": False,

@@ -8,11 +8,10 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
-from dasheng_lib.book.plots import DOMAINS
+from dasheng_lib.book.plots import DOMAINS, SMALL, WIDTH
 from dasheng_lib.book.plots_benchmarks import MARKERS
 from dasheng_lib.metrics.rank_correlation import smallest_p
 
-WIDTH = 5.4  # inches of a figure, so that its type is readable on a telephone too
 BENCHMARKS = {"HEAR": ("#0072B2", "o"), "ARCH": ("#D55E00", "s"), "HARES": ("#009E73", "D")}
 
 
@@ -70,7 +69,7 @@ def between(table: pd.DataFrame, domains: Mapping[str, str] | None = None, size:
         for (i, j), value in np.ndenumerate(table):
             if i != j and np.isfinite(value):
                 ink = "white" if abs(value) > 0.7 else "#333333"
-                ax.text(j, i, f"{value:.1f}", ha="center", va="center", color=ink, size=9)
+                ax.text(j, i, f"{value:.1f}", ha="center", va="center", color=ink, size=SMALL)
     bar = fig.colorbar(image, ax=ax, shrink=0.6, aspect=25, ticks=[-1, -0.5, 0, 0.5, 1])
     bar.outline.set_visible(False)
 

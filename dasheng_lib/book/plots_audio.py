@@ -11,7 +11,7 @@ import torch
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter
 
-from dasheng_lib.book.plots import DOMAINS
+from dasheng_lib.book.plots import DOMAINS, WIDTH
 from dasheng_lib.corpora.corpus import Corpus
 from dasheng_lib.features import HOP, MELS, SAMPLE_RATE, LogMel
 from dasheng_lib.model.encoder import PATCH_FRAMES
@@ -64,21 +64,27 @@ def hide(ax: Axes, mask_T: np.ndarray, colour: str = "#BBBBBB", alpha: float = 1
 
 
 def clips(waves: Sequence[np.ndarray], domains: Sequence[str]) -> None:
-    """Clips side by side, the waveform above its log-mel.
+    """Clips, two in a row, the waveform above its log-mel.
 
     Args:
         waves: [samples] each, at 16 kHz.
         domains: of each clip, its title and colour.
     """
-    size = (min(2.1 * len(waves), 12), 4)
-    _, axes = plt.subplots(2, len(waves), figsize=size, squeeze=False)
-    for wave, domain, (top, bottom) in zip(waves, domains, axes.T, strict=True):
+    rows = -(-len(waves) // 2)
+    look = {"figsize": (WIDTH, 2.4 * rows), "height_ratios": [1, 2] * rows, "squeeze": False}
+    _, axes = plt.subplots(2 * rows, 2, **look)
+    pairs = [axes[row : row + 2, side] for row in range(0, 2 * rows, 2) for side in (0, 1)]
+    for wave, domain, (top, bottom) in zip(waves, domains, pairs, strict=False):
         look = {"title": domain, "xlabel": "", "xticks": [], "ylabel": "", "yticks": []}
         waveform(top, wave, DOMAINS[domain]).set(**look)
         filled = np.pad(wave, (0, max(0, SHORTEST - len(wave))))
         log_mel(bottom, LogMel()(torch.from_numpy(filled)[None])[0].numpy())
-        if top is not axes[0, 0]:
+        if bottom not in axes[:, 0]:
             bottom.set(ylabel="", yticklabels=[])
+        if bottom not in axes[-2:]:
+            bottom.set(xlabel="")
+    for ax in np.ravel(pairs[len(waves) :]):
+        ax.axis("off")
 
 
 def lengths(clips: pd.DataFrame, crop: float) -> None:
@@ -120,7 +126,7 @@ def levels(levels: Mapping[str, Sequence[np.ndarray]]) -> None:
 
 def front_end(wave: np.ndarray, mel_FT: np.ndarray, tokens: int) -> None:
     """A clip on its way into the encoder: waveform, log-mel, and the log-mel cut into tokens."""
-    look = {"figsize": (7.5, 5.5), "sharex": True, "height_ratios": (1, 1.5, 1.5)}
+    look = {"figsize": (WIDTH, 5.5), "sharex": True, "height_ratios": (1, 1.5, 1.5)}
     _, (top, middle, bottom) = plt.subplots(3, 1, **look)
     waveform(top, wave).set(xlabel="")
     log_mel(middle, mel_FT).axes.set(xlabel="")
@@ -131,9 +137,9 @@ def front_end(wave: np.ndarray, mel_FT: np.ndarray, tokens: int) -> None:
 
 def masks(mel_FT: np.ndarray, masks: Mapping[str, np.ndarray]) -> None:
     """One log-mel under several masks, bool [tokens], each below its title."""
-    _, axes = plt.subplots(1, len(masks), figsize=(3 * len(masks), 2.4), sharey=True)
+    _, axes = plt.subplots(len(masks), 1, figsize=(WIDTH, 1.6 * len(masks) + 0.4), sharex=True)
     for ax, (title, mask_T) in zip(axes, masks.items(), strict=True):
         log_mel(ax, mel_FT)
-        hide(ax, mask_T).set(title=title)
-    for ax in axes[1:]:
-        ax.set(ylabel="")
+        hide(ax, mask_T).set(title=title, ylabel="kHz")
+    for ax in axes[:-1]:
+        ax.set(xlabel="")

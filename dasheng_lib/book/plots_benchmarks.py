@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.colors import to_rgba
 
-from dasheng_lib.book.plots import DOMAINS
+from dasheng_lib.book.plots import DOMAINS, SMALL, WIDTH
 from dasheng_lib.book.sources import PUBLISHED, RECORDED
 from dasheng_lib.results.order import WHOLE
 from dasheng_lib.results.pairs import Gain
@@ -30,7 +30,7 @@ def overview(tasks: pd.DataFrame, unit: str) -> None:
     """
     new = tasks["domain"] != tasks["domain"].shift()
     y = np.arange(len(tasks)) + 0.6 * new.cumsum()
-    _, ax = plt.subplots(figsize=(5.4, 0.58 * y.iloc[-1] + 0.9))
+    _, ax = plt.subplots(figsize=(WIDTH, 0.58 * y.iloc[-1] + 0.9))
     left = tasks[unit].min() / 1.6
     inks = [DOMAINS[domain] for domain in tasks["domain"]]
     ax.barh(y, tasks[unit] - left, left=left, height=0.26, color=inks)
@@ -38,7 +38,7 @@ def overview(tasks: pd.DataFrame, unit: str) -> None:
         size = f"{task[unit]:,.1f}" if task[unit] < 10 else f"{task[unit]:,.0f}"
         ax.text(task[unit] * 1.08, place, size, va="center", color=ink, size=9.5)
         words = f"{task['title']}\n{task['classes']:,} classes, {task['measure']}, {task['how']}"
-        ax.text(left * 1.05, place + 0.17, words, va="top", color="#333333", size=9)
+        ax.text(left * 1.05, place + 0.17, words, va="top", color="#333333", size=SMALL)
     for place, domain in zip(y[new], tasks["domain"][new], strict=True):
         ax.text(left, place - 0.42, domain, color=DOMAINS[domain], weight="bold", va="center")
     ax.set_yticks(y, tasks.index)
@@ -89,7 +89,7 @@ def gains(groups: Mapping[str, Sequence[Gain]], domains: Mapping[str, str]) -> N
     rows = [(title, found) for title, group in groups.items() for found in group]
     new = [i == 0 or rows[i - 1][0] != title for i, (title, _) in enumerate(rows)]
     y = np.arange(len(rows)) + 0.85 * np.cumsum(new)
-    _, ax = plt.subplots(figsize=(5.4, 0.42 * y[-1] + 1.3))
+    _, ax = plt.subplots(figsize=(WIDTH, 0.42 * y[-1] + 1.3))
     ax.axvline(0, color="#777777", lw=1)
     for place, (_, found) in zip(y, rows, strict=True):
         for domain, marker in MARKERS.items():
@@ -138,16 +138,18 @@ def beside(printed: pd.Series, ours: pd.DataFrame, guess: float, measure: str) -
         measure: of the axis.
     """
     every = pd.concat([printed, ours["score"]]).sort_values(ascending=False)
-    _, ax = plt.subplots(figsize=(5.4, 0.235 * len(every) + 1))
+    _, ax = plt.subplots(figsize=(WIDTH, 0.235 * len(every) + 1))
     rows = {name: row for row, name in enumerate(every.index)}
     ax.axvline(guess, color="#777777", lw=1, ls=":")
-    ax.text(guess, len(rows) - 0.4, "a guess ", color="#555555", size=9, ha="right", va="bottom")
+    ax.text(
+        guess, len(rows) - 0.4, "a guess ", color="#555555", size=SMALL, ha="right", va="bottom"
+    )
     mine = [rows[name] for name in ours.index]
     ax.hlines(mine, ours["low"], ours["high"], color=RECORDED.colour, lw=2, zorder=1)
     for source, values in ((PUBLISHED, printed), (RECORDED, ours["score"])):
         at = [rows[name] for name in values.index]
         ax.plot(values, at, source.marker, color=source.colour, label=source.label, ms=6)
-    ax.set_yticks(range(len(every)), every.index, size=9)
+    ax.set_yticks(range(len(every)), every.index, size=SMALL)
     for label in ax.get_yticklabels():
         label.set_weight("bold" if label.get_text() in ours.index else "normal")
     ax.set(xlabel=f"{measure} (%)", xlim=(0, None), ylim=(len(every) - 0.3, -0.7))
@@ -163,7 +165,7 @@ def depth(variances: pd.DataFrame, expected: Sequence[float], stages: Sequence[i
         expected: by the network's own count, of each block's input.
         stages: blocks of each stage.
     """
-    _, ax = plt.subplots(figsize=(5.4, 4))
+    _, ax = plt.subplots(figsize=(WIDTH, 4))
     x = np.arange(1, len(variances) + 1)
     looks = {"slow": ("#0072B2", "o"), "fast": ("#D55E00", "^")}
     first = variances.columns[0][1]

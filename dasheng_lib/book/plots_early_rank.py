@@ -13,8 +13,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
-from dasheng_lib.book.plots import log_axis, references
-from dasheng_lib.book.plots_scaling import EDGE, Look, share_axis, shares
+from dasheng_lib.book.plots import WIDTH, log_axis, references
+from dasheng_lib.book.plots_scaling import EDGE, Look, legend_below, share_axis, shares
 from dasheng_lib.book.sources import NOW
 
 
@@ -24,7 +24,7 @@ def looks(tables: Mapping[str, tuple[Sequence[Any], Look]]) -> None:
     Args:
         tables: by name, each with its look: of :func:`dasheng_lib.scaling.early`.
     """
-    _, ax = plt.subplots(figsize=(7.5, 3.8))
+    fig, ax = plt.subplots(figsize=(WIDTH, 4.2))
     for shift, (name, (rows, (marker, colour))) in enumerate(tables.items()):
         at = np.array([row.fraction for row in rows]) * 1.06 ** (shift - 1.5)
         r = np.array([[row.r.value, row.r.low, row.r.high] for row in rows])
@@ -36,8 +36,7 @@ def looks(tables: Mapping[str, tuple[Sequence[Any], Look]]) -> None:
     ax.set(ylabel="correlation with final quality")
     ax.set_xticks([1 / 14, 1 / 7, 2 / 7, 3 / 7], ["1/14", "1/7", "2/7", "3/7"])
     ax.minorticks_off()
-    ax.legend(frameon=False, fontsize=8, ncols=2)
-    plt.show()
+    legend_below(fig, ax, ncols=2)
 
 
 def courses(
@@ -51,7 +50,9 @@ def courses(
     Args:
         axes: column and label of each arm that is drawn.
     """
-    size = (7.5, 2.4 * len(axes))
+    size = (WIDTH, 2.9 * len(axes))
+    narrow = {"columnspacing": 0.8, "handlelength": 1, "labelspacing": 0.2}
+    narrow |= {"loc": "lower left", "bbox_to_anchor": (0, 0.06)}
     fig, panels = plt.subplots(len(axes), 2, figsize=size, sharex=True, sharey="col")
     for (left, right), (arm, (column, label)) in zip(panels, axes.items(), strict=True):
         runs = arms[arm].sort_values([column, "step"])
@@ -63,16 +64,14 @@ def courses(
                 share = shares(run)
                 left.plot(share, run["rankme_per_dimension"], ".-", color=shade, label=name)
                 right.plot(share, 100 * run[measure], ".-", color=shade)
-        beside = {"loc": "center left", "bbox_to_anchor": (1, 0.5), "title_fontsize": 8}
         handles = left.get_legend_handles_labels()
-        right.legend(*handles, frameon=False, fontsize=7, title=label, **beside)
+        right.legend(*handles, frameon=False, title=label, ncols=2, **narrow)
         log_axis(left, "y").set(ylabel="RankMe / width", xscale="log")
         right.set(ylabel="accuracy (%)")
     for ax in panels[-1]:
         share_axis(ax)
     handles = [line for line in panels[0, 1].lines if line.get_label() in lines]
-    fig.legend(handles=handles, loc="outside lower center", ncols=3, frameon=False)
-    plt.show()
+    fig.legend(handles=handles, loc="outside lower center", ncols=2, frameon=False)
 
 
 def course_now(table: pd.DataFrame) -> None:
@@ -82,5 +81,4 @@ def course_now(table: pd.DataFrame) -> None:
         ax.plot(shares(run), run["rankme"], f"{NOW.marker}-", label=name)
     log_axis(ax, "y").set(ylabel="RankMe, just now")
     share_axis(ax)
-    ax.legend(frameon=False, fontsize=7)
-    plt.show()
+    ax.legend(frameon=False)

@@ -6,6 +6,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 
+from dasheng_lib.book.plots import SMALL, WIDTH
 from dasheng_lib.evaluation.probes.mlp.probe import GRID
 from dasheng_lib.tasks.task import k_folds
 
@@ -22,7 +23,7 @@ def protocol(folds: int = 5) -> tuple[int, int, int]:
     Returns:
         How many settings are tried, kinds of network, and learning rates.
     """
-    _, (top, below) = plt.subplots(2, 1, figsize=(5.4, 5.4))
+    _, (top, below) = plt.subplots(2, 1, figsize=(WIDTH, 5.4))
     rates = sorted({point.lr for point in GRID})
     kinds = [(layers, init) for layers in (1, 2) for init in ("xavier_uniform", "xavier_normal")]
     tried = {(kinds.index((p.layers, p.init)), rates.index(p.lr)): n for n, p in enumerate(GRID, 1)}
@@ -39,7 +40,7 @@ def protocol(folds: int = 5) -> tuple[int, int, int]:
         for part, look in PARTS.items():
             for split in getattr(fold, part):
                 _field(below, int(split) - 1, y, part, *look)
-        below.text(folds - 0.4, y, "all eight" if y == 0 else "the winner", va="center", size=9)
+        below.text(folds - 0.4, y, "all eight" if y == 0 else "the winner", va="center", size=SMALL)
     below.set_xticks(range(folds), [f"fold {i + 1}" for i in range(folds)])
     below.set_yticks([])
     below.set(xlim=(-0.5, folds + 0.6), ylim=(folds - 0.5, -0.5))
@@ -53,4 +54,4 @@ def protocol(folds: int = 5) -> tuple[int, int, int]:
 def _field(ax: Axes, x: float, y: float, text: str, colour: str, ink: str) -> None:
     """A field of a chart, with a word in it."""
     ax.add_patch(plt.Rectangle((x - 0.47, y - 0.44), 0.94, 0.88, color=colour))
-    ax.text(x, y, text, ha="center", va="center", color=ink, size=9)
+    ax.text(x, y, text, ha="center", va="center", color=ink, size=SMALL)

@@ -15,7 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from dasheng_lib.book.plots import ENCODERS, log_axis
+from dasheng_lib.book.plots import ENCODERS, SMALL, WIDTH, log_axis
 from dasheng_lib.book.plots_scaling import EDGE
 
 KINDS = {"rescale": "o", "drop leading": "^", "keep leading": "v", "control": "*"}
@@ -54,9 +54,9 @@ def interventions(
 
 def four_panels(titles: Iterable[str], xlabel: str) -> tuple[Figure, np.ndarray]:
     """A figure of two by two panels of accuracy."""
-    fig, axes = plt.subplots(2, 2, figsize=(10, 7.6), sharex=True, sharey="row")
+    fig, axes = plt.subplots(2, 2, figsize=(WIDTH, 7.2), sharex=True, sharey="row")
     for ax, title in zip(axes.flat, titles, strict=True):
-        ax.set(title=title)
+        ax.set_title(title.replace(", ", "\n"), size=SMALL + 1)
     for ax in axes[1]:
         ax.set(xlabel=xlabel)
     for ax in axes[:, 0]:
@@ -77,7 +77,7 @@ def interventions_legend(fig: Figure, encoders: Sequence[str]) -> None:
         Line2D([], [], marker="+", ls="--", label=law, **grey),
         Line2D([], [], color="#999999", ls=":", label="chance (majority class)"),
     ]
-    fig.legend(handles=handles, loc="outside lower center", ncols=4, frameon=False, fontsize=8)
+    fig.legend(handles=handles, loc="outside lower center", ncols=2, frameon=False)
 
 
 def encoder_colour(name: str) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from dasheng_lib.book.own_models import gain
-from dasheng_lib.book.plots import DOMAINS
+from dasheng_lib.book.plots import DOMAINS, WIDTH
 from dasheng_lib.book.plots_benchmarks import MARKERS
 
 PROBES = {"": "linear probe", "knn_": "k-NN"}
@@ -26,7 +26,7 @@ def by_domain(own: pd.DataFrame, heard: Sequence[str]) -> None:
     """
     objectives = list(dict.fromkeys(own["objective"]))
     shape = {"nrows": len(PROBES), "ncols": len(objectives), "squeeze": False}
-    fig, axes = plt.subplots(**shape, sharex="row", sharey=True, figsize=(5.4, 6.6))
+    fig, axes = plt.subplots(**shape, sharex="row", sharey=True, figsize=(WIDTH, 6.6))
     for (row, column), ax in np.ndenumerate(axes):
         probe, objective = list(PROBES)[row], objectives[column]
         ax.axvline(0, color="#777777", lw=1)

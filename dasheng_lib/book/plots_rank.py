@@ -8,7 +8,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
-from dasheng_lib.book.plots import ENCODERS, log_axis
+from dasheng_lib.book.plots import ENCODERS, WIDTH, log_axis
 from dasheng_lib.book.sources import RECORDED
 from dasheng_lib.results import read_results
 from dasheng_lib.scaling.rows import arms, last_checkpoints
@@ -21,7 +21,7 @@ def over_run(history: pd.DataFrame, spectra: Mapping[int, np.ndarray]) -> None:
         history: ``step, RankMe, centred``; step 0 is drawn at the left edge.
         spectra: centred singular values by step.
     """
-    _, (top, bottom) = plt.subplots(2, 1, figsize=(5.5, 6))
+    _, (top, bottom) = plt.subplots(2, 1, figsize=(WIDTH, 6))
     at = history["step"].replace(0, history["step"][history["step"] > 0].min() / 2)
     top.plot(at, history["RankMe"], "o-", color=ENCODERS["pretrained"][0], label="as defined")
     top.plot(at, history["centred"], "s--", color="#0072B2", label="centred")
@@ -45,7 +45,7 @@ def convergence(points: pd.DataFrame, everything: float, clips: int, D: int) -> 
         everything, clips: RankMe of all clips, and how many those are.
         D: width.
     """
-    _, ax = plt.subplots(figsize=(5.5, 3.4))
+    _, ax = plt.subplots(figsize=(WIDTH, 3.4))
     looks = {"plain": (ENCODERS["pretrained"][0], "o-"), "corrected": ("#0072B2", "s--")}
     for kind, (colour, line) in looks.items():
         values = points.groupby("n")[kind]
@@ -69,7 +69,7 @@ def by_arm(branches: Mapping[str, pd.DataFrame]) -> None:
     Args:
         branches: ``rankme, rankme_per_dimension`` of the runs of each arm.
     """
-    _, axes = plt.subplots(2, 1, figsize=(5.5, 6), sharex=True)
+    _, axes = plt.subplots(2, 1, figsize=(WIDTH, 6), sharex=True)
     look = {"color": RECORDED.colour, "mec": "k", "mew": 0.4, "ms": 5}
     columns = {"rankme": "RankMe", "rankme_per_dimension": "RankMe / width"}
     for ax, (column, label) in zip(axes, columns.items(), strict=True):
@@ -95,7 +95,7 @@ def recorded_twins() -> pd.DataFrame:
 
 def twins(table: pd.DataFrame) -> None:
     """Each encoder of :func:`recorded_twins` before training and after, joined by a line."""
-    _, ax = plt.subplots(figsize=(5.5, 3.6))
+    _, ax = plt.subplots(figsize=(WIDTH, 3.6))
     begin = table["rankme_untrained"], 100 * table["quality_untrained"]
     end = table["rankme"], 100 * table["quality"]
     ax.plot(*np.stack([begin, end], 1), color="#999999", lw=0.7, zorder=0)

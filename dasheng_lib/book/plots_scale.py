@@ -8,6 +8,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
+from dasheng_lib.book.plots import WIDTH
+
 INKS = {"A100": "#0072B2", "H100": "#D55E00"}
 
 
@@ -29,7 +31,7 @@ def days(
     """
     curves = {}
     shares = np.linspace(0.1, 0.6, 60)
-    _, ax = plt.subplots()
+    fig, ax = plt.subplots(figsize=(WIDTH, 4))
     for (size, total), line in zip(flops.items(), ("-", "--", ":"), strict=True):
         for gpu, each in peak.items():
             needed = total / (gpus * each * shares) / 86_400
@@ -39,5 +41,5 @@ def days(
     label, share, took = published
     ax.plot(100 * share, took, "k*", ms=11, label=label)
     ax.set(xlabel="share of the peak that a step reaches (%)", ylabel="days", yscale="log")
-    ax.legend(frameon=False, fontsize=8, ncols=2)
+    fig.legend(loc="outside lower center", frameon=False, ncols=2)
     return pd.DataFrame(curves, pd.Index(100 * shares, name="share of the peak (%)"))

@@ -15,11 +15,11 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from dasheng_lib.book.plots import log_axis, references
+from dasheng_lib.book.plots import ENCODERS, SMALL, WIDTH, log_axis, references
 from dasheng_lib.book.sources import NOW, PUBLISHED, RECORDED
 
 EDGE = {"mec": "k", "mew": 0.4}
-UNTRAINED = "#D55E00"
+UNTRAINED = ENCODERS["untrained"][0]
 GROUPS = {"size": "s", "masking": "^", "learning rate": "X", "other family": "P"}
 GROUPS |= {"other settings": "o"}
 FAMILIES = {
@@ -51,7 +51,6 @@ def published_sizes(
     ax.set_xticks([100, 300, 1000], ["100", "300", "1000"])
     ax.minorticks_off()
     ax.legend(frameon=False, title="published")
-    plt.show()
 
 
 def factors(
@@ -69,7 +68,7 @@ def factors(
         axes: column and label of each arm that is drawn.
         band: of what a seed does, in percent.
     """
-    fig, panels = plt.subplots(3, 2, figsize=(7.5, 8), sharey=True)
+    fig, panels = plt.subplots(3, 2, figsize=(WIDTH, 8), sharey=True)
     look = {"marker": RECORDED.marker, "ls": "", "mew": 0.6}
     for ax, (arm, (column, label)) in zip(panels.flat, axes.items(), strict=False):
         rows = arms[arm].sort_values(column)
@@ -88,7 +87,9 @@ def factors(
             ax.set_xscale("log")
             ax.set_xticks(ticks, [f"{tick:.2g}" if tick < 100 else f"{tick:g}" for tick in ticks])
             ax.minorticks_off()
-    legend_below(fig, panels[0, 0], ncols=5)
+    for ax in panels[:, 0]:
+        ax.set(ylabel="accuracy (%)")
+    legend_below(fig, panels[0, 0])
     return fig
 
 
@@ -112,11 +113,10 @@ def just_now(
         ax.plot(runs[x], 100 * runs["quality"], marker, color=NOW.colour, mec=edge)
     for run, at, quality in zip(ends["run"], ends[x], 100 * ends["quality"], strict=True):
         offset = {"xytext": (4, 3), "textcoords": "offset points"}
-        ax.annotate(run, (at, quality), fontsize=7, **offset)
+        ax.annotate(run, (at, quality), fontsize=SMALL, **offset)
     log_axis(ax).set(xlabel=f"{xlabel or 'RankMe'}, just now", ylabel="accuracy (%)")
     ax.margins(0.2)
-    ax.legend(frameon=False, fontsize=8)
-    plt.show()
+    ax.legend(frameon=False)
 
 
 def groups_of(rows: pd.DataFrame) -> pd.Series:
@@ -137,7 +137,7 @@ def laws(
         free: what log-mel reaches; with the predictor, if it has one.
     """
     x, y = trained.x, trained.y
-    _, ax = plt.subplots(figsize=(7.5, 4.6))
+    fig, ax = plt.subplots(figsize=(WIDTH, 5.6))
     references(ax, lines)
     group = groups_of(rows)
     for name, shade in zip(GROUPS, plt.cm.cividis(np.linspace(0, 1, len(GROUPS))), strict=True):
@@ -154,7 +154,7 @@ def laws(
     at = np.geomspace(start[x].min(), start[x].max(), 100)
     ax.plot(at, 100 * untrained.predict(at), color=UNTRAINED, lw=2, label="law, untrained")
     log_axis(ax)
-    ax.legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
+    legend_below(fig, ax, ncols=2)
     return ax
 
 
@@ -171,9 +171,9 @@ def arm_panels(
     Args:
         slopes: of log y over log x, a row an arm that is drawn: ``title, exponent, intercept``.
     """
-    columns = 3
+    columns = 2
     lines_of_panels = -(-len(slopes) // columns)
-    size = (7.5, 2.1 * lines_of_panels)
+    size = (WIDTH, 2.0 * lines_of_panels)
     fig, panels = plt.subplots(lines_of_panels, columns, figsize=size, sharex=True, sharey=True)
     panels = np.ravel(panels)
     for ax, (arm, slope) in zip(panels, slopes.iterrows(), strict=False):
@@ -185,12 +185,12 @@ def arm_panels(
         fitted = np.exp(slope["intercept"]) * at ** slope["exponent"]
         ax.plot(at, 100 * fitted, color=RECORDED.colour)
         log_axis(ax)
-        ax.set_title(f"{slope['title']}: {slope['exponent']:+.2f}", size=9)
+        ax.set_title(f"{slope['title']}: {slope['exponent']:+.2f}", size=SMALL)
     for ax in panels[len(slopes) :]:
         ax.axis("off")
     for ax in panels[max(len(slopes) - columns, 0) : len(slopes)]:
-        ax.tick_params(labelbottom=True, labelsize=8)
-    legend_below(fig, panels[0], place="outside upper center", ncols=3)
+        ax.tick_params(labelbottom=True)
+    legend_below(fig, panels[0], place="outside upper center", ncols=2)
     return fig
 
 
@@ -198,17 +198,17 @@ def masking(
     sizes: Mapping[str, pd.DataFrame], x: str, y: str, lines: Mapping[str, float]
 ) -> Figure:
     """Rank against the share hidden, and accuracy against rank, by size; not yet shown."""
-    fig, (left, right) = plt.subplots(1, 2, figsize=(7.5, 3.6))
+    fig, (left, right) = plt.subplots(1, 2, figsize=(WIDTH, 3.6))
     for (label, runs), marker in zip(sizes.items(), "os", strict=False):
         look = {"color": RECORDED.colour, "label": label, **EDGE}
         left.plot(runs["mask_ratio"], runs[x], marker, ls="-.", **look)
         right.plot(runs[x], 100 * runs[y], marker, ls="", **look)
         for _, run in runs.iloc[[0, -1]].iterrows():
-            offset = {"xytext": (-6, -13), "textcoords": "offset points", "fontsize": 8}
+            offset = {"xytext": (-6, -13), "textcoords": "offset points", "fontsize": SMALL}
             right.annotate(f"{run['mask_ratio']:g}", (run[x], 100 * run[y]), **offset)
     references(right, lines)
     left.set(xlabel="share hidden", ylim=(0, None))
-    legend_below(fig, right, ncols=5)
+    legend_below(fig, right)
     return fig
 
 
@@ -219,7 +219,7 @@ def correlations(tables: Mapping[str, tuple[pd.DataFrame, Look]], xlabel: str) -
         tables: by name, each with its look: columns ``r, low, high``; the first has all rows.
     """
     labels = list(next(iter(tables.values()))[0].index)
-    fig, ax = plt.subplots(figsize=(7.5, (0.3 + 0.05 * len(tables)) * len(labels) + 0.8))
+    fig, ax = plt.subplots(figsize=(WIDTH, (0.3 + 0.05 * len(tables)) * len(labels) + 0.8))
     for place, (name, (table, (marker, colour))) in enumerate(tables.items()):
         y = np.arange(len(labels))[::-1] + 0.2 * ((len(tables) - 1) / 2 - place)
         r = table.reindex(labels)[["r", "low", "high"]].to_numpy(float)
@@ -231,7 +231,6 @@ def correlations(tables: Mapping[str, tuple[pd.DataFrame, Look]], xlabel: str) -
     ax.set(xlabel=xlabel, xlim=(-1.02, 1.02))
     if len(tables) > 1:
         legend_below(fig, ax, ncols=2)
-    plt.show()
 
 
 def families(
@@ -248,7 +247,7 @@ def families(
         others: last rows of other runs, in grey.
         lines: the last is that of untrained encoders of a waveform.
     """
-    fig, (top, bottom) = plt.subplots(2, 1, figsize=(7.5, 7.5), height_ratios=(2, 3))
+    fig, (top, bottom) = plt.subplots(2, 1, figsize=(WIDTH, 7.5), height_ratios=(2, 3))
     *usual, waveform = lines
     references(bottom, {name: lines[name] for name in usual})
     dotted = {"ls": (0, (1, 4)), "lw": 1.3, "color": "#555555"}
@@ -266,7 +265,7 @@ def families(
     share_axis(top)
     top.set(ylabel="RankMe")
     log_axis(bottom).set(xlabel="RankMe")
-    legend_below(fig, bottom, ncols=3)
+    legend_below(fig, bottom, ncols=2)
     return bottom
 
 
@@ -287,4 +286,4 @@ def legend_below(
 ) -> None:
     """One legend for a figure of several panels."""
     handles = ax.get_legend_handles_labels()
-    fig.legend(*handles, loc=place, ncols=ncols, frameon=False, fontsize=8)
+    fig.legend(*handles, loc=place, ncols=ncols, frameon=False)

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from dasheng_lib.book.plots import DOMAINS, ENCODERS
+from dasheng_lib.book.plots import DOMAINS, ENCODERS, SMALL, WIDTH
 
 # Of Dasheng's Table 2: its three sizes, the two rivals with the highest average, and Whisper.
 HEAR_MODELS = {
@@ -22,14 +22,14 @@ HEAR_MODELS = {
 }
 
 
-def scores(table: pd.DataFrame, size: tuple[float, float]) -> None:
+def scores(table: pd.DataFrame, height: float) -> None:
     """Accuracy of each encoder on each task, with 95 % intervals over clips.
 
     Args:
         table: ``title, encoder, accuracy, low, high``, a row a task and encoder, of one probe.
-        size: of the figure, in inches.
+        height: of the figure, in inches.
     """
-    fig, ax = plt.subplots(figsize=size)
+    fig, ax = plt.subplots(figsize=(WIDTH, height))
     titles = list(dict.fromkeys(table["title"]))
     names = [name for name in ENCODERS if name in set(table["encoder"])]
     names += [name for name in dict.fromkeys(table["encoder"]) if name not in ENCODERS]
@@ -54,7 +54,7 @@ def by_neighbours(accuracy: Mapping[str, Mapping[int, float]]) -> None:
         colour, marker = ENCODERS[name]
         ax.plot(list(line), list(line.values()), marker=marker, color=colour, label=name)
     ticks = {"xticks": list(line), "xticklabels": list(line)}
-    ax.set(xscale="log", xlabel="k", ylabel="mean accuracy (%)", **ticks)
+    ax.set(xscale="log", xlabel="neighbours (k)", ylabel="mean accuracy (%)", **ticks)
     ax.minorticks_off()
     ax.legend(frameon=False)
 
@@ -71,7 +71,7 @@ def confusions(
         For each, how much of a class is right on average, in percent.
     """
     tasks, encoders = (list(dict.fromkeys(names)) for names in zip(*votes, strict=True))
-    size = (3.5 * len(encoders), 3.3 * len(tasks))
+    size = (WIDTH, 3.1 * len(tasks))
     _, axes = plt.subplots(len(tasks), len(encoders), figsize=size, squeeze=False)
     right = {}
     for (task, encoder), (labels, guesses) in votes.items():
@@ -80,7 +80,7 @@ def confusions(
         share_CC = (100 * counts.div(counts.sum(axis=1), axis=0)).to_numpy()
         right[task, encoder] = share_CC.diagonal().mean()
         ax = confusion(axes[tasks.index(task), encoders.index(encoder)], share_CC, classes)
-        ax.set_title(f"{task}\n{encoder}: {right[task, encoder]:.0f} % of a class right", size=9)
+        ax.set_title(f"{task}\n{encoder}: {right[task, encoder]:.0f} %", size=SMALL)
     return right
 
 
@@ -94,10 +94,10 @@ def confusion(ax: Axes, share_CC: np.ndarray, classes: Sequence[str]) -> Axes:
     for (row, column), value in np.ndenumerate(share_CC):
         if value >= 10:
             colour = "white" if value > 55 else "#333333"
-            ax.text(column, row, f"{value:.0f}", ha="center", va="center", color=colour, size=7)
+            ax.text(column, row, f"{value:.0f}", ha="center", va="center", color=colour, size=SMALL)
     places = np.arange(len(classes))
-    ax.set_xticks(places, classes, rotation=60, ha="right", rotation_mode="anchor", size=8)
-    ax.set_yticks(places, classes, size=8)
+    ax.set_xticks(places, classes, rotation=60, ha="right", rotation_mode="anchor", size=SMALL)
+    ax.set_yticks(places, classes, size=SMALL)
     ax.set(xlabel="guess", ylabel="true class")
     return ax
 
@@ -113,7 +113,7 @@ def radar(
         groups: tasks by domain, in the order of the axes; a domain names its axes' colour as in
             ``DOMAINS``.
     """
-    _, ax = plt.subplots(figsize=(5.2, 6), subplot_kw={"projection": "polar"})
+    _, ax = plt.subplots(figsize=(WIDTH, 6), subplot_kw={"projection": "polar"})
     tasks = [task for group in groups.values() for task in group]
     angles = np.arange(len(tasks)) * 2 * np.pi / len(tasks)
     for name, look in looks.items():
@@ -127,7 +127,7 @@ def radar(
     for label, ink in zip(ax.get_xticklabels(), inks, strict=True):
         label.set(color=ink, weight="bold")
     ax.set(ylim=(0, 100))
-    ax.set_yticks([20, 40, 60, 80, 100], ["", "40", "", "80", ""], color="#555555", size=8)
+    ax.set_yticks([20, 40, 60, 80, 100], ["", "40", "", "80", ""], color="#555555", size=SMALL)
     ax.set_rlabel_position(180 / len(tasks))
     ax.grid(color="#DDDDDD")
     ax.spines["polar"].set_color("#BBBBBB")
@@ -138,7 +138,7 @@ def ranks(
     average: pd.Series,
     groups: Sequence[Sequence[str]],
     difference: float,
-    size: tuple[float, float],
+    height: float,
 ) -> None:
     """Average ranks, the best on top; a vertical bar joins systems that do not lie apart.
 
@@ -146,9 +146,9 @@ def ranks(
 
     Args:
         average, difference: of :mod:`dasheng_lib.metrics.ranking`, as are the ``groups`` of names.
-        size: of the figure, in inches.
+        height: of the figure, in inches.
     """
-    _, ax = plt.subplots(figsize=size)
+    _, ax = plt.subplots(figsize=(WIDTH, height))
     places = {name: y for y, name in enumerate(average.index)}
     worst = len(average)
     for name, y in places.items():

@@ -8,7 +8,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
-from dasheng_lib.book.plots import DOMAINS
+from dasheng_lib.book.plots import DOMAINS, SMALL, WIDTH
 from dasheng_lib.results.agreement import AVERAGE
 
 MARKS = {
@@ -31,7 +31,7 @@ def residuals(table: pd.DataFrame, models: Sequence[str], tolerance: float) -> N
         table: of :func:`dasheng_lib.results.agreement.compare`.
         tolerance: points that rounding explains; inside them the axis is linear.
     """
-    _, ax = plt.subplots(figsize=(6.5, 5.4))
+    _, ax = plt.subplots(figsize=(WIDTH, 5.4))
     ax.axvspan(-tolerance, tolerance, color="#DDDDDD", lw=0, label="rounding")
     rows = np.arange(len(models))
     for offset, (name, (colour, marker)) in zip(
@@ -61,7 +61,7 @@ def slopes(columns: Mapping[str, pd.DataFrame], places: Mapping[str, pd.Series])
             the first and the last averages are written beside the models.
         places: of each model in each column, 1 on top.
     """
-    _, ax = plt.subplots(figsize=(6.5, 5))
+    _, ax = plt.subplots(figsize=(WIDTH, 5))
     left, right = (list(columns.values())[i][AVERAGE] for i in (0, -1))
     x = np.arange(len(columns))
     models = next(iter(places.values())).index
@@ -91,7 +91,7 @@ def above(
         named: which model that is.
         ours, label: of another model, and its name.
     """
-    _, ax = plt.subplots(figsize=(6.5, 5.4))
+    _, ax = plt.subplots(figsize=(WIDTH, 5.4))
     y = np.arange(len(best))
     ax.axvline(0, color="#0072B2", lw=1.5)
     ax.text(0, -1.1, line, color="#0072B2", ha="center", va="bottom")
@@ -107,7 +107,7 @@ def above(
                 (points, place),
                 textcoords="offset points",
                 va="center",
-                fontsize=9,
+                fontsize=SMALL,
                 **text,
             )
     ax.set_yticks(y, best.index)

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from dasheng_lib.book.plots import ENCODERS
+from dasheng_lib.book.plots import ENCODERS, WIDTH
 from dasheng_lib.book.plots_audio import hide, log_mel
 from dasheng_lib.book.reconstructions import original, painted
 from dasheng_lib.book.sources import NOW, RECORDED
@@ -53,44 +53,43 @@ def beside_recorded(log: pd.DataFrame, recorded: pd.DataFrame) -> None:
         recorded: ``step, loss, held_loss, explained, rankme``; the last three where validated.
             Empty where nothing is recorded.
     """
-    _, axes = plt.subplots(1, 2 if len(recorded) else 1, figsize=(9, 3), squeeze=False)
-    left = axes[0, 0]
-    curve(left, log["step"], log["loss"], NOW.label, NOW.colour)
+    panels = 2 if len(recorded) else 1
+    _, axes = plt.subplots(panels, 1, figsize=(WIDTH, 2.8 * panels), squeeze=False)
+    top = axes[0, 0]
+    curve(top, log["step"], log["loss"], NOW.label, NOW.colour)
     if len(recorded):
-        held, right = recorded.dropna(subset=["held_loss"]), axes[0, 1]
+        held, below = recorded.dropna(subset=["held_loss"]), axes[1, 0]
         ink = {"color": RECORDED.colour}
-        left.plot(recorded["step"], recorded["loss"], label=RECORDED.label, **ink)
-        left.plot(held["step"], held["held_loss"], "--", label="recorded, held out", **ink)
-        right.plot(held["step"], held["explained"], "D-", ms=3, **ink)
-        right.set(xlabel="step", ylabel="variance explained", ylim=(0, 1))
-        rank = right.twinx()
+        top.plot(recorded["step"], recorded["loss"], label=RECORDED.label, **ink)
+        top.plot(held["step"], held["held_loss"], "--", label="recorded, held out", **ink)
+        below.plot(held["step"], held["explained"], "D-", ms=3, **ink)
+        below.set(xlabel="step", ylabel="variance explained", ylim=(0, 1))
+        rank = below.twinx()
         rank.plot(held["step"], held["rankme"], "x--", ms=4, color="#555555")
         rank.set(ylabel="RankMe", ylim=(0, None))
-        lines = [*right.lines, *rank.lines]
-        right.legend(lines, ["explained", "RankMe"], frameon=False, loc="lower right")
-    left.set(xscale="log", xlabel="step", ylabel="loss", ylim=(0, None))
-    left.legend(frameon=False)
+        lines = [*below.lines, *rank.lines]
+        below.legend(lines, ["explained", "RankMe"], frameon=False, loc="lower right")
+    top.set(xscale="log", xlabel="step", ylabel="loss", ylim=(0, None))
+    top.legend(frameon=False)
 
 
-def reconstructions(outs: Mapping[str, MAEOutput], clips: Sequence[int]) -> None:
-    """A row a clip: the original, what was visible, and what a model painted at each stage.
+def reconstructions(outs: Mapping[str, MAEOutput], clips: Mapping[int, str]) -> None:
+    """A column a clip: the original, what was visible, and what a model painted at each stage.
 
     Args:
         outs: what the model made of one batch under one mask, by stage.
-        clips: rows of the batch.
+        clips: rows of the batch, and what is heard there.
     """
-    size = (11, 2.0 * len(clips) + 0.4)
-    _, axes = plt.subplots(len(clips), 2 + len(outs), figsize=size, sharey=True, squeeze=False)
+    look = {"figsize": (WIDTH, 1.5 * (2 + len(outs))), "sharex": True, "sharey": True}
+    _, axes = plt.subplots(2 + len(outs), len(clips), squeeze=False, **look)
     first = next(iter(outs.values()))
-    for row, clip in zip(axes, clips, strict=True):
+    for column, (clip, name) in zip(axes.T, clips.items(), strict=True):
         true = original(first, clip)
-        columns = {"original": true, "visible": true}
-        columns |= {title: painted(out, clip) for title, out in outs.items()}
-        for ax, (title, mel_FT) in zip(row, columns.items(), strict=True):
+        rows = {"original": true, "visible": true}
+        rows |= {title: painted(out, clip) for title, out in outs.items()}
+        for ax, (title, mel_FT) in zip(column, rows.items(), strict=True):
             log_mel(ax, mel_FT, high=float(true.max()))
-            ax.set(title=title if clip == clips[0] else "")
-        hide(row[1], first.mask_BT[clip].numpy())
-    for ax in axes[:, 1:].flat:
-        ax.set(ylabel="")
-    for ax in axes[:-1].flat:
-        ax.set(xlabel="")
+            ax.set(ylabel=f"{title}\nkHz" if ax in axes[:, 0] else "", xlabel="")
+        hide(column[1], first.mask_BT[clip].numpy())
+        column[0].set(title=name)
+        column[-1].set(xlabel="time (s)")

@@ -50,6 +50,13 @@ class Sound:
     def seconds(self) -> float:
         return len(self.wave) / SAMPLE_RATE
 
+    def peak(self) -> float:
+        """Centre of the mel band that has most of its energy, Hz."""
+        from dasheng_lib.book.plots_audio import mel_frequencies
+
+        power_F = (10 ** (self.mel().astype(float) / 10)).mean(1)
+        return float(mel_frequencies()[power_F.argmax()])
+
     def mel(self) -> np.ndarray:
         """The picture, dB [64, frames]."""
         if self.mel_FT is not None:
@@ -88,14 +95,10 @@ def _panel(sound: Sound, mel_FT: np.ndarray, high: float, longest: int) -> str:
 
 def describe(sound: Sound, mel_FT: np.ndarray) -> str:
     """What the picture shows, for those who do not see it."""
-    from dasheng_lib.book.plots_audio import mel_frequencies
-
-    power_F = (10 ** (mel_FT.astype(float) / 10)).mean(1)
-    peak = mel_frequencies()[power_F.argmax()]
     said = f"Spectrogram of {mel_FT.shape[1] * HOP / SAMPLE_RATE:.1f} s: {sound.words}. "
     if sound.hidden_T is not None and np.any(sound.hidden_T):
         said += f"{np.mean(sound.hidden_T):.0%} of it is covered. "
-    return said + f"Most energy lies near {peak:.0f} Hz."
+    return said + f"Most energy lies near {sound.peak():.0f} Hz."
 
 
 def _picture(sound: Sound, mel_FT: np.ndarray, high: float, longest: int) -> bytes:

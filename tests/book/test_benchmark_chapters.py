@@ -158,16 +158,20 @@ def test_the_recorded_emovo_is_what_its_chapter_tells():
 @pytest.mark.parametrize(
     ("scores", "first", "moves"),
     [
-        ({"A": [9, 9, 9], "B": [5, 5, 5]}, "A stays first whichever task", "no model moves"),
+        (
+            {"A": [9, 9, 9], "B": [5, 5, 5]},
+            "A stays first whichever task",
+            "none of 2 models moves",
+        ),
         (
             {"A": [9, 9, 9], "B": [5, 5, 18]},
             "B is first, but not without z (A)",
-            "Nothing moves without x and y; without z 2 of them do. B moves farthest, by 1.",
+            "No model moves without x and y; without z 2 of 2 do. B moves farthest, by 1.",
         ),
         (
             {"A": [10, 0, 5], "B": [0, 10, 5.5], "C": [6, 6, 0]},
             "B is first, but not without y (A) and z (C)",
-            "Models move whichever is left out; without y 3 of them do. B moves farthest, by 2.",
+            "Models move whichever is left out; without y 3 of 3 do. B moves farthest, by 2.",
         ),
     ],
 )

@@ -1,13 +1,14 @@
 """A Sphinx extension: a word of the glossary is explained where a page first says it.
 
-It also takes out what Jupyter Book brings and these pages cannot use: Thebe, whose script is
-declared twice and wants a network, and a list of references without list items.
+It also mends what Jupyter Book brings: Thebe, whose script is declared twice and wants a network,
+a list of references without list items, and names and stops that a screen reader or keyboard needs.
 """
 
 from __future__ import annotations
 
 import html
 import re
+from pathlib import Path
 from typing import Any
 
 from docutils import nodes
@@ -15,6 +16,14 @@ from sphinx import addnodes
 from sphinx.application import Sphinx
 from sphinx.writers.html5 import HTML5Translator
 
+MENDED = (  # pattern and replacement, in a page as it was written
+    # A name other than the words that one sees: who speaks to a button could not press it.
+    (r' aria-label="Toggle hidden content"', ""),
+    (r'(search-button-field[^>]*) aria-label="Search"', r"\1"),
+    (r'(<i class="theme-switch[^>]*) title="[\w ]+"', r"\1"),
+    # A formula that scrolls on a phone scrolls by keys too.
+    (r'<div class="math notranslate nohighlight"', r'\g<0> tabindex="0"'),
+)
 UNEXPLAINED = ("references", "status", "changelog", "cite")
 
 
@@ -26,6 +35,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     )
     app.connect("doctree-read", keep_definitions)
     app.connect("doctree-resolved", explain)
+    app.connect("build-finished", mend)
     return {"version": "1", "parallel_read_safe": False, "parallel_write_safe": True}
 
 
@@ -34,6 +44,15 @@ def without_thebe(app: Sphinx) -> None:
     for listeners in app.events.listeners.values():
         listeners[:] = [one for one in listeners if one.handler.__module__ != "sphinx_thebe"]
     app.registry.css_files[:] = [c for c in app.registry.css_files if "thebe" not in c[0]]
+
+
+def mend(app: Sphinx, error: Exception | None) -> None:
+    """Put right in every page what is in ``MENDED``."""
+    for path in Path(app.outdir).glob("*.html"):
+        page = path.read_text(encoding="utf-8")
+        for pattern, replacement in MENDED:
+            page = re.sub(pattern, replacement, page)
+        path.write_text(page, encoding="utf-8")
 
 
 def _visit_citation(self: HTML5Translator, node: nodes.citation) -> None:
@@ -92,6 +111,9 @@ def _running(text: nodes.Text) -> bool:
     """Whether it is a piece of a paragraph, not of a heading, a link, code, a formula or a table,
     whose cells are too narrow for a definition."""
     around = text.parent
+    before = around[max(0, around.index(text) - 1)]
+    if isinstance(before, nodes.raw) and before.astext().startswith("<a "):
+        return False
     if isinstance(around, nodes.emphasis | nodes.strong):
         around = around.parent
     return isinstance(around, nodes.paragraph) and not isinstance(around.parent, nodes.entry)
