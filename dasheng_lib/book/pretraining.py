@@ -6,7 +6,7 @@ A chapter that looks at a run declares ``corpus`` and the nine parameters of it 
 
 from __future__ import annotations
 
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
 from dataclasses import replace
 from typing import Any
 
@@ -18,6 +18,7 @@ from dasheng_lib.book.parameters import (
     check_parameters,
     one_of,
 )
+from dasheng_lib.book.sentences import listed
 from dasheng_lib.encoders import AudioEncoder, load_encoder
 from dasheng_lib.model import PRESETS
 from dasheng_lib.model.encoder import encoder_config
@@ -71,6 +72,25 @@ def check_run_parameters(namespace: MutableMapping[str, Any], **checks: Check) -
         speed=quick.speed if asked["vary"] else 1.0,
         mix=quick.mix if asked["vary"] else 0.0,
         train=TrainConfig(steps=asked["steps"], lr=float(asked["lr"]), seed=asked["seed"]),
+    )
+
+
+def other_recipe(recorded: Mapping[str, Any], config: RunConfig) -> str:
+    """How the recorded runs differ from this one, as a sentence; empty if they do not.
+
+    Args:
+        recorded: the parameters that a record keeps.
+    """
+    ours = {**vars(config), **vars(config.task), **vars(config.train)}
+    names = ("steps", "batch", "clip_seconds", "speed", "mix", "mask_ratio", "group", "lr")
+    theirs = {name: recorded.get(name, getattr(RunConfig, name, ours[name])) for name in names}
+    other = [name for name in names if theirs[name] != ours[name]]
+    if not other or not recorded:
+        return ""
+    words = listed(f"`{name}` {theirs[name]:g}" for name in other)
+    return (
+        f"The recorded runs had another recipe: {words}, where this one has "
+        f"{listed(f'{ours[name]:g}' for name in other)}."
     )
 
 

@@ -2,6 +2,7 @@
 
 import ast
 import re
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -10,8 +11,10 @@ import pytest
 from chapter_cells import code_cells, run_cell
 
 from dasheng_lib.book import hear, unheard
-from dasheng_lib.book.driver.chapters import read_chapter
-from dasheng_lib.results import read_results
+from dasheng_lib.book.pretraining import other_recipe
+from dasheng_lib.train.config import RunConfig
+from dasheng_lib.train.recipes import RECIPES
+from dasheng_lib.train.schedule import TrainConfig
 
 BOOK = Path(__file__).parents[2] / "book"
 NOTEBOOKS = sorted(BOOK.glob("*.ipynb"))
@@ -119,13 +122,15 @@ def test_rank_says_whether_it_goes_with_accuracy(after, opposite, verdict):
     assert parts["verdict"] == verdict
 
 
-def test_the_recorded_probes_are_those_of_the_defaults():
-    """05 says so of its *recorded* columns."""
-    kept = read_results("probes").attrs["parameters"]
-    declared = read_chapter(next(BOOK.glob("05_*.ipynb"))).parameters
-    shared = set(kept) & set(declared) - {"seed"}
-    assert {"steps", "batch", "clip_seconds", "mask_ratio", "lr", "k", "corpus"} <= shared
-    assert {name: declared[name].default for name in shared} == {n: kept[n] for n in shared}
+def test_runs_that_were_recorded_with_another_recipe_are_told_apart():
+    kept = {"steps": 1200, "batch": 64, "clip_seconds": 2.0, "mask_ratio": 0.5, "group": 2}
+    plain = RunConfig(train=TrainConfig(steps=1200))
+    assert other_recipe(kept, plain) == other_recipe({}, RECIPES["quick"]) == ""
+    varied = replace(plain, clip_seconds=1.0, mix=0.5)
+    assert other_recipe(kept, varied) == (
+        "The recorded runs had another recipe: `clip_seconds` 2 and `mix` 0, where this one has "
+        "1 and 0.5."
+    )
 
 
 @pytest.mark.parametrize("sign", [1, -1])
