@@ -83,7 +83,8 @@ def other_recipe(recorded: Mapping[str, Any], config: RunConfig) -> str:
     """
     ours = {**vars(config), **vars(config.task), **vars(config.train)}
     names = ("steps", "batch", "clip_seconds", "speed", "mix", "mask_ratio", "group", "lr")
-    theirs = {name: recorded.get(name, getattr(RunConfig, name, ours[name])) for name in names}
+    kept = {**recorded, **recorded.get("train", {})}
+    theirs = {name: kept.get(name, getattr(RunConfig, name, ours[name])) for name in names}
     other = [name for name in names if theirs[name] != ours[name]]
     if not other or not recorded:
         return ""

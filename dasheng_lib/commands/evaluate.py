@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import time
+from collections.abc import Mapping
+from typing import Any
 
 import pandas as pd
 
@@ -14,6 +16,7 @@ from dasheng_lib.commands.record import add_record, keep, parameters
 from dasheng_lib.corpora import OPENSETS
 from dasheng_lib.evaluation.probes import PROBES
 from dasheng_lib.tasks.benchmarks import BENCHMARKS
+from dasheng_lib.train.config import RunConfig
 
 EPILOG = """\
 examples:
@@ -132,6 +135,16 @@ def run(args: argparse.Namespace) -> int:
     return run_pocket(args)
 
 
+def _parameters(args: argparse.Namespace, runs: Mapping[int, RunConfig]) -> dict[str, Any]:
+    """The options, and what those of a run that is pretrained first come to."""
+    said = {name: value for name, value in parameters(args).items() if value is not None}
+    for config in runs.values():
+        said |= config.record()
+    if runs:
+        del said["train"]["seed"]  # `seeds` has them
+    return said
+
+
 def run_pocket(args: argparse.Namespace) -> int:
     from dasheng_lib.corpora import load_corpus, origin_of
     from dasheng_lib.corpora.trim import prepare
@@ -180,7 +193,7 @@ def run_pocket(args: argparse.Namespace) -> int:
         args.record,
         table,
         corpora=digests,
-        parameters=parameters(args),
+        parameters=_parameters(args, runs),
         seconds=round(time.perf_counter() - began),
         pretraining_seconds=pretraining,
     )

@@ -126,6 +126,7 @@ def test_runs_that_were_recorded_with_another_recipe_are_told_apart():
     kept = {"steps": 1200, "batch": 64, "clip_seconds": 2.0, "mask_ratio": 0.5, "group": 2}
     plain = RunConfig(train=TrainConfig(steps=1200))
     assert other_recipe(kept, plain) == other_recipe({}, RECIPES["quick"]) == ""
+    assert other_recipe(plain.record(), plain) == ""
     varied = replace(plain, clip_seconds=1.0, mix=0.5)
     assert other_recipe(kept, varied) == (
         "The recorded runs had another recipe: `clip_seconds` 2 and `mix` 0, where this one has "
