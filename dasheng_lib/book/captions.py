@@ -37,8 +37,8 @@ def caption(text: str, *, alt: str, data: Table | Mapping[str, Table] | None = N
     said = bundle(text, alt, data)
     if plt.get_fignums():
         fig = plt.gcf()
-        sizes = [words.get_fontsize() for words in fig.findobj(Text) if words.get_visible()]
-        said[MIME]["type"] = min(sizes) * fig.dpi / 72
+        if sizes := [words.get_fontsize() for words in fig.findobj(Text) if words.get_visible()]:
+            said[MIME]["type"] = min(sizes) * fig.dpi / 72
     plt.show()
     display(said, raw=True)
 

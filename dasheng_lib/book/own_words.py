@@ -47,7 +47,12 @@ def summary(found: Mapping[str, Difference]) -> str:
     if not ways:
         return "nothing of the kind is recorded yet"
     up, down = ways.count(1), ways.count(-1)
-    return f"ahead beyond noise in {up} of {len(ways)} comparisons, behind in {down}"
+    if not up + down:
+        return f"neither ahead nor behind beyond noise in any of {len(ways)} comparisons"
+    return (
+        f"ahead beyond noise in {up} of {len(ways)} comparisons, behind in {down}, and neither in "
+        f"{ways.count(0)}"
+    )
 
 
 def tallied(found: Mapping[str, Difference]) -> str:

@@ -26,6 +26,8 @@ def over_run(history: pd.DataFrame, spectra: Mapping[int, np.ndarray]) -> None:
     top.plot(at, history["RankMe"], "o-", color=ENCODERS["pretrained"][0], label="as defined")
     top.plot(at, history["centred"], "s--", color="#0072B2", label="centred")
     top.set(xscale="log", xlabel="step", ylabel="RankMe", ylim=(0, None))
+    top.set_xticks(at, [f"{step:.0f}" for step in history["step"]])
+    top.set_xticks([], minor=True)
     top.legend(frameon=False)
     shades = plt.cm.viridis(np.linspace(0.9, 0.1, len(spectra)))
     for (step, values), shade in zip(spectra.items(), shades, strict=True):

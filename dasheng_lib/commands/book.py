@@ -94,7 +94,9 @@ def run(args: argparse.Namespace) -> int:
     from dasheng_lib.book.driver import Options, build
 
     if (args.pdf or args.readme) and not args.site:
-        raise UserError("--pdf and --readme show the site, which --no-site leaves out.")
+        raise UserError(
+            "--pdf and --readme show the site, which --no-site leaves out: take one of the two."
+        )
     build(
         Options(
             root=find_root(Path.cwd()),

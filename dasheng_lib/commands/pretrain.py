@@ -50,7 +50,8 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
     """
     usual = RECIPES["quick"]
     parser.add_argument(
-        "--recipe", help=f"where the defaults come from (--family): {', '.join(RECIPES)}"
+        "--recipe",
+        help=f"where the defaults come from (--family; of shards dasheng): {', '.join(RECIPES)}",
     )
     parser.add_argument("--family", help=f"pretext task: {', '.join(FAMILIES)} ({usual.family})")
     for config in (usual, usual.train):
@@ -175,8 +176,10 @@ def config_from_args(args: argparse.Namespace, seed: int) -> RunConfig:
         if (value := getattr(args, name)) is not None
     }
     try:
+        # Shards are streamed as they are, and the quick recipe varies what it hears.
+        usual = "dasheng" if getattr(args, "shards", None) else "quick"
         by_family = args.family and not args.recipe
-        recipe = family_defaults(args.family) if by_family else RECIPES[args.recipe or "quick"]
+        recipe = family_defaults(args.family) if by_family else RECIPES[args.recipe or usual]
         family = recipe.family
         if args.family not in (None, family):
             raise UserError(f"The recipe {args.recipe} is of {family}, not of {args.family}.")

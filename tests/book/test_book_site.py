@@ -164,7 +164,7 @@ def test_type_in_figures_can_be_read_on_a_phone(smoke_book, pages):
     for path in sorted((smoke_book.root / "_build" / "executed").glob("*.ipynb")):
         for cell in nbformat.read(path, as_version=4).cells:
             shown = [o["data"] for o in cell.get("outputs", []) if "data" in o]
-            said = [data[MIME]["type"] for data in shown if MIME in data]
+            said = [data[MIME]["type"] for data in shown if "type" in data.get(MIME, {})]
             for data in (data for data in shown if "image/png" in data):
                 wide = Image.open(io.BytesIO(base64.b64decode(data["image/png"]))).width
                 type_px = min(said, default=0) * min(1, PICTURE / wide)

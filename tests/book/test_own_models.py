@@ -135,7 +135,9 @@ def test_comparisons_are_counted_both_ways_and_beside_what_chance_brings():
     said = own_words.tallied(found)
     assert said.startswith("ahead in 1 (0 +2.0) and behind in 1 (1 -3.0) of 5;")
     assert "ahead in 2 and behind in 1, where about 0.2 would" in said
-    assert own_words.summary(found) == "ahead beyond noise in 1 of 5 comparisons, behind in 1"
+    assert own_words.summary(found) == (
+        "ahead beyond noise in 1 of 5 comparisons, behind in 1, and neither in 3"
+    )
 
 
 def test_what_rises_must_rise_on_heard_and_on_never_heard_tasks():
