@@ -31,6 +31,39 @@ def judges_here() -> dict[str, Corpus]:
     return found
 
 
+def longer_trained(recorded: pd.DataFrame) -> dict[str, list[int]]:
+    """Where the bundled encoder leads each rival on these sets, by linear probe and k-NN.
+
+    Args:
+        recorded: ``task, probe, encoder, accuracy, low, high`` of encoders that stand recorded.
+
+    Returns:
+        By rival, 1 or -1 for each comparison whose 95 % intervals do not meet, else 0.
+    """
+    if recorded.empty:
+        return {}
+    names = {"untrained": "untrained nano", "log-mel statistics": "log-mel statistics"}
+    sets = recorded[recorded["task"].isin(list(never_heard())) & recorded["probe"].isin([*PROBES])]
+    wide = sets.set_index(["task", "probe", "encoder"])[["low", "high"]].unstack("encoder")
+    ours = wide.xs("dasheng:nano", axis=1, level="encoder")
+    ways = {}
+    for rival, name in names.items():
+        theirs = wide.xs(name, axis=1, level="encoder")
+        ahead, behind = ours["low"] > theirs["high"], ours["high"] < theirs["low"]
+        ways[rival] = (ahead.astype(int) - behind.astype(int)).tolist()
+    return ways
+
+
+def led(ways: Mapping[str, Sequence[int]]) -> str:
+    """In how many comparisons an encoder is ahead of itself untrained and of log-mel statistics."""
+    names = {"untrained": "itself untrained", "log-mel statistics": "128 log-mel numbers"}
+    return "; ".join(
+        f"ahead of {names[rival]} in {of.count(1)} of {len(of)} comparisons and behind in "
+        f"{of.count(-1)}"
+        for rival, of in ways.items()
+    )
+
+
 def accuracies(tasks: Sequence[Declared], recorded: pd.DataFrame, now: Scores) -> pd.DataFrame:
     """Accuracy in percent of each encoder and probe on each task.
 

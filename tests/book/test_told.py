@@ -149,6 +149,7 @@ def test_probes_lead_with_what_was_never_heard_and_tell_both_signs(sign):
     (parts,), _ = run_cell(
         "05",
         "05-16",
+        read_results=lambda name: pd.DataFrame(),
         steps=1200,
         unheard=unheard,
         ways=ways,
@@ -174,7 +175,26 @@ def test_probes_lead_with_what_was_never_heard_and_tell_both_signs(sign):
     behind = sum(gap < 0 for gap in leads["recorded", "untrained"].values())
     assert f"ahead of itself untrained in {3 - behind} of 3 comparisons" in parts["saw"]
     assert f"and behind in {behind}" in parts["because"]
-    assert f"log-mel numbers in {3 - behind} of 3 comparisons" in parts["answer"]
+    assert f"log-mel numbers in {3 - behind} of 3 comparisons" in parts["saw"]
+
+
+def test_an_encoder_leads_where_intervals_do_not_meet():
+    rows = [
+        (task, probe, encoder, low, low + 0.1)
+        for task, probe, lows in (
+            ("fsdd", "linear", (0.6, 0.45, 0.55)),
+            ("esc10", "knn", (0.1, 0.3, 0)),
+        )
+        for encoder, low in zip(
+            ("dasheng:nano", "untrained nano", "log-mel statistics"), lows, strict=True
+        )
+    ]
+    table = pd.DataFrame(rows, columns=["task", "probe", "encoder", "low", "high"])
+    ways = unheard.longer_trained(table)
+    assert ways == {"untrained": [-1, 1], "log-mel statistics": [0, 0]}
+    assert unheard.word(*ways.values()) == "cannot tell"
+    assert unheard.led(ways).startswith("ahead of itself untrained in 1 of 2 comparisons")
+    assert unheard.longer_trained(table[:0]) == {}
 
 
 def test_the_module_that_is_checked_is_the_one_that_is_named():
