@@ -1,4 +1,4 @@
-/* The cost calculator of "At scale" (dasheng_lib/book/cost_calculator.py): a run is chosen, and
+/* The cost calculator of "At scale" (dasheng_lib/book/figures/cost_calculator.py): a run is chosen, and
    what it takes is computed here as dasheng_lib/train/budget.py does. Without this file the table
    in its place stays open. */
 (() => {

@@ -1,4 +1,4 @@
-/* Maps of clips, one for each encoder, to touch and to hear (dasheng_lib/book/embedding_map.py).
+/* Maps of clips, one for each encoder, to touch and to hear (dasheng_lib/book/figures/embedding_map.py).
    Without this file the table of nearest clips stands alone. */
 (() => {
   const SVG = "http://www.w3.org/2000/svg";

@@ -1,4 +1,4 @@
-/* The rank slider of "Effective rank" (dasheng_lib/book/rank_slider.py): a spectrum is chosen, rows
+/* The rank slider of "Effective rank" (dasheng_lib/book/figures/rank_slider.py): a spectrum is chosen, rows
    are drawn from a Gaussian cloud that has it, and their RankMe is computed here as the library
    does. Without this file the table in its place stays open. */
 (() => {

@@ -1,6 +1,6 @@
 /* Tables of the class "sortable": a click on a heading sorts by its column, the highest first, then
    the lowest, then as it was. Where a table says its scores and domains (data-averages, see
-   dasheng_lib/book/average_choice.py), a reader chooses what its first column averages. Without this file
+   dasheng_lib/book/figures/average_choice.py), a reader chooses what its first column averages. Without this file
    they are plain tables. */
 (() => {
   const NEXT = { none: "descending", descending: "ascending", ascending: "none" };

@@ -1,4 +1,4 @@
-/* Panels of which sliders show one at a time (dasheng_lib/book/switch.py). Without this file all of
+/* Panels of which sliders show one at a time (dasheng_lib/book/figures/switch.py). Without this file all of
    them lie in a fold. */
 (() => {
   function start(box, number) {

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from dasheng_lib.book.sentences import listed
-from dasheng_lib.book.verdicts import VERDICTS
+from dasheng_lib.book.words.sentences import listed
+from dasheng_lib.book.words.verdicts import VERDICTS
 from dasheng_lib.results.order import WHOLE
 from dasheng_lib.results.pairs import Gain
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Iterable, Sequence
 
 import pandas as pd
 
 from dasheng_lib.book.over_folds import interval
 from dasheng_lib.book.parameters import one_of
 from dasheng_lib.encoders.hear.validator import check_hear
+from dasheng_lib.encoders.protocol import AudioEncoder
+from dasheng_lib.evaluation.evaluate import evaluate
 from dasheng_lib.results.agreement import HEAR_DOMAINS
 from dasheng_lib.tasks.hear.fetch import find_hear, hear_sources
 from dasheng_lib.tasks.hear.read import read_hear_task
-from dasheng_lib.tasks.task import Task
 
 KNOWN = one_of(*hear_sources())
 DOMAINS = {"Speech": "speech", "Music": "music", "Env": "environment"}
@@ -46,12 +48,20 @@ def declared() -> pd.DataFrame:
     return pd.DataFrame(rows).set_index("column")
 
 
-def read_here(name: str) -> list[Task]:
-    """The tasks of this name in official folders on this machine; tells how to get them if none."""
-    folders = find_hear(name) or []
-    if not folders:
-        print(f"{name} is not here: `dasheng corpus fetch hear --task {name}` gets it.")
-    return [read_hear_task(folder, duplicates="keep", progress=False) for folder in folders]
+def scores(names: Iterable[str], encoders: Sequence[AudioEncoder], seed: int) -> pd.DataFrame:
+    """Rows of :func:`.evaluate` by HEAR's own probe, of the tasks whose official folders lie here.
+
+    Of a task that lies nowhere it tells how to get it.
+    """
+    tables = [pd.DataFrame()]
+    for name in names:
+        folders = find_hear(name) or []
+        if not folders:
+            print(f"{name} is not here: `dasheng corpus fetch hear --task {name}` gets it.")
+        for folder in folders:
+            task = read_hear_task(folder, duplicates="keep", progress=False)
+            tables += [evaluate(encoder, task, "mlp", seed, progress=False) for encoder in encoders]
+    return pd.concat(tables)
 
 
 def by_fold(table: pd.DataFrame) -> pd.DataFrame:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from dasheng_lib.book.sounds import Sound
+from dasheng_lib.book.figures.sounds import Sound
 from dasheng_lib.common.torchaudio import torchaudio
 from dasheng_lib.features import HOP, WINDOW, LogMel
 from dasheng_lib.model.encoder import PATCH_FRAMES

@@ -8,7 +8,7 @@ import pandas as pd
 from scipy import stats
 
 from dasheng_lib.book.own_models import LEVEL, TITLES, Difference, gain
-from dasheng_lib.book.sentences import listed
+from dasheng_lib.book.words.sentences import listed
 
 
 def raises(groups: Mapping[str, pd.DataFrame]) -> str:

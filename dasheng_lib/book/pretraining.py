@@ -18,7 +18,7 @@ from dasheng_lib.book.parameters import (
     check_parameters,
     one_of,
 )
-from dasheng_lib.book.sentences import listed
+from dasheng_lib.book.words.sentences import listed
 from dasheng_lib.encoders import AudioEncoder, load_encoder
 from dasheng_lib.model import PRESETS
 from dasheng_lib.model.encoder import encoder_config

@@ -8,8 +8,8 @@ from collections.abc import Callable
 import pandas as pd
 
 from dasheng_lib.book import at_scale
-from dasheng_lib.book.cost_calculator import shown
-from dasheng_lib.book.sentences import listed
+from dasheng_lib.book.figures.cost_calculator import shown
+from dasheng_lib.book.words.sentences import listed
 from dasheng_lib.train.budget import DAY, HOUR, PER_SHARD, Budget
 from dasheng_lib.train.recipes import RECIPES
 

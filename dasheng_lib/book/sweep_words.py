@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from dasheng_lib.book.sentences import listed, standing
-from dasheng_lib.book.sources import three_columns
+from dasheng_lib.book.words.sentences import listed, standing
+from dasheng_lib.book.words.sources import three_columns
 from dasheng_lib.scaling.fit import Estimate
 from dasheng_lib.scaling.floor import retrain_floor
 from dasheng_lib.scaling.rows import last_checkpoints

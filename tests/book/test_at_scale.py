@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from browser import in_browser
 
-from dasheng_lib.book import at_scale, cost_calculator, scale_words
+from dasheng_lib.book import at_scale, scale_words
+from dasheng_lib.book.figures import cost_calculator
 from dasheng_lib.train.budget import Plan, budget, ring
 
 # One hour of work for one machine: 3600 steps of one clip, one a second.

@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 from browser import in_browser
 
-from dasheng_lib.book import average_choice, benchmarks, three_columns
+from dasheng_lib.book import benchmarks, three_columns
+from dasheng_lib.book.figures import average_choice
 from dasheng_lib.metrics import ranking
 from dasheng_lib.results import agreement, read_table
 

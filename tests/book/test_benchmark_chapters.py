@@ -7,15 +7,8 @@ import pytest
 from bs4 import BeautifulSoup
 from chapter_cells import run_cell
 
-from dasheng_lib.book import (
-    benchmark_pairs,
-    benchmark_words,
-    benchmarks,
-    own_words,
-    plots,
-    plots_benchmarks,
-    three_columns,
-)
+from dasheng_lib.book import benchmark_pairs, benchmark_words, benchmarks, own_words, three_columns
+from dasheng_lib.book.figures import plots, plots_benchmarks
 from dasheng_lib.results import as_printed, by_fold, read_results, read_table
 from dasheng_lib.results.order import places_without_each
 from dasheng_lib.results.pairs import Gain, Pair, gain, word

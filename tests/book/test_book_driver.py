@@ -19,7 +19,6 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 from papermill.cli import papermill as papermill_command
 
 from dasheng_lib.book import driver
-from dasheng_lib.book.captions import bundle as caption
 from dasheng_lib.book.driver import Options, audio, site
 from dasheng_lib.book.driver.chapters import in_order, listed_pages, read_chapter, select
 from dasheng_lib.book.driver.execute import ChapterFailed
@@ -28,6 +27,7 @@ from dasheng_lib.book.driver.progress import Left, progress_line
 from dasheng_lib.book.driver.reach import named
 from dasheng_lib.book.driver.stage import compose, rerun_box
 from dasheng_lib.book.driver.words import code, papermill_line
+from dasheng_lib.book.words.captions import bundle as caption
 from dasheng_lib.common.errors import UserError
 from dasheng_lib.tasks import never_heard
 

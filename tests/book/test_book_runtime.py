@@ -14,18 +14,17 @@ from bs4 import BeautifulSoup
 from dasheng_lib.book import (
     NOW,
     PUBLISHED,
-    captions,
     change,
     listed,
     provenance,
-    sounds,
     standing,
     tally,
     three_columns,
-    verdicts,
 )
-from dasheng_lib.book.findings import MIME, bundle
-from dasheng_lib.book.sources import RECORDED, SOURCES
+from dasheng_lib.book.figures import sounds
+from dasheng_lib.book.words import captions, verdicts
+from dasheng_lib.book.words.findings import MIME, bundle
+from dasheng_lib.book.words.sources import RECORDED, SOURCES
 from dasheng_lib.commands.book import cell_seconds, find_root
 from dasheng_lib.common.errors import UserError
 

@@ -18,9 +18,9 @@ from gates import GATES, look_at
 from PIL import Image
 from smoke_book import ROOT
 
-from dasheng_lib.book.captions import MIME
 from dasheng_lib.book.driver.pages import told
 from dasheng_lib.book.driver.readme import BLOCK, claim_rows
+from dasheng_lib.book.words.captions import MIME
 
 CHAPTERS = sorted(path.stem for path in (ROOT / "book").glob("*.ipynb"))
 PICTURE = 358  # px of a page's 390 that a picture has

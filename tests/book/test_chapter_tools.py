@@ -10,21 +10,20 @@ import torch
 
 from dasheng_lib.book import (
     at_least,
-    captions,
     mel_to_wave,
     neighbours,
     over_folds,
-    plots,
-    plots_audio,
     rank_traps,
     reconstructions,
     recorded_encoders,
     unheard,
 )
+from dasheng_lib.book.figures import plots, plots_audio
+from dasheng_lib.book.figures.plots_scores import confusions
 from dasheng_lib.book.parameters import ParameterError
-from dasheng_lib.book.plots_scores import confusions
 from dasheng_lib.book.pretraining import RUN, check_run_parameters
 from dasheng_lib.book.published_stand_in import stand_in
+from dasheng_lib.book.words import captions
 from dasheng_lib.checkpoint import load_published
 from dasheng_lib.corpora.corpus import Corpus
 from dasheng_lib.mae import MaskedAutoencoder

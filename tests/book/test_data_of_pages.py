@@ -15,10 +15,12 @@ from bs4 import BeautifulSoup
 from chapter_cells import BOOK, code_cells
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
-from dasheng_lib.book import captions, plots_benchmarks, plots_scale, three_columns
+from dasheng_lib.book import three_columns
 from dasheng_lib.book.driver.chapters import Chapter
 from dasheng_lib.book.driver.stage import compose
 from dasheng_lib.book.driver.tables import tidied
+from dasheng_lib.book.figures import plots_benchmarks, plots_scale
+from dasheng_lib.book.words import captions
 from dasheng_lib.results.pairs import Gain, Pair
 
 FRAME = pd.DataFrame({"step": [0, 10], "a, b": [0.25, 1 / 3]})

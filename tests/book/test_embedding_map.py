@@ -9,7 +9,7 @@ import pytest
 import soundfile
 from browser import in_browser
 
-from dasheng_lib.book import embedding_map
+from dasheng_lib.book.figures import embedding_map
 from dasheng_lib.corpora.corpus import Corpus
 from dasheng_lib.tasks import Declared
 

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from dasheng_lib.book import verdicts
 from dasheng_lib.book.driver.chapters import Chapter
 from dasheng_lib.book.driver.heads import head
-from dasheng_lib.book.findings import MIME, bundle
+from dasheng_lib.book.words import verdicts
+from dasheng_lib.book.words.findings import MIME, bundle
 
 
 def chapter(asks=""):

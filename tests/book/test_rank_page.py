@@ -9,7 +9,7 @@ import torch
 from browser import STATIC, in_browser
 from chapter_cells import run_cell
 
-from dasheng_lib.book import plots_rank, rank_slider
+from dasheng_lib.book.figures import plots_rank, rank_slider
 from dasheng_lib.book.rank_traps import with_epsilon
 from dasheng_lib.rank import RankMe, effective_rank, rankme
 from dasheng_lib.results import read_results

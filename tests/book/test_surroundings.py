@@ -15,7 +15,8 @@ from dasheng_lib.book.driver.fingerprint import fingerprint, ground
 FIGURE = """\
 import os, sys, time
 import matplotlib.pyplot as plt
-from dasheng_lib.book import caption, plots
+from dasheng_lib.book import caption
+from dasheng_lib.book.figures import plots
 "early"
 plt.rcParams["text.usetex"], plt.rcParams["font.size"]
 plots.style()

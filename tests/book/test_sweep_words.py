@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dasheng_lib.book import verdicts
 from dasheng_lib.book.sweep_words import of_both, of_looks, signed, training, withdrawn
+from dasheng_lib.book.words import verdicts
 from dasheng_lib.common.errors import UserError
 from dasheng_lib.results import write_results
 from dasheng_lib.scaling.fit import Estimate

@@ -4,7 +4,8 @@ import pytest
 import torch
 from browser import in_browser
 
-from dasheng_lib.book import mel_to_wave, reconstructions, sounds, switch
+from dasheng_lib.book import mel_to_wave, reconstructions
+from dasheng_lib.book.figures import sounds, switch
 
 SLIDERS = {"share": ("25 %", "50 %", "75 %"), "group": ("1", "8")}
 PANELS = {(a, b): (f"{a} of {b}", "<i>x</i>") for a in SLIDERS["share"] for b in SLIDERS["group"]}

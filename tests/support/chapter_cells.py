@@ -5,7 +5,8 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import nbformat
 
-from dasheng_lib.book import change, listed, plots_training, standing, tally
+from dasheng_lib.book import change, listed, standing, tally
+from dasheng_lib.book.figures import plots_training
 
 BOOK = Path(__file__).parents[2] / "book"
 

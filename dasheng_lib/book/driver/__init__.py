@@ -31,7 +31,7 @@ from dasheng_lib.book.driver.plan import Values, read_overrides, read_profile, r
 from dasheng_lib.book.driver.progress import Left, progress_line
 from dasheng_lib.book.driver.readme import write_readme
 from dasheng_lib.book.driver.stage import build_record, compose, copy_text, read_executed
-from dasheng_lib.book.findings import MIME, PICTURE
+from dasheng_lib.book.words.findings import MIME, PICTURE
 from dasheng_lib.common.cache import locked
 from dasheng_lib.common.provenance import provenance
 

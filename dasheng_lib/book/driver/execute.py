@@ -13,11 +13,11 @@ from typing import Any
 
 import nbformat
 
-from dasheng_lib.book.captions import MIME
 from dasheng_lib.book.driver.chapters import Chapter, cell_tags
 from dasheng_lib.book.driver.doors import TABLES
 from dasheng_lib.book.driver.kernels import kernel_manager
 from dasheng_lib.book.driver.surroundings import surroundings
+from dasheng_lib.book.words.captions import MIME
 from dasheng_lib.common.cache import atomic_file
 from dasheng_lib.common.errors import UserError
 

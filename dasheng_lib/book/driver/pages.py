@@ -11,7 +11,7 @@ import nbformat
 
 from dasheng_lib.book.driver.chapters import Chapter
 from dasheng_lib.book.driver.words import code
-from dasheng_lib.book.findings import MIME, PICTURE
+from dasheng_lib.book.words.findings import MIME, PICTURE
 
 Pages = Mapping[str, "nbformat.NotebookNode | None"]
 

@@ -18,7 +18,7 @@ def write_readme(root: Path, picture: str, claims: list[dict[str, str]]) -> None
     """Put picture and claims into the README of a checkout.
 
     Args:
-        picture: HTML of :func:`dasheng_lib.book.sounds.figure_html`.
+        picture: HTML of :func:`dasheng_lib.book.figures.sounds.figure_html`.
         claims: each with ``claim``, ``saw`` and ``verdict``, as chapters tell them.
 
     Raises:

@@ -10,12 +10,12 @@ from typing import Any
 import nbformat
 from nbformat.v4 import new_markdown_cell
 
-from dasheng_lib.book.captions import MIME
 from dasheng_lib.book.driver.chapters import Chapter, cell_tags
 from dasheng_lib.book.driver.doors import data_links
 from dasheng_lib.book.driver.heads import head
 from dasheng_lib.book.driver.tables import tidy
 from dasheng_lib.book.driver.words import cell, code, papermill_line
+from dasheng_lib.book.words.captions import MIME
 from dasheng_lib.common.settings import type_name
 
 NOT_RUN = (

@@ -8,7 +8,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
-from dasheng_lib.book.plots import WIDTH
+from dasheng_lib.book.figures.plots import WIDTH
 
 INKS = {"A100": "#0072B2", "H100": "#D55E00"}
 

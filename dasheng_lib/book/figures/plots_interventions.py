@@ -15,8 +15,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from dasheng_lib.book.plots import ENCODERS, SMALL, WIDTH, log_axis
-from dasheng_lib.book.plots_scaling import EDGE
+from dasheng_lib.book.figures.plots import ENCODERS, SMALL, WIDTH, log_axis
+from dasheng_lib.book.figures.plots_scaling import EDGE
 
 KINDS = {"rescale": "o", "drop leading": "^", "keep leading": "v", "control": "*"}
 

@@ -8,8 +8,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
-from dasheng_lib.book.plots import DOMAINS, SMALL, WIDTH
-from dasheng_lib.book.plots_benchmarks import MARKERS
+from dasheng_lib.book.figures.plots import DOMAINS, SMALL, WIDTH
+from dasheng_lib.book.figures.plots_benchmarks import MARKERS
 from dasheng_lib.metrics.rank_correlation import smallest_p
 
 BENCHMARKS = {"HEAR": ("#0072B2", "o"), "ARCH": ("#D55E00", "s"), "HARES": ("#009E73", "D")}

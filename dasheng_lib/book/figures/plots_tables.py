@@ -8,7 +8,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
-from dasheng_lib.book.plots import DOMAINS, SMALL, WIDTH
+from dasheng_lib.book.figures.plots import DOMAINS, SMALL, WIDTH
 from dasheng_lib.results.agreement import AVERAGE
 
 MARKS = {

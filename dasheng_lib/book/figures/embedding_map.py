@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from dasheng_lib.book.plots import DOMAINS
-from dasheng_lib.book.sounds import mp3
+from dasheng_lib.book.figures.plots import DOMAINS
+from dasheng_lib.book.figures.sounds import mp3
 from dasheng_lib.corpora.corpus import Corpus
 from dasheng_lib.encoders import AudioEncoder, load_encoder
 from dasheng_lib.evaluation.embed import embed

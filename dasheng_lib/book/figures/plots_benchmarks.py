@@ -12,8 +12,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.colors import to_rgba
 
-from dasheng_lib.book.plots import DOMAINS, SMALL, WIDTH
-from dasheng_lib.book.sources import PUBLISHED, RECORDED
+from dasheng_lib.book.figures.plots import DOMAINS, SMALL, WIDTH
+from dasheng_lib.book.words.sources import PUBLISHED, RECORDED
 from dasheng_lib.results.order import WHOLE
 from dasheng_lib.results.pairs import Gain
 

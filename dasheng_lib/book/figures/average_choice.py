@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from dasheng_lib.book.sentences import listed
+from dasheng_lib.book.words.sentences import listed
 
 if TYPE_CHECKING:
     from pandas.io.formats.style import Styler

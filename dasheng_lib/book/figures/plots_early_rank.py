@@ -13,9 +13,9 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
-from dasheng_lib.book.plots import WIDTH, log_axis, references
-from dasheng_lib.book.plots_scaling import EDGE, Look, legend_below, share_axis, shares
-from dasheng_lib.book.sources import NOW
+from dasheng_lib.book.figures.plots import WIDTH, log_axis, references
+from dasheng_lib.book.figures.plots_scaling import EDGE, Look, legend_below, share_axis, shares
+from dasheng_lib.book.words.sources import NOW
 
 
 def looks(tables: Mapping[str, tuple[Sequence[Any], Look]]) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from dasheng_lib.book.plots import DOMAINS, ENCODERS, SMALL, WIDTH
+from dasheng_lib.book.figures.plots import DOMAINS, ENCODERS, SMALL, WIDTH
 
 # Of Dasheng's Table 2: its three sizes, the two rivals with the highest average, and Whisper.
 HEAR_MODELS = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 from typing import Any
 
-from dasheng_lib.book.findings import MIME, anchor_of
+from dasheng_lib.book.words.findings import MIME, anchor_of
 
 VERDICTS = {
     "supported": ("supported", "#009E73"),

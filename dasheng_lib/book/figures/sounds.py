@@ -52,7 +52,7 @@ class Sound:
 
     def peak(self) -> float:
         """Centre of the mel band that has most of its energy, Hz."""
-        from dasheng_lib.book.plots_audio import mel_frequencies
+        from dasheng_lib.book.figures.plots_audio import mel_frequencies
 
         power_F = (10 ** (self.mel().astype(float) / 10)).mean(1)
         return float(mel_frequencies()[power_F.argmax()])
@@ -104,7 +104,7 @@ def describe(sound: Sound, mel_FT: np.ndarray) -> str:
 def _picture(sound: Sound, mel_FT: np.ndarray, high: float, longest: int) -> bytes:
     import matplotlib.pyplot as plt
 
-    from dasheng_lib.book import plots_audio
+    from dasheng_lib.book.figures import plots_audio
 
     fig = plt.figure(figsize=(3.2, 2.0), layout="none")
     ax = fig.add_axes((0.2, 0.24, 0.74, 0.72))  # the same in every panel

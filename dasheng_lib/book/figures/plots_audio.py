@@ -11,7 +11,7 @@ import torch
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter
 
-from dasheng_lib.book.plots import DOMAINS, WIDTH
+from dasheng_lib.book.figures.plots import DOMAINS, WIDTH
 from dasheng_lib.corpora.corpus import Corpus
 from dasheng_lib.features import HOP, MELS, SAMPLE_RATE, LogMel
 from dasheng_lib.model.encoder import PATCH_FRAMES

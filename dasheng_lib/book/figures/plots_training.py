@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from dasheng_lib.book.plots import ENCODERS, WIDTH
-from dasheng_lib.book.plots_audio import hide, log_mel
+from dasheng_lib.book.figures.plots import ENCODERS, WIDTH
+from dasheng_lib.book.figures.plots_audio import hide, log_mel
 from dasheng_lib.book.reconstructions import original, painted
-from dasheng_lib.book.sources import NOW, RECORDED
+from dasheng_lib.book.words.sources import NOW, RECORDED
 from dasheng_lib.objectives.mae import MAEOutput
 
 

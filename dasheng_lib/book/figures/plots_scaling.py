@@ -15,8 +15,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from dasheng_lib.book.plots import ENCODERS, SMALL, WIDTH, log_axis, references
-from dasheng_lib.book.sources import NOW, PUBLISHED, RECORDED
+from dasheng_lib.book.figures.plots import ENCODERS, SMALL, WIDTH, log_axis, references
+from dasheng_lib.book.words.sources import NOW, PUBLISHED, RECORDED
 
 EDGE = {"mec": "k", "mew": 0.4}
 UNTRAINED = ENCODERS["untrained"][0]

@@ -6,7 +6,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 
-from dasheng_lib.book.plots import SMALL, WIDTH
+from dasheng_lib.book.figures.plots import SMALL, WIDTH
 from dasheng_lib.evaluation.probes.mlp.probe import GRID
 from dasheng_lib.tasks.task import k_folds
 

@@ -8,8 +8,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
-from dasheng_lib.book.plots import ENCODERS, WIDTH, log_axis
-from dasheng_lib.book.sources import RECORDED
+from dasheng_lib.book.figures.plots import ENCODERS, WIDTH, log_axis
+from dasheng_lib.book.words.sources import RECORDED
 from dasheng_lib.results import read_results
 from dasheng_lib.scaling.rows import arms, last_checkpoints
 

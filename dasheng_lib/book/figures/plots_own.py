@@ -8,9 +8,9 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
+from dasheng_lib.book.figures.plots import DOMAINS, WIDTH
+from dasheng_lib.book.figures.plots_benchmarks import MARKERS
 from dasheng_lib.book.own_models import gain
-from dasheng_lib.book.plots import DOMAINS, WIDTH
-from dasheng_lib.book.plots_benchmarks import MARKERS
 
 PROBES = {"": "linear probe", "knn_": "k-NN"}
 

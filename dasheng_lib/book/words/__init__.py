@@ -1,0 +1,1 @@
+"""What chapters say beside their numbers, each sentence computed from them."""
