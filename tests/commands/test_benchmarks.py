@@ -40,6 +40,15 @@ def test_a_benchmark_alone_gives_a_table_and_keeps_it(name, tmp_path, capsys):
     assert facts["command"].startswith("python benchmarks/") and facts["parameters"]["clips"] == 2
 
 
+def test_encoders_are_timed_beside_the_nano(tmp_path):
+    argv = ["--encoders", "logmel", "--clips", "1", "--repeats", "1"]
+    importlib.import_module("encoders").main([*argv, "--record", str(tmp_path / "kept")])
+    kept = pd.read_csv(tmp_path / "kept.csv", index_col="encoder")
+    assert kept.at["dasheng:nano", "times_rival"] == 1 and kept.at["logmel", "seconds"] > 0
+    assert kept["numbers"].tolist() == [192, 128]
+    assert kept.at["dasheng:nano", "parameters"] == pytest.approx(1.9e6, rel=0.02)
+
+
 @pytest.mark.parametrize("name", ["embed_10s", "embed_mixed"])
 def test_a_benchmark_beside_the_peer(name, capsys):
     pytest.importorskip("dasheng", reason="the package `dasheng` is not installed")
