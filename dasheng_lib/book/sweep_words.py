@@ -17,6 +17,17 @@ from dasheng_lib.scaling.rows import last_checkpoints
 from dasheng_lib.sweep.rates import FLOORS
 from dasheng_lib.sweep.recorded import gains, title, untrained_base
 
+SHOWN = {
+    "chance": "chance, %",
+    "log-mel": "log-mel, %",
+    "untrained": "untrained, %",
+    "trained": "trained, %",
+    "gain": "gain, points",
+    "±": "± points",
+    "above log-mel": "runs above log-mel",
+    "by chance": "seeds apart, points",
+}
+
 
 @dataclass(frozen=True)
 class Training:
@@ -102,11 +113,11 @@ def show(taught: Training, table: pd.DataFrame) -> None:
     from IPython.display import Markdown, display
 
     runs = table.loc[table["family"] == "dasheng", "run"].nunique()
-    rows = taught.table.drop(columns=["gain, all runs", "above untrained"])
+    rows = taught.table.rename(columns=SHOWN)[[*SHOWN.values()]]
     shown = three_columns(
         pd.concat({"recorded": rows.round(1).replace(-0.0, 0.0)}, axis=1),  # no "-0.0"
-        "The base point of the sweep before and after training, in percent and points; above "
-        f"log-mel: of {runs} runs of Dasheng",
+        "The base point of the sweep before and after training, and how far two of its seeds may "
+        f"lie apart by chance; above log-mel: of {runs} runs of Dasheng",
         recorded_by=table.attrs.get("command", ""),
     )
     display(shown, Markdown(taught.words))
