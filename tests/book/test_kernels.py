@@ -1,5 +1,6 @@
 """A kernel forked from a process with its imports done is as good as a new one."""
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from jupyter_client.provisioning import LocalProvisioner
 from nbformat.v4 import new_code_cell, new_notebook
 
 from dasheng_lib.book.driver import kernels, warm
@@ -79,6 +81,25 @@ def test_a_kernel_that_dies_is_noticed_and_the_next_one_starts(tmp_path):
         os.kill(server.pid, signal.SIGKILL)
         server.wait()
     assert run(tmp_path, "print(2)") == ["2\n"]
+
+
+@pytest.mark.parametrize("end", ["terminate", "kill"])
+def test_a_kernel_that_ends_while_it_is_being_ended_is_taken_well(end):
+    with subprocess.Popen([sys.executable, "-c", ""], start_new_session=True) as gone:
+        pass
+    provisioner = LocalProvisioner()
+    provisioner.process, provisioner.pgid = kernels.Forked(gone.pid), gone.pid
+    asyncio.run(getattr(provisioner, end)())
+    assert asyncio.run(provisioner.wait()) == 1 and not provisioner.has_process
+
+
+@pytest.mark.parametrize("end", ["terminate", "kill"])
+def test_a_kernel_without_a_group_of_its_own_is_ended_too(end):
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as own:
+        provisioner = LocalProvisioner()
+        provisioner.process = kernels.Forked(own.pid)
+        asyncio.run(getattr(provisioner, end)())
+    assert own.returncode < 0
 
 
 def test_another_warm_process_only_where_imports_would_differ(monkeypatch):

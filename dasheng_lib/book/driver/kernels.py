@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -58,6 +59,16 @@ class Forked:
         return None
 
     wait = poll
+
+    def send_signal(self, number: int) -> None:
+        """Raises ``ProcessLookupError`` if it is gone, which a manager takes well."""
+        os.kill(self.pid, number)
+
+    def terminate(self) -> None:
+        self.send_signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        self.send_signal(signal.SIGKILL)
 
 
 def fork(command: list[str], environment: Mapping[str, str], folder: str) -> Forked:
