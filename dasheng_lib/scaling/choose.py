@@ -51,18 +51,20 @@ class Choice:
         return "better" if self.gain.above else "worse" if self.gain.below else "cannot tell"
 
 
-def taken(score_MN: Array, quality_N: Array, counts_BN: Array, k: int) -> Array:
+def taken(score_MN: Array, quality_N: Array, k: int, counts_BN: Array | None = None) -> Array:
     """Mean quality ``[B]`` of the candidate with the highest score among k, over all draws of k.
 
     Args:
         score_MN: or ``[N]``. Among equal scores lots are drawn; NaN is taken if all else is too.
         quality_N: finite.
-        counts_BN: how often each candidate is there to be drawn, k or more in each row.
+        counts_BN: how often each candidate is there to be drawn, k or more in each row; by
+            default once, B = 1.
     """
-    return np.mean([_taken(s_N, quality_N, counts_BN, k) for s_N in np.atleast_2d(score_MN)], 0)
+    counts_BN = np.ones((1, len(quality_N))) if counts_BN is None else counts_BN
+    return np.mean([_taken(s_N, quality_N, k, counts_BN) for s_N in np.atleast_2d(score_MN)], 0)
 
 
-def _taken(score_N: Array, quality_N: Array, counts_BN: Array, k: int) -> Array:
+def _taken(score_N: Array, quality_N: Array, k: int, counts_BN: Array) -> Array:
     _, group_N = np.unique(-score_N, return_inverse=True)  # best first, NaN last
     in_NG = np.eye(group_N.max() + 1)[group_N]
     there_BG = counts_BN @ in_NG
@@ -93,9 +95,9 @@ def choose(
     runs_G = np.bincount(code_N)
     counts_BG = counts_BG[counts_BG @ runs_G >= k]  # of few settings some resamples are too small
     counts_BN, q_N = counts_BG[:, code_N], table[quality].to_numpy(float)
-    best_B = taken(q_N, q_N, counts_BN, k)
+    best_B = taken(q_N, q_N, k, counts_BN)
     lots_B = counts_BN @ q_N / counts_BN.sum(1)
-    own = {name: taken(score(table), q_N, counts_BN, k) for name, score in scores.items()}
+    own = {name: taken(score(table), q_N, k, counts_BN) for name, score in scores.items()}
     return {
         name: _choice(best_B - own_B, own_B - lots_B, len(runs_G), fit)
         for name, own_B in (own | {LOTS: lots_B}).items()
@@ -127,10 +129,10 @@ def choose_within(
     for name, rows in table.groupby(group, sort=False):
         if len(rows) < 2:
             continue
-        q_N, once = rows[quality].to_numpy(float), np.ones((1, len(rows)))
+        q_N = rows[quality].to_numpy(float)
         best = q_N.max()
         found[name] = {
-            **{s: best - taken(score(rows), q_N, once, len(q_N))[0] for s, score in scores.items()},
+            **{s: best - taken(score(rows), q_N, len(q_N))[0] for s, score in scores.items()},
             LOTS: best - q_N.mean(),
         }
         units.append(rows[unit].iloc[0])

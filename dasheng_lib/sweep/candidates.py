@@ -14,6 +14,9 @@ from dasheng_lib.scaling.choose import Score
 from dasheng_lib.scaling.fit import Array
 from dasheng_lib.sweep.recorded import tasks_of
 
+# Measures whose source says which way is better, so that one can choose by them.
+DIRECTED = tuple(name for name, card in MEASURES.items() if card.better in ("higher", "lower"))
+
 
 def by(column: str) -> Score:
     """A column, turned so that higher is better: a loss is, and what its card says so of.
@@ -22,7 +25,7 @@ def by(column: str) -> Score:
         UserError: its card says neither.
     """
     card = MEASURES.get(column)
-    if card and card.better not in ("higher", "lower"):
+    if card and column not in DIRECTED:
         raise UserError(f"{card.title} cannot choose: its source calls {card.better} better.")
     lower = card.better == "lower" if card else column.endswith("loss")
     return lambda table: (-1 if lower else 1) * table[column].to_numpy(float)

@@ -23,10 +23,6 @@ from dasheng_lib.sweep.candidates import by, on_few_clips
 FEW = Fit(draws=300)
 
 
-def once(values):
-    return np.ones((1, len(values)))
-
-
 def runs(n=30, seeds=1, seed=0):
     """Runs of ``n`` settings, whose quality and score go together loosely."""
     rng = np.random.default_rng(seed)
@@ -54,7 +50,7 @@ def test_it_is_the_mean_over_all_draws(k):
         own = [np.nan_to_num(score[i], nan=-np.inf) for i in draw]
         best = [i for i, value in zip(draw, own, strict=True) if value == max(own)]
         found.append(quality[best].mean())  # among equals lots are drawn
-    assert taken(score, quality, once(quality), k)[0] == pytest.approx(np.mean(found))
+    assert taken(score, quality, k)[0] == pytest.approx(np.mean(found))
 
 
 def test_closed_forms():
@@ -101,8 +97,8 @@ def test_a_score_that_says_nothing_is_lots():
 
 def test_a_missing_score_is_never_taken_while_another_is_there():
     quality, score = np.array([9.0, 1, 2, 3]), np.array([np.nan, 1, 2, 3])
-    assert taken(score, quality, once(quality), 2)[0] < 3
-    assert taken(score, np.eye(4)[0], once(quality), 2)[0] == 0
+    assert taken(score, quality, 2)[0] < 3
+    assert taken(score, np.eye(4)[0], 2)[0] == 0
 
 
 def test_candidates_without_quality_are_left_out():

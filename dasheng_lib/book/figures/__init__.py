@@ -1,0 +1,1 @@
+"""What chapters draw, and what a reader may touch or hear."""
