@@ -150,6 +150,18 @@ def test_within_groups_each_is_one_choice():
         choose_within(table.iloc[6:], SCORES, "quality", "group", fit=FEW)
 
 
+def test_groups_of_one_unit_are_resampled_together():
+    """The checkpoints of ten seeds of twelve settings are no more than twelve choices."""
+    table = runs(12, seeds=10)
+    later = table.assign(quality=table["quality"] + np.repeat(np.arange(12.0), 10))
+    twice, widths = pd.concat([table, later]), {}
+    for unit, settings in (("setting", 12), ("run", 120)):
+        _, found = choose_within(twice, {"score": by("score")}, "quality", "run", unit, FEW)
+        assert found["score"].settings == settings
+        widths[unit] = found["score"].regret.high - found["score"].regret.low
+    assert widths["setting"] > 2 * widths["run"]
+
+
 @pytest.mark.parametrize("k", [0, 31])
 def test_more_candidates_than_there_are_is_told(k):
     with pytest.raises(UserError, match="cannot be drawn of 30"):
