@@ -23,7 +23,7 @@ from dasheng_lib.book.driver import Options, build
 from dasheng_lib.cli import main
 from dasheng_lib.common.places import LIBRARY, ROOT
 
-NAME = "20_one_number"
+NAME = "21_one_number"
 
 
 @pytest.fixture(scope="module")

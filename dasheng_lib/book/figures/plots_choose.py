@@ -12,9 +12,9 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
-from dasheng_lib.book.plots import SMALL, WIDTH
-from dasheng_lib.book.plots_scaling import EDGE, Look, legend_below
-from dasheng_lib.book.sources import RECORDED
+from dasheng_lib.book.figures.plots import SMALL, WIDTH
+from dasheng_lib.book.figures.plots_scaling import EDGE, Look, legend_below
+from dasheng_lib.book.words.sources import RECORDED
 from dasheng_lib.scaling.choose import LOTS, Choice
 
 
