@@ -157,7 +157,7 @@ def test_one_arm_needs_fewer_runs_the_wider_its_ranks():
     assert hopeless[["seeds_rises", "runs_none"]].isna().all(axis=None)
 
 
-@pytest.mark.parametrize("record, name", [("power", "desk")])
+@pytest.mark.parametrize("record, name", [("power", "desk"), ("power_evening", "evening")])
 def test_the_record_is_of_these_rules_and_this_design_and_is_found_again(record, name):
     recorded = read_results(record)
     assert recorded.attrs["rules"] == PATH.read_text()
