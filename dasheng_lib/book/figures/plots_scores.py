@@ -166,3 +166,23 @@ def ranks(
     ax.set(xlabel="average rank", xlim=(0.9, worst + 0.1), ylim=(worst - 0.5, -0.7))
     ax.tick_params(axis="y", length=0)
     ax.spines["left"].set_visible(False)
+
+
+def ladder(table: pd.DataFrame, labels: Mapping[str, str], reference: str) -> None:
+    """Encoders from best to worst, each with its interval; a line where a reference stands.
+
+    Args:
+        table: ``mean, half`` in percent, by encoder.
+        labels: what an encoder is called in ``plots.ENCODERS``, where that is another name.
+        reference: the encoder whose mean is drawn as a line.
+    """
+    rows = table.sort_values("mean")
+    _, ax = plt.subplots(figsize=(WIDTH, 0.8 + 0.32 * len(rows)))
+    ax.axvline(rows.at[reference, "mean"], color="#999999", lw=1, ls="--")
+    for y, (name, row) in enumerate(rows.iterrows()):
+        colour, marker = ENCODERS.get(labels.get(name, name), ("#555555", "o"))
+        ax.hlines(y, row["mean"] - row["half"], row["mean"] + row["half"], color=colour, lw=2)
+        ax.plot(row["mean"], y, marker, color=colour, ms=8)
+    ax.set_yticks(range(len(rows)), rows.index)
+    ax.set(xlabel="accuracy (%)")
+    ax.grid(axis="x", alpha=0.3)
