@@ -35,6 +35,7 @@ ENCODERS = {
     "aisfx": ("#009E73", "^"),
     "resemblyzer": ("#0072B2", "P"),
     "openwakeword": ("#CC79A7", "X"),
+    "openwakeword speech_embedding": ("#CC79A7", "X"),
     "efficientat:mn04": ("#009E73", "D"),
     "musicnn:mtat": ("#CC79A7", "<"),
     "musicnn:jamendo": ("#CC79A7", ">"),
