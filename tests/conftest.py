@@ -12,19 +12,22 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import pytest
-from hypothesis import settings
-from official_folders import real_clips  # noqa: F401
-from shard_files import faulty_shards, shards  # noqa: F401
-from smoke_book import smoke_book  # noqa: F401
-
-from dasheng_lib.corpora.synthetic.corpus import synthetic_corpus
-
-# The same examples at every run, and no clock.
-settings.register_profile("repeatable", derandomize=True, deadline=None, print_blob=False)
-settings.load_profile("repeatable")
 
 # A shell's background jobs are born deaf to SIGINT, and so are their children; some tests send it.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_configure(config):
+    """Except in a process that only deals the tests out: what it need not import takes seconds."""
+    if config.getoption("dist", "no") != "no":
+        return
+    for name in ("official_folders", "shard_files", "smoke_book"):  # with fixtures for many rooms
+        config.pluginmanager.import_plugin(name)
+    from hypothesis import settings
+
+    # The same examples at every run, and no clock.
+    settings.register_profile("repeatable", derandomize=True, deadline=None, print_blob=False)
+    settings.load_profile("repeatable")
 
 
 def pytest_addoption(parser):
@@ -50,4 +53,6 @@ def cache(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def synthetic():
+    from dasheng_lib.corpora.synthetic.corpus import synthetic_corpus
+
     return synthetic_corpus()
