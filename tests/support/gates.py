@@ -16,12 +16,11 @@ LOOKS = {  # theme and width, one after the other, and the gates of each
     ("dark", 1280): ("sideways",),
 }
 GATES = ("console", "search", *dict.fromkeys(gate for gates in LOOKS.values() for gate in gates))
-# Of the theme, which makes its tab stops 300 ms after a page was resized, and of all others.
-HURRIED = (
-    "const later = setTimeout; setTimeout = (run, ms, ...a) => later(run, Math.min(ms, 30), ...a)"
-)
-# After the resizing, which a frame begins with, and after what waits for 30 ms from then on.
-SETTLED = "new Promise((d) => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(d, 30))))"
+# A page's timers are cut to 30 ms: the theme makes its tab stops 300 ms after a resize.
+HURRIED = "const slow = setTimeout; setTimeout = (f, ms, ...a) => slow(f, Math.min(ms, 30), ...a)"
+# Until the frame that resizes is over, and whatever waits for 30 ms from then on.
+FRAME = "new Promise((done) => requestAnimationFrame(done))"
+SETTLED = f"{FRAME}.then(() => {FRAME}).then(() => new Promise((done) => setTimeout(done, 30)))"
 PICTURED = ("intro", "05_knn", "07_rank", "11_one_law", "16_arch")
 
 
