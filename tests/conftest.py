@@ -13,6 +13,17 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import pytest
 
+# Files that take longest begin: at the end one worker would wait for the one that has such a file.
+LONGEST = {
+    "test_book_site.py",
+    "test_damaged_run.py",
+    "test_kills.py",
+    "test_pretraining.py",
+    "test_recipes.py",
+    "test_sweep.py",
+    "test_walks.py",
+}
+
 # A shell's background jobs are born deaf to SIGINT, and so are their children; some tests send it.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -37,6 +48,10 @@ def pytest_addoption(parser):
     parser.addoption("--kills", type=int, default=40, metavar="N", help=about)
     about = "a folder for pictures of some pages, as a browser shows them in the smoke book"
     parser.addoption("--screenshots", type=Path, metavar="FOLDER", help=about)
+
+
+def pytest_collection_modifyitems(items):
+    items.sort(key=lambda item: item.path.name not in LONGEST)
 
 
 @pytest.fixture(scope="session", autouse=True)
