@@ -12,19 +12,33 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import pytest
-from hypothesis import settings
-from official_folders import real_clips  # noqa: F401
-from shard_files import faulty_shards, shards  # noqa: F401
-from smoke_book import smoke_book  # noqa: F401
 
-from dasheng_lib.corpora.synthetic.corpus import synthetic_corpus
-
-# The same examples at every run, and no clock.
-settings.register_profile("repeatable", derandomize=True, deadline=None, print_blob=False)
-settings.load_profile("repeatable")
+# Files that take longest begin: at the end one worker would wait for the one that has such a file.
+LONGEST = {
+    "test_book_site.py",
+    "test_damaged_run.py",
+    "test_kills.py",
+    "test_pretraining.py",
+    "test_recipes.py",
+    "test_sweep.py",
+    "test_walks.py",
+}
 
 # A shell's background jobs are born deaf to SIGINT, and so are their children; some tests send it.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_configure(config):
+    """Except in a process that only deals the tests out: what it need not import takes seconds."""
+    if config.getoption("dist", "no") != "no":
+        return
+    for name in ("official_folders", "shard_files", "smoke_book"):  # with fixtures for many rooms
+        config.pluginmanager.import_plugin(name)
+    from hypothesis import settings
+
+    # The same examples at every run, and no clock.
+    settings.register_profile("repeatable", derandomize=True, deadline=None, print_blob=False)
+    settings.load_profile("repeatable")
 
 
 def pytest_addoption(parser):
@@ -34,6 +48,10 @@ def pytest_addoption(parser):
     parser.addoption("--kills", type=int, default=40, metavar="N", help=about)
     about = "a folder for pictures of some pages, as a browser shows them in the smoke book"
     parser.addoption("--screenshots", type=Path, metavar="FOLDER", help=about)
+
+
+def pytest_collection_modifyitems(items):
+    items.sort(key=lambda item: item.path.name not in LONGEST)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -50,4 +68,6 @@ def cache(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def synthetic():
+    from dasheng_lib.corpora.synthetic.corpus import synthetic_corpus
+
     return synthetic_corpus()

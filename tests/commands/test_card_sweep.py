@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 from card_crops import CardCrops
 from card_sweep import Crew, Job, work_on_card
+from few_clips import few_clips
 
-from dasheng_lib.corpora import load_corpus
 from dasheng_lib.corpora.split import hold_out
 from dasheng_lib.corpora.trim import prepare
 from dasheng_lib.sweep.grid import read_grid
@@ -32,10 +32,10 @@ protocol: {corpora: [synthetic], tasks: [syn_vowel, syn_event], seconds: 0.5, fe
 def job(tmp_path):
     (tmp_path / "grid.yml").write_text(GRID)
     out = tmp_path / "out"
-    return Job(tmp_path / "grid.yml", out, tmp_path / "runs", load_corpus, "made-up sounds")
+    return Job(tmp_path / "grid.yml", out, tmp_path / "runs", few_clips, "made-up sounds")
 
 
-def test_two_at_a_time_give_the_rows_of_one_at_a_time(job, synthetic):
+def test_two_at_a_time_give_the_rows_of_one_at_a_time(job):
     """One run fails, since a file is where its folder should be: the others do not mind."""
     said = []
     job.place.mkdir()
@@ -43,11 +43,11 @@ def test_two_at_a_time_give_the_rows_of_one_at_a_time(job, synthetic):
     assert work_on_card(job, Crew(1, 2, 1), 3600, said.append) == ["seed-2"]
     assert len(said) == 3 and sum("seed-2 failed" in line for line in said) == 1
     grid = read_grid(job.grid)
-    held = hold_out(prepare(synthetic), grid.protocol.hold_out)[1]
-    judge, expected = Judge(grid.protocol, load_corpus), []
+    held = hold_out(prepare(few_clips()), grid.protocol.hold_out)[1]
+    judge, expected = Judge(grid.protocol, few_clips), []
     for trial in grid.trials[:2]:
         place = job.place.parent / "alone" / trial.run
-        corpus = audio_of(trial, held)
+        corpus = audio_of(trial, held, few_clips)
         crops = crops_of(corpus, trial.config, CardCrops)
         ended = trained_run(trial, place, crops, Execution(progress=False))
         expected += rows_of(trial, place, corpus, judge, *ended)[0]

@@ -31,6 +31,7 @@ OPTIONS = (
     "--no-first-run",
     "--hide-scrollbars",
     "--mute-audio",
+    "--disable-features=BackForwardCache,ProactivelySwapBrowsingInstance",
     "--host-resolver-rules=MAP * ~NOTFOUND",  # the network is cut
     "--remote-debugging-pipe",
 )
@@ -69,13 +70,13 @@ class Page:
         return message["result"]
 
     def _read(self) -> dict[str, Any]:
-        while b"\0" not in self._rest:
-            more = os.read(self._answers, 1 << 20)
-            if not more:
+        parts = [self._rest]  # of what may be megabytes, a sound in an address say
+        while b"\0" not in parts[-1]:
+            parts.append(os.read(self._answers, 1 << 20))
+            if not parts[-1]:
                 raise RuntimeError("chromium has gone")
-            self._rest += more
-        message, _, self._rest = self._rest.partition(b"\0")
-        return json.loads(message)
+        last, _, self._rest = parts.pop().partition(b"\0")
+        return json.loads(b"".join([*parts, last]))
 
     def open(self, address: str, until: str = "true") -> None:
         """Load a page; wait for its load event, then until the expression ``until`` is true."""

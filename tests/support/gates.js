@@ -96,9 +96,11 @@ globalThis.gates = (() => {
   }
 
   async function judged(options) {
-    const found = await axe.run(document, { resultTypes: ["violations"], preload: false, ...options });
+    axe.configure({ noHtml: true }); // of each element that is looked at, sounds and pictures included
+    const brief = { resultTypes: ["violations"], preload: false, elementRef: true };
+    const found = await axe.run(document, { ...brief, ...options });
     const grave = found.violations.filter((v) => ["serious", "critical"].includes(v.impact));
-    return grave.flatMap((v) => v.nodes.map((node) => `${v.id}: ${node.target} ${node.html.slice(0, 110)}`));
+    return grave.flatMap((v) => v.nodes.map((node) => `${v.id}: ${node.target} ${short(node.element)}`));
   }
 
   return { sideways, pictures, headings, players, sliders, tables, accessible, readable };

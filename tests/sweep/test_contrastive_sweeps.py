@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from few_clips import few_clips
 from safetensors.torch import load_file
 
 from dasheng_lib.common.errors import UserError
@@ -44,7 +45,7 @@ def grid_of(tmp_path, text):
     return read_grid(path)
 
 
-def test_every_objective_s_runs_are_judged_killed_or_not(tmp_path, monkeypatch, synthetic):
+def test_every_objective_s_runs_are_judged_killed_or_not(tmp_path, monkeypatch):
     """Each killed at a step, they go on to the weights of runs that nothing stopped."""
     from dasheng_lib.sweep import judge
     from dasheng_lib.train import run as runs
@@ -63,11 +64,11 @@ def test_every_objective_s_runs_are_judged_killed_or_not(tmp_path, monkeypatch, 
     monkeypatch.setattr(judge, "VIEWED", 8)
     while lives:
         with pytest.raises(KeyboardInterrupt):
-            work(grid, tmp_path / "cut", progress=False, load=lambda _: synthetic)
-    work(grid, tmp_path / "cut", progress=False, load=lambda _: synthetic)
-    held = Judge(grid.protocol, lambda _: synthetic).held
+            work(grid, tmp_path / "cut", progress=False, load=few_clips)
+    work(grid, tmp_path / "cut", progress=False, load=few_clips)
+    held = Judge(grid.protocol, few_clips).held
     for trial in grid.trials:
-        crops = crops_of(audio_of(trial, held, lambda _: synthetic), trial.config)
+        crops = crops_of(audio_of(trial, held, few_clips), trial.config)
         trained_run(trial, tmp_path / "whole" / trial.run, crops, Execution(progress=False))
         names = tmp_path / "cut" / "runs" / trial.run, tmp_path / "whole" / trial.run
         cut, whole = (load_file(name / "final.safetensors") for name in names)

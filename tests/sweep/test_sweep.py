@@ -12,6 +12,7 @@ from types import SimpleNamespace
 import pandas as pd
 import pytest
 import torch
+from few_clips import few_clips
 
 from dasheng_lib.cli import main
 from dasheng_lib.common.errors import UserError
@@ -214,9 +215,9 @@ protocol: {corpora: [synthetic], tasks: [syn_vowel], seconds: 0.5, few: 2, exam_
     monkeypatch.setattr(runs, "pretrain", dying)
     while lives:
         with pytest.raises(KeyboardInterrupt):
-            work(grid, tmp_path / "cut", progress=False)
+            work(grid, tmp_path / "cut", progress=False, load=few_clips)
     for name in ("cut", "whole"):
-        work(grid, tmp_path / name, progress=False)
+        work(grid, tmp_path / name, progress=False, load=few_clips)
     rows, expected = (pd.read_csv(tmp_path / name / "sweep.csv") for name in ("cut", "whole"))
     assert list(rows["step"]) == [0, 1, 6] and rows["flops"].is_monotonic_increasing
     assert_alike(rows, expected)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
+from functools import cache
 from pathlib import Path
 
 
@@ -17,9 +18,11 @@ def modules(library: Path) -> dict[str, Path]:
     return found
 
 
-def imports(tree: ast.AST, known: dict[str, Path]) -> Iterator[str]:
+def imports(tree: ast.AST, known: Collection[str]) -> Iterator[str]:
     """The modules of ``known`` that a file imports anywhere, but for types alone."""
     for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.expr):  # no expression holds an import, and most nodes are in one
+            continue
         if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
             continue
         if isinstance(node, ast.Import):
@@ -46,12 +49,17 @@ def named(text: str, known: dict[str, Path]) -> set[str]:
 
 def graph(known: dict[str, Path]) -> dict[str, set[str]]:
     """What each module imports, and the packages that it lies in."""
-    found = {}
+    found, names = {}, frozenset(known)
     for name, path in known.items():
         parts = name.split(".")
         around = {".".join(parts[:n]) for n in range(1, len(parts))}
-        found[name] = {*imports(ast.parse(path.read_bytes()), known), *(around & known.keys())}
+        found[name] = {*_imports_of(path.read_bytes(), names), *(around & names)}
     return found
+
+
+@cache  # of its content, so that who builds often reads each version of a file once
+def _imports_of(source: bytes, known: frozenset[str]) -> frozenset[str]:
+    return frozenset(imports(ast.parse(source), known))
 
 
 def reached(starts: Iterable[str], edges: dict[str, set[str]]) -> set[str]:
