@@ -18,8 +18,8 @@ IMPORTS = """
     IPython.display ipykernel.kernelapp matplotlib.pyplot matplotlib_inline.backend_inline pandas
     pandas.io.formats.style safetensors.torch scipy.fft scipy.optimize scipy.signal
     scipy.sparse.csgraph scipy.stats seaborn sklearn.cluster sklearn.linear_model sklearn.metrics
-    sklearn.model_selection sklearn.preprocessing sklearn.svm soundfile torch torch.distributed.fsdp
-    torch.utils.flop_counter yaml
+    sklearn.model_selection sklearn.preprocessing sklearn.svm soundfile torch torch._dynamo
+    torch.distributed.fsdp torch.utils.flop_counter yaml
 """
 
 
