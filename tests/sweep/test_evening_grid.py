@@ -3,12 +3,11 @@
 from collections import defaultdict
 
 import numpy as np
-import pytest
 
 from dasheng_lib.common.places import SWEEPS
 from dasheng_lib.masking import kept_tokens
 from dasheng_lib.model import token_count
-from dasheng_lib.results import FOLDER, read_results
+from dasheng_lib.results import read_results
 from dasheng_lib.scaling.design import read_noise
 from dasheng_lib.scaling.rules import read_rules
 from dasheng_lib.scaling.settings import Settings, rows_to_judge
@@ -89,13 +88,21 @@ def test_rates_come_first_and_all_else_takes_that_of_the_nearest_tuned_size():
 
 
 def test_the_rates_are_those_of_the_rule():
-    if not (FOLDER / "evening.csv").is_file():
-        pytest.skip("the sweep has not begun")
+    """Of every width and family whose rates were tried, also where the best was at an edge."""
     tuned = tuned_rates(read_results("evening")).set_index(["family", "preset"])
-    tuned = tuned[tuned["inside"]]
     for trial in GRID.trials:
-        if not only_tries_a_rate(trial) and nearest(trial) in tuned.index:
+        if not only_tries_a_rate(trial):
             assert trial.config.train.lr == tuned.at[nearest(trial), "lr"], trial.run
+
+
+def test_it_is_recorded_whole_and_with_early_looks():
+    record = read_results("evening")
+    assert list(record["run"].unique()) == [trial.run for trial in GRID.trials]
+    steps = record.groupby("run")["step"].agg(set)
+    for trial in GRID.trials:
+        assert {0, trial.config.train.steps} <= steps[trial.run] <= set(trial.steps)
+    arms = record.groupby("run")["factor"].first()
+    assert arms.to_dict() == {trial.run: trial.factor for trial in GRID.trials}
 
 
 def test_its_noise_is_that_of_recorded_seeds():
