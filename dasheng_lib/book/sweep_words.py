@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import pandas as pd
 from scipy import stats
 
@@ -14,8 +13,8 @@ from dasheng_lib.book.words.sources import three_columns
 from dasheng_lib.scaling.fit import Estimate
 from dasheng_lib.scaling.floor import retrain_floor
 from dasheng_lib.scaling.rows import last_checkpoints
-from dasheng_lib.sweep.rates import FLOORS
-from dasheng_lib.sweep.recorded import gains, title, untrained_base
+from dasheng_lib.sweep.baselines import AVERAGES
+from dasheng_lib.sweep.recorded import base_setting, gains, title, untrained_base
 
 SHOWN = {
     "chance": "chance, %",
@@ -35,55 +34,58 @@ class Training:
 
     Attributes:
         table: a row a probe and set of tasks; percent and points.
-        learns: at the base point both probes end above the untrained encoder and above log-mel,
-            by more than two floors of what seeds alone explain.
+        learned: the averages (``"quality"``, ``"knn_quality_heard"`` ...) by which the base point
+            surely ends above its untrained encoder (the interval over seeds lies above 0): by these
+            runs can be compared for what they learned.
         words: the same in sentences.
         because: in short, for a verdict.
     """
 
     table: pd.DataFrame
-    learns: bool
+    learned: frozenset[str]
     words: str
     because: str
+
+    def learns(self, *measures: str) -> bool:
+        """Whether the base point learns by all these averages; without any, by both probes."""
+        return self.learned >= {*(measures or ("quality", "knn_quality"))}
 
 
 def training(table: pd.DataFrame, free: pd.DataFrame, family: str = "dasheng") -> Training:
     """What training did in a sweep, by the linear probe and by k-NN.
 
     Args:
-        table: of :func:`read_sweep`; its first setting is the base point, with two seeds or more.
+        table: of :func:`read_sweep`; the setting with most seeds is the base point.
         free: of :func:`baselines`.
         family: whose runs are counted.
     """
     own = table[table["family"] == family]
-    last = last_checkpoints(own).set_index("run")
-    base = last["setting"] == own["setting"].iloc[0]
+    ends = last_checkpoints(own)
+    last = ends.set_index("run")
+    base = last["setting"] == base_setting(own)
     start = untrained_base(own)
-    rows, ahead = {}, []
-    for average in ("quality", "knn_quality"):
+    rows, learned = {}, set()
+    for average in AVERAGES:
         for measure in (average, f"{average}_heard", f"{average}_unheard"):
             gain, score, logmel = gains(own, measure), last[measure], free.at["log-mel", measure]
-            floor = retrain_floor(last.reset_index(), measure, log=False)
+            floor = retrain_floor(ends, measure, log=False)
+            half = gain[base].sem() * stats.t.ppf(0.975, base.sum() - 1)
+            if gain[base].mean() > half:
+                learned.add(measure)
             rows[title(measure)] = {
                 "chance": 100 * free.at["chance", measure],
                 "log-mel": 100 * logmel,
                 "untrained": 100 * start[measure].mean(),
                 "trained": 100 * score[base].mean(),
                 "gain": 100 * gain[base].mean(),
-                "±": 100 * gain[base].sem() * stats.t.ppf(0.975, base.sum() - 1),
+                "±": 100 * half,
                 "gain, all runs": 100 * gain.mean(),
                 "above untrained": int((gain > 0).sum()),
                 "above log-mel": int((score > logmel).sum()),
                 "by chance": 100 * floor.smallest,
             }
-            if measure == average:
-                best = max(logmel, start[measure].mean())
-                ahead.append(
-                    score[base].mean() - best > FLOORS * floor.smallest_of_means(base.sum())
-                )
     found = pd.DataFrame.from_dict(rows, orient="index")
     linear, knn = found.loc["linear probe"], found.loc["k-NN"]
-    learns = bool(np.all(ahead))
     because = (
         "at the base point training changes the linear probe by "
         f"{signed(linear['gain'])} ± {linear['±']:.1f} points and k-NN by "
@@ -98,14 +100,16 @@ def training(table: pd.DataFrame, free: pd.DataFrame, family: str = "dasheng") -
         f"{over['k-NN']} them by k-NN. Two runs that differ in their seed alone lie up to "
         f"{linear['by chance']:.1f} and {knn['by chance']:.1f} points apart by chance. "
     )
-    words += (
-        "So there is something learned, and runs can be compared by how much of it."
-        if learns
-        else "So this sweep compares random encoders that training hardly helped or harmed: it "
+    by = [title(probe) for probe in ("quality", "knn_quality") if probe in learned]
+    words += {
+        2: "So there is something learned, and runs can be compared by how much of it.",
+        1: f"So by the {''.join(by)} there is something learned, and runs can be compared by how "
+        "much; by the other probe the base point does not surely end better than it began.",
+        0: "So this sweep compares random encoders that training hardly helped or harmed: it "
         "shows what an experiment without a learning base looks like, and can neither support nor "
-        "refute a claim about encoders that have learned."
-    )
-    return Training(found, learns, words, because)
+        "refute a claim about encoders that have learned.",
+    }[len(by)]
+    return Training(found, frozenset(learned), words, because)
 
 
 def show(taught: Training, table: pd.DataFrame) -> None:
@@ -114,6 +118,7 @@ def show(taught: Training, table: pd.DataFrame) -> None:
 
     runs = table.loc[table["family"] == "dasheng", "run"].nunique()
     rows = taught.table.rename(columns=SHOWN)[[*SHOWN.values()]]
+    rows = rows[~rows.index.str.startswith(title("few_quality"))]
     shown = three_columns(
         pd.concat({"recorded": rows.round(1).replace(-0.0, 0.0)}, axis=1),  # no "-0.0"
         "The base point of the sweep before and after training, and how far two of its seeds may "
@@ -150,6 +155,16 @@ def of_looks(looks: Sequence[Estimate], beaten: bool, strong: float = 0.6) -> st
     if all(look.low >= strong for look in looks) and not beaten:
         return "supported"
     return "partly" if any(look.above for look in looks) else "cannot tell"
+
+
+def of_measures(words: Sequence[str]) -> str:
+    """One verdict from those by several measures: theirs if they agree, else no more than partly.
+
+    Where some say "not" and the others cannot tell, nothing can be told.
+    """
+    if len({*words}) == 1:
+        return words[0]
+    return "partly" if {"partly", "supported"} & {*words} else "cannot tell"
 
 
 def withdrawn(table: pd.DataFrame) -> str:

@@ -16,7 +16,7 @@ from dasheng_lib.scaling.settings import Settings, rows_to_judge
 from dasheng_lib.scaling.slope import orthonormal
 
 
-def forms(table: pd.DataFrame, measures: Sequence[str], x: str = "rankme") -> pd.DataFrame:
+def form_errors(table: pd.DataFrame, measures: Sequence[str], x: str = "rankme") -> pd.DataFrame:
     """Root mean squared error, in points, of each form at settings it was not fitted to.
 
     A row a measure, a column a form, by least squares. A power law is never 0 or below: it is NaN

@@ -54,16 +54,23 @@ def early_and_last(
     return nearest[list(dict.fromkeys(kept))].reset_index(drop=True)
 
 
+def looks(table: pd.DataFrame) -> tuple[float, ...]:
+    """The fractions of a run at which some run of the table was judged, not counting its end."""
+    last = table.groupby("run")["step"].transform("max")
+    share = table.loc[(table["step"] > 0) & (table["step"] < last), "step"] / last
+    return tuple(f for f in FRACTIONS if share.between(f / WITHIN, f * WITHIN).any())
+
+
 def early(
     table: pd.DataFrame, column: str = "rankme", y: str = "quality", fit: Fit = FIT
 ) -> list[Look]:
-    """Correlation of a column early in a run with its quality at the end, at each fraction.
+    """Correlation of a column early in a run with its quality at the end, at each look.
 
     Raises:
-        UserError: a column is absent, or no run has a checkpoint there.
+        UserError: a column is absent.
     """
     found = []
-    for fraction in FRACTIONS:
+    for fraction in looks(table):
         rows = early_and_last(table, fraction, [column], y)
         (r_B,) = _correlations(rows, [column], fit)
         found.append(Look(fraction, fit.estimate(r_B, len(rows), spent=2), len(rows)))

@@ -11,7 +11,6 @@ from dasheng_lib.common.errors import UserError
 from dasheng_lib.features import SAMPLE_RATE
 from dasheng_lib.masking import group_mask
 from dasheng_lib.model import TOKEN_SAMPLES
-from dasheng_lib.objectives.mae import decoder_config
 from dasheng_lib.rank.measures import MEASURES
 from dasheng_lib.results.recorded import FOLDER, read_results
 from dasheng_lib.scaling.averages import quality
@@ -32,6 +31,15 @@ TITLES = {
     "data_hours": "hours of audio",
     "lr": "learning rate",
     "rate": "learning rate",
+    "rate-half": "rate at half width",
+    "rate-quarter": "rate at a quarter",
+    "rate-double": "rate at double width",
+    "width-flat": "width of one block",
+    "clip": "length of a crop",
+    "data": "hours of audio",
+    "simclr": "SimCLR",
+    "ssast": "SSAST",
+    "byol": "BYOL",
     "recipe": "augmentation",
     "mask": "masking",
     "mask-small": "masking, smaller encoder",
@@ -98,11 +106,6 @@ def hidden_share(seconds: float, ratio: float) -> float:
     )
 
 
-def decoder_width(preset: str) -> int:
-    """Width of the decoder that Dasheng pretrains an encoder with."""
-    return decoder_config(preset).decoder_dim
-
-
 def baselines(name: str, folder: Path = FOLDER) -> pd.DataFrame:
     """What cost nothing beside a recorded sweep: rows ``log-mel``, ``majority`` and ``chance``."""
     return with_parts(read_results(f"{name}_baselines", folder).set_index("baseline"))
@@ -118,7 +121,7 @@ def with_parts(table: pd.DataFrame) -> pd.DataFrame:
     """The table with the averages over heard and never-heard tasks that it lacks."""
     parts = {f"{average}_{part}" for average in AVERAGES for part in ("heard", "unheard")}
     found = {name: quality(table, tasks_of(table, name)) for name in parts - set(table)}
-    made = table.assign(**dict(sorted(found.items())))
+    made = table.assign(**dict(sorted(found.items()))).copy()  # in one piece
     made.attrs.update(table.attrs)
     return made
 
@@ -141,9 +144,14 @@ def gains(table: pd.DataFrame, measure: str) -> pd.Series:
     return last - table[table["step"] == 0].set_index("run")[measure].reindex(last.index)
 
 
+def base_setting(table: pd.DataFrame) -> str:
+    """The point that a sweep is built around: the setting with most runs, the first of them."""
+    return table.groupby("setting", sort=False)["run"].nunique().idxmax()
+
+
 def untrained_base(table: pd.DataFrame) -> pd.DataFrame:
     """The encoders of the base point's runs before their first step."""
-    return table[(table["setting"] == table["setting"].iloc[0]) & (table["step"] == 0)]
+    return table[(table["setting"] == base_setting(table)) & (table["step"] == 0)]
 
 
 def references(table: pd.DataFrame, free: pd.DataFrame, measure: str) -> dict[str, float]:

@@ -87,7 +87,7 @@ def test_scripts_are_small_and_fetch_nothing(name):
 
 def test_each_recorded_run_has_its_untrained_twin():
     twins = plots_rank.recorded_twins()
-    rows = read_results("first_sweep")
+    rows = read_results(plots_rank.SWEEP)
     rows = rows[rows["family"] == "dasheng"]
     assert sorted(twins["run"]) == sorted(rows["run"].unique())
     assert twins.notna().all(axis=None)

@@ -4,7 +4,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dasheng_lib.book.sweep_words import of_both, of_looks, signed, training, withdrawn
+from dasheng_lib.book.sweep_words import (
+    of_both,
+    of_looks,
+    of_measures,
+    signed,
+    training,
+    withdrawn,
+)
 from dasheng_lib.book.words import verdicts
 from dasheng_lib.common.errors import UserError
 from dasheng_lib.results import write_results
@@ -47,30 +54,38 @@ def recorded(folder, gain, seed_noise=0.01):
 
 def test_training_that_gains_is_told_from_training_that_does_not(tmp_path):
     up = training(*recorded(tmp_path, 0.15))
-    assert up.learns
+    assert up.learns()
     assert "changes the linear probe by +15.0 ± 2.5 points" in up.words
     assert "10.0 and 10.0 points ahead of log-mel" in up.words
     assert "there is something learned" in up.words
     assert up.table.at["k-NN, heard tasks", "above log-mel"] == 4
     down = training(*recorded(tmp_path, -0.05))
-    assert not down.learns
+    assert not down.learns()
     assert "by -5.0 ± 2.5 points" in down.words and "behind log-mel" in down.words
     assert "neither support nor refute" in down.words
     assert down.table.at["linear probe", "above untrained"] == 0
 
 
-def test_better_than_untrained_alone_is_not_enough(tmp_path):
+def test_what_was_learned_is_asked_of_each_probe_beyond_what_seeds_do(tmp_path):
     below_logmel = training(*recorded(tmp_path, 0.045, seed_noise=0.001))
     assert below_logmel.table.at["linear probe", "gain"] == pytest.approx(4.5)
-    assert not below_logmel.learns
-    assert not training(*recorded(tmp_path, 0.06, seed_noise=0.02)).learns, "within seeds' reach"
-    assert training(*recorded(tmp_path, 0.06, seed_noise=0.001)).learns
+    assert below_logmel.learns(), "the gain counts; where log-mel stands is told beside it"
+    assert "behind log-mel" in below_logmel.because
+    assert not training(*recorded(tmp_path, 0.06, seed_noise=0.03)).learns(), "seeds differ as much"
     table, free = recorded(tmp_path, 0.15)
-    table.loc[table["step"] == 5, "knn_quality"] = 0.46
+    table.loc[table["step"] == 5, "knn_quality"] = 0.45
     half = training(table, free)
-    assert not half.learns, "both probes have to end above log-mel"
-    assert "10.0 points ahead of and 4.0 points behind log-mel" in half.because
+    assert half.learns("quality", "quality_heard") and not half.learns("knn_quality")
+    assert not half.learns(), "by both probes"
+    assert "by the linear probe there is something learned" in half.words
+    assert "10.0 points ahead of and 5.0 points behind log-mel" in half.because
     assert "4 of the 4 end above log-mel by the linear probe, 0 of them by k-NN" in half.words
+
+
+def test_the_base_point_is_the_setting_with_most_seeds(tmp_path):
+    table, free = recorded(tmp_path, 0.15)
+    moved = pd.concat([table[table["run"] == "wide"], table[table["run"] != "wide"]])
+    pd.testing.assert_frame_equal(training(moved, free).table, training(table, free).table)
 
 
 def test_a_change_that_prints_as_nothing_has_no_sign():
@@ -124,7 +139,7 @@ def test_columns_have_names_that_people_read():
 
 def test_the_first_sweep_is_what_the_audit_found():
     found = training(read_sweep("first_sweep"), baselines("first_sweep"))
-    assert not found.learns
+    assert not found.learns()
     gain = found.table["gain"]
     assert gain["linear probe"] == pytest.approx(np.mean([1.22, 0.03, -1.34]), abs=0.02)
     assert gain["k-NN"] == pytest.approx(np.mean([-8.18, -5.03, -8.37]), abs=0.02)
@@ -193,3 +208,17 @@ def test_recorded_runs_are_called_what_their_scores_say_too():
     assert set(states[lost < -10]) == {"collapsed"}
     collapsed = {"lr-0.003", "lr-0.01", "lr-0.03", "family-wav2vec2"}
     assert set(states[states != "healthy"].index) == collapsed
+
+
+@pytest.mark.parametrize(
+    "words, word",
+    [
+        (["supported"] * 2, "supported"),
+        (["not", "not"], "not"),
+        (["not", "supported"], "partly"),
+        (["partly", "cannot tell"], "partly"),
+        (["not", "cannot tell"], "cannot tell"),
+    ],
+)
+def test_measures_that_agree_give_their_word_and_others_no_more_than_partly(words, word):
+    assert of_measures(words) == word

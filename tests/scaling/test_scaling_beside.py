@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dasheng_lib.scaling.beside import forms
+from dasheng_lib.scaling.beside import form_errors
 
 
 def settings(law, luck=0.3, own=0.0, seeds=3, seed=0):
@@ -29,11 +29,11 @@ def settings(law, luck=0.3, own=0.0, seeds=3, seed=0):
     ],
 )
 def test_the_true_form_predicts_settings_best_and_in_points(name, law):
-    found = forms(settings(law), ["q"]).loc["q"]
+    found = form_errors(settings(law), ["q"]).loc["q"]
     assert found.idxmin() == name and found.idxmax() == "constant"
     assert found[name] == pytest.approx(0.3 / np.sqrt(3), rel=0.4)
 
 
 def test_a_gain_below_0_is_no_power_law():
-    found = forms(settings(lambda r: 3 * np.log(r) - 5), ["q"]).loc["q"]
+    found = form_errors(settings(lambda r: 3 * np.log(r) - 5), ["q"]).loc["q"]
     assert np.isnan(found["power"]) and found.idxmin() == "logarithmic"

@@ -9,7 +9,7 @@ from sklearn.model_selection import LeaveOneGroupOut, cross_val_predict
 from sweep_rows import sweep
 
 from dasheng_lib.common.errors import UserError
-from dasheng_lib.scaling.early import compare_early, early, early_and_last
+from dasheng_lib.scaling.early import FRACTIONS, compare_early, early, early_and_last, looks
 from dasheng_lib.scaling.fit import Fit
 from dasheng_lib.scaling.floor import retrain_floor
 from dasheng_lib.scaling.increment import increment
@@ -129,6 +129,14 @@ def test_early_rank_is_correlated_with_late_quality(table):
         rows = early_and_last(table, one.fraction, ["rankme"])
         assert one.r.value == pytest.approx(stats.spearmanr(rows["rankme"], rows["last"])[0])
         assert one.runs == 52 and 0.9 < one.r.low < one.r.value < one.r.high <= 1
+
+
+def test_looks_are_where_runs_were_judged_before_their_end(table):
+    assert looks(table) == FRACTIONS
+    ends = table.loc[table.groupby("run")["step"].idxmax()]
+    seldom = pd.concat([ends, table[(table["run"] == "steps-2") & (table["step"] == 91)]])
+    assert looks(seldom) == (1 / 7,)
+    assert looks(ends) == () and early(ends) == []
 
 
 def test_two_early_predictors_on_the_same_runs(table):

@@ -12,6 +12,9 @@ from dasheng_lib.book.figures.plots import ENCODERS, WIDTH, log_axis
 from dasheng_lib.book.words.sources import RECORDED
 from dasheng_lib.results import read_results
 from dasheng_lib.scaling.rows import arms, last_checkpoints
+from dasheng_lib.sweep.recorded import title
+
+SWEEP = "evening"  # the recorded sweep that is drawn
 
 
 def over_run(history: pd.DataFrame, spectra: Mapping[int, np.ndarray]) -> None:
@@ -60,9 +63,10 @@ def convergence(points: pd.DataFrame, everything: float, clips: int, D: int) -> 
 
 
 def recorded_arms() -> dict[str, pd.DataFrame]:
-    """The ends of the first sweep's runs of Dasheng, by arms of three runs or more."""
-    ends = last_checkpoints(read_results("first_sweep"))
-    return arms(ends[ends["family"] == "dasheng"], least=3)
+    """The ends of the recorded sweep's runs of Dasheng, by the title of arms of three or more."""
+    ends = last_checkpoints(read_results(SWEEP))
+    found = arms(ends[ends["family"] == "dasheng"], least=3)
+    return {title(arm): runs for arm, runs in found.items()}
 
 
 def by_arm(branches: Mapping[str, pd.DataFrame]) -> None:
@@ -83,12 +87,12 @@ def by_arm(branches: Mapping[str, pd.DataFrame]) -> None:
 
 
 def recorded_twins() -> pd.DataFrame:
-    """The first sweep's encoders of Dasheng before training and after, each once.
+    """The recorded sweep's encoders of Dasheng before training and after, each once.
 
     Returns:
         ``run, rankme, quality`` at the end, and ``rankme_untrained, quality_untrained``.
     """
-    rows = read_results("first_sweep")
+    rows = read_results(SWEEP)
     rows = rows[rows["family"] == "dasheng"]
     columns = ["run", "rankme", "quality"]
     before = rows.loc[rows["step"] == 0, columns].set_index("run").add_suffix("_untrained")

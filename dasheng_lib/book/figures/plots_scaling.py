@@ -27,6 +27,9 @@ FAMILIES = {
     "ssast": ("s", "#009E73"),
     "hubert": ("^", "#0072B2"),
     "wav2vec2": ("X", "#CC79A7"),
+    "simclr": ("D", "#56B4E9"),
+    "byol": ("v", "#E69F00"),
+    "supervised": ("P", "#000000"),
 }
 DIAMOND = ("D", RECORDED.colour)
 FIRST = 1 / 56
@@ -85,7 +88,8 @@ def factors(
         if arm != "mask":
             ticks = list(means.index)
             ax.set_xscale("log")
-            ax.set_xticks(ticks, [f"{tick:.2g}" if tick < 100 else f"{tick:g}" for tick in ticks])
+            labels = [f"{tick:.2g}" if tick < 100 else f"{tick:g}" for tick in ticks]
+            ax.set_xticks(ticks, labels, rotation=45 if len(ticks) > 6 else 0)
             ax.minorticks_off()
     for ax in panels[:, 0]:
         ax.set(ylabel="accuracy (%)")
@@ -169,11 +173,12 @@ def arm_panels(
     """One arm a panel, with a line of its own, all other runs in grey; not yet shown.
 
     Args:
-        slopes: of log y over log x, a row an arm that is drawn: ``title, exponent, intercept``.
+        slopes: a row an arm that is drawn: ``title``, and ``value`` points for each doubling of
+            x around its mean ``x``, in log2, and ``y``, in percent.
     """
-    columns = 2
+    columns = 3
     lines_of_panels = -(-len(slopes) // columns)
-    size = (WIDTH, 2.0 * lines_of_panels)
+    size = (WIDTH, 1.9 * lines_of_panels)
     fig, panels = plt.subplots(lines_of_panels, columns, figsize=size, sharex=True, sharey=True)
     panels = np.ravel(panels)
     for ax, (arm, slope) in zip(panels, slopes.iterrows(), strict=False):
@@ -182,10 +187,10 @@ def arm_panels(
         ax.plot(everything[x], 100 * everything[y], ".", color="#cccccc", ms=4, zorder=0)
         ax.plot(points[x], 100 * points[y], "o", color=RECORDED.colour, ms=5, **EDGE)
         at = np.geomspace(points[x].min(), points[x].max(), 50)
-        fitted = np.exp(slope["intercept"]) * at ** slope["exponent"]
-        ax.plot(at, 100 * fitted, color=RECORDED.colour)
+        fitted = slope["y"] + slope["value"] * (np.log2(at) - slope["x"])
+        ax.plot(at, fitted, color=RECORDED.colour)
         log_axis(ax)
-        ax.set_title(f"{slope['title']}: {slope['exponent']:+.2f}", size=SMALL)
+        ax.set_title(f"{slope['title']}: {slope['value']:+.1f}", size=SMALL)
     for ax in panels[len(slopes) :]:
         ax.axis("off")
     for ax in panels[max(len(slopes) - columns, 0) : len(slopes)]:
@@ -212,61 +217,59 @@ def masking(
     return fig
 
 
-def correlations(tables: Mapping[str, tuple[pd.DataFrame, Look]], xlabel: str) -> None:
-    """Correlations with their intervals, a line a row; several tables share their lines.
+def correlations(
+    tables: Mapping[str, tuple[pd.DataFrame, Look]], xlabel: str, reach: float = 1.02
+) -> None:
+    """Correlations, or slopes, with their intervals; several tables share their lines.
 
     Args:
         tables: by name, each with its look: columns ``r, low, high``; the first has all rows.
+        reach: of the axis, either way; an interval may go on beyond it.
     """
     labels = list(next(iter(tables.values()))[0].index)
     fig, ax = plt.subplots(figsize=(WIDTH, (0.3 + 0.05 * len(tables)) * len(labels) + 0.8))
     for place, (name, (table, (marker, colour))) in enumerate(tables.items()):
         y = np.arange(len(labels))[::-1] + 0.2 * ((len(tables) - 1) / 2 - place)
         r = table.reindex(labels)[["r", "low", "high"]].to_numpy(float)
-        reach = np.abs(r[:, 1:] - r[:, :1]).T
+        bars = np.abs(r[:, 1:] - r[:, :1]).T
         look = {"fmt": marker, "color": colour, "ms": 5, "label": name, **EDGE}
-        ax.errorbar(r[:, 0], y, xerr=reach, **look)
+        ax.errorbar(r[:, 0], y, xerr=bars, **look)
     ax.axvline(0, color="#999999", lw=1)
     ax.set_yticks(range(len(labels)), labels[::-1])
-    ax.set(xlabel=xlabel, xlim=(-1.02, 1.02))
+    ax.set(xlabel=xlabel, xlim=(-reach, reach))
     if len(tables) > 1:
         legend_below(fig, ax, ncols=2)
 
 
 def families(
-    courses: pd.DataFrame,
-    others: pd.DataFrame,
+    ends: pd.DataFrame,
+    line: tuple[float, float],
     measure: str,
     lines: Mapping[str, float],
     names: Mapping[str, str],
 ) -> Axes:
-    """RankMe over the runs of each family, and their accuracy against it; not yet shown.
+    """Accuracy against RankMe at the end of each run, by family; not yet shown.
 
     Args:
-        courses: rows of the families' runs, step 0 among them.
-        others: last rows of other runs, in grey.
-        lines: the last is that of untrained encoders of a waveform.
+        ends: a row a run, with ``family, state, rankme`` and the measure.
+        line: of Dasheng, points for each doubling of rank and percent at a rank of 1.
     """
-    fig, (top, bottom) = plt.subplots(2, 1, figsize=(WIDTH, 7.5), height_ratios=(2, 3))
-    *usual, waveform = lines
-    references(bottom, {name: lines[name] for name in usual})
-    dotted = {"ls": (0, (1, 4)), "lw": 1.3, "color": "#555555"}
-    bottom.axhline(lines[waveform], label=waveform, **dotted)
-    grey = {"color": "#bbbbbb", "label": "Dasheng, other settings"}
-    bottom.plot(others["rankme"], 100 * others[measure], ".", **grey)
-    for name, (marker, colour) in FAMILIES.items():
-        own = courses[courses["family"] == name]
-        for _, run in own.groupby("run"):
-            top.plot(shares(run), run["rankme"], marker=marker, ms=4, color=colour, alpha=0.8)
-        end, start = own.loc[own.groupby("run")["step"].idxmax()], own[own["step"] == 0]
-        filled = {"ms": 8, "color": colour, "mec": "k", "mew": 0.5, "label": names[name]}
-        bottom.plot(end["rankme"], 100 * end[measure], marker, **filled)
-        bottom.plot(start["rankme"], 100 * start[measure], marker, ms=6, color="none", mec=colour)
-    share_axis(top)
-    top.set(ylabel="RankMe")
-    log_axis(bottom).set(xlabel="RankMe")
-    legend_below(fig, bottom, ncols=2)
-    return bottom
+    fig, ax = plt.subplots(figsize=(WIDTH, 5.2))
+    references(ax, lines)
+    for name in [name for name in FAMILIES if name in set(ends["family"])]:
+        marker, colour = FAMILIES[name]
+        own = ends[ends["family"] == name]
+        well = own["state"] == "healthy"
+        ax.plot(own["rankme"][~well], 100 * own[measure][~well], marker, color="#bbbbbb", ms=4)
+        look = {"color": colour, "label": names[name], "ms": 4 if name == "dasheng" else 7}
+        ax.plot(own["rankme"][well], 100 * own[measure][well], marker, **look, **EDGE)
+    at = np.geomspace(ends["rankme"].min(), ends["rankme"].max(), 50)
+    slope, level = line
+    look = {"color": FAMILIES["dasheng"][1], "label": f"line of {names['dasheng']}"}
+    ax.plot(at, level + slope * np.log2(at), **look)
+    log_axis(ax).set(xlabel="RankMe")
+    legend_below(fig, ax)
+    return ax
 
 
 def shares(run: pd.DataFrame) -> pd.Series:
