@@ -24,7 +24,7 @@ def head(chapter: Chapter, executed: nbformat.NotebookNode, record: dict[str, An
     lines = {
         "Claim" if len(claims) == 1 else "Claims": " ".join(_escaped(c["claim"]) for c in claims),
         "Question": "" if claims else chapter.asks,
-        "Found": "; ".join(_in_short(one) for one in claims or found),
+        "Found": "; ".join(map(_in_short, claims or found)).replace(".; ", "; "),
         "To know before": chapter.needs,
         "Time": f"{minutes} min to read, {seconds} to run.",
     }
