@@ -122,7 +122,9 @@ def show(taught: Training, table: pd.DataFrame) -> None:
     shown = three_columns(
         pd.concat({"recorded": rows.round(1).replace(-0.0, 0.0)}, axis=1),  # no "-0.0"
         "The base point of the sweep before and after training, and how far two of its seeds may "
-        f"lie apart by chance; above log-mel: of {runs} runs of Dasheng",
+        f"lie apart by chance; above log-mel: of {runs} runs of Dasheng. Averages weigh domains "
+        "alike, and heard and never-heard tasks have other shares of them: the first of three rows "
+        "need not lie between the others",
         recorded_by=table.attrs.get("command", ""),
     )
     display(shown, Markdown(taught.words))
