@@ -12,9 +12,9 @@ from dasheng_lib.book.words.sentences import listed, standing
 from dasheng_lib.book.words.sources import three_columns
 from dasheng_lib.scaling.fit import Estimate
 from dasheng_lib.scaling.floor import retrain_floor
-from dasheng_lib.scaling.rows import last_checkpoints
+from dasheng_lib.scaling.rows import base_setting, last_checkpoints
 from dasheng_lib.sweep.baselines import AVERAGES
-from dasheng_lib.sweep.recorded import base_setting, gains, title, untrained_base
+from dasheng_lib.sweep.recorded import gains, title, untrained_base
 
 SHOWN = {
     "chance": "chance, %",

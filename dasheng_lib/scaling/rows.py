@@ -39,6 +39,11 @@ def last_checkpoints(table: pd.DataFrame) -> pd.DataFrame:
     return table.loc[table.groupby("run", sort=False)["step"].idxmax()].reset_index(drop=True)
 
 
+def base_setting(table: pd.DataFrame) -> str:
+    """The point that a sweep is built around: the setting with most runs, the first of them."""
+    return table.groupby("setting", sort=False)["run"].nunique().idxmax()
+
+
 def in_arms(table: pd.DataFrame) -> pd.DataFrame:
     """Which arms each row is of: a bool column an arm, in order of appearance.
 

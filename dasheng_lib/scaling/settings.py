@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from dasheng_lib.scaling.fit import Array
-from dasheng_lib.scaling.rows import BASE, in_arms, usable
+from dasheng_lib.scaling.rows import BASE, base_setting, in_arms, usable
 
 FAMILY = "family"
 SNAPSHOTS = "snapshots"  # the arm of one setting at its earlier steps
@@ -125,9 +125,9 @@ class Settings:
 
 
 def rows_to_judge(
-    table: pd.DataFrame, x: str, measures: Sequence[str], snapshots: str | None = "base"
+    table: pd.DataFrame, x: str, measures: Sequence[str], snapshots: bool = True
 ) -> pd.DataFrame:
-    """Each run's last row, and the setting ``snapshots`` at its earlier steps as an arm.
+    """Each run's last row, and with ``snapshots`` the base point at its earlier steps as an arm.
 
     Of these, the rows that are healthy, if there is a column ``state``, and have all numbers. An
     arm "family" becomes one arm for each family but the first, whose runs it leaves.
@@ -136,10 +136,10 @@ def rows_to_judge(
         UserError: a column is absent, or nothing is left.
     """
     last_R = table["step"] == table.groupby("run")["step"].transform("max")
-    rows = table[last_R]
-    earlier = table[~last_R & (table["step"] > 0) & (table["setting"] == snapshots)]
-    if len(earlier):
-        own = rows["setting"] == snapshots
+    rows, base = table[last_R], base_setting(table)
+    earlier = table[~last_R & (table["step"] > 0) & (table["setting"] == base)]
+    if snapshots and len(earlier):
+        own = rows["setting"] == base
         own &= rows["factor"] != BASE
         named = rows["factor"].where(~own, rows["factor"] + f"+{SNAPSHOTS}")
         names = earlier["setting"] + "@" + earlier["step"].astype(str)

@@ -14,7 +14,7 @@ from dasheng_lib.model import TOKEN_SAMPLES
 from dasheng_lib.rank.measures import MEASURES
 from dasheng_lib.results.recorded import FOLDER, read_results
 from dasheng_lib.scaling.averages import quality
-from dasheng_lib.scaling.rows import last_checkpoints
+from dasheng_lib.scaling.rows import base_setting, last_checkpoints
 from dasheng_lib.sweep.baselines import AVERAGES
 from dasheng_lib.sweep.iterations import begins, of_one_run
 from dasheng_lib.tasks import SUITES
@@ -142,11 +142,6 @@ def gains(table: pd.DataFrame, measure: str) -> pd.Series:
     """What training added to a score: each run's last step less its own untrained encoder."""
     last = last_checkpoints(table).set_index("run")[measure]
     return last - table[table["step"] == 0].set_index("run")[measure].reindex(last.index)
-
-
-def base_setting(table: pd.DataFrame) -> str:
-    """The point that a sweep is built around: the setting with most runs, the first of them."""
-    return table.groupby("setting", sort=False)["run"].nunique().idxmax()
 
 
 def untrained_base(table: pd.DataFrame) -> pd.DataFrame:

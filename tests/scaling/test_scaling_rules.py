@@ -243,13 +243,13 @@ def test_which_rows_are_judged():
     early = last.assign(step=50, quality=0.4)
     table = pd.concat([start, early, last], ignore_index=True)
     table.loc[(table["run"] == "mask-3/0") & (table["step"] == 100), "state"] = "collapsed"
-    rows = rows_to_judge(table, "rankme", ["quality"])  # no setting is called "base"
+    rows = rows_to_judge(table, "rankme", ["quality"], snapshots=False)
     assert set(rows["run"]) == set(last["run"]) - {"mask-3/0"} and (rows["step"] == 100).all()
-    rows = rows_to_judge(table, "rankme", ["quality"], snapshots="base-0")
+    rows = rows_to_judge(table, "rankme", ["quality"])
     steps = rows[rows["factor"] == "snapshots"]
     assert len(steps) == 2 and len(rows) == len(last) + 1
     assert set(steps["setting"]) == {"base-0@50"} and (steps["quality"] == 0.4).all()
-    stateless = rows_to_judge(table.drop(columns="state"), "rankme", ["quality"], "base-0")
+    stateless = rows_to_judge(table.drop(columns="state"), "rankme", ["quality"])
     assert len(stateless) == len(last) + 2 and (stateless["step"] > 0).all()
     gained = with_gain(table, ["quality"])
     assert gained.loc[gained["step"] == 0, "quality_gain"].eq(0).all()

@@ -111,7 +111,7 @@ def test_its_noise_is_that_of_recorded_seeds():
         rows = read_sweep(name)
         alike = rows["family"].isin({t.config.family for t in GRID.trials})
         rows = rows[alike & ~rows["preset"].str.startswith("sfnfnet")]
-        s = Settings.of(rows_to_judge(rows, "rankme", AVERAGES, None), AVERAGES, "rankme")
+        s = Settings.of(rows_to_judge(rows, "rankme", AVERAGES, False), AVERAGES, "rankme")
         if s.degrees:
             degrees.append(s.degrees)
             variances.append([*s.noise_M, s.rank_noise])
