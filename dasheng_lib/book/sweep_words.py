@@ -14,6 +14,7 @@ from dasheng_lib.scaling.fit import Estimate
 from dasheng_lib.scaling.floor import retrain_floor
 from dasheng_lib.scaling.rows import base_setting, last_checkpoints
 from dasheng_lib.sweep.baselines import AVERAGES
+from dasheng_lib.sweep.rates import FLOORS
 from dasheng_lib.sweep.recorded import gains, title, untrained_base
 
 SHOWN = {
@@ -37,18 +38,21 @@ class Training:
         learned: the averages (``"quality"``, ``"knn_quality_heard"`` ...) by which the base point
             surely ends above its untrained encoder (the interval over seeds lies above 0): by these
             runs can be compared for what they learned.
+        is_base: whether both probes end above the untrained encoder and above log-mel, by more than
+            two floors of what seeds alone explain: the rule by which a base is chosen.
         words: the same in sentences.
         because: in short, for a verdict.
     """
 
     table: pd.DataFrame
     learned: frozenset[str]
+    is_base: bool
     words: str
     because: str
 
     def learns(self, *measures: str) -> bool:
-        """Whether the base point learns by all these averages; without any, by both probes."""
-        return self.learned >= {*(measures or ("quality", "knn_quality"))}
+        """Whether the base point learns by all these averages."""
+        return self.learned >= {*measures}
 
 
 def training(table: pd.DataFrame, free: pd.DataFrame, family: str = "dasheng") -> Training:
@@ -64,7 +68,7 @@ def training(table: pd.DataFrame, free: pd.DataFrame, family: str = "dasheng") -
     last = ends.set_index("run")
     base = last["setting"] == base_setting(own)
     start = untrained_base(own)
-    rows, learned = {}, set()
+    rows, learned, ahead = {}, set(), []
     for average in AVERAGES:
         for measure in (average, f"{average}_heard", f"{average}_unheard"):
             gain, score, logmel = gains(own, measure), last[measure], free.at["log-mel", measure]
@@ -84,6 +88,10 @@ def training(table: pd.DataFrame, free: pd.DataFrame, family: str = "dasheng") -
                 "above log-mel": int((score > logmel).sum()),
                 "by chance": 100 * floor.smallest,
             }
+            if measure in ("quality", "knn_quality"):
+                best = max(logmel, start[measure].mean())
+                beyond = FLOORS * floor.smallest_of_means(base.sum())
+                ahead.append(score[base].mean() - best > beyond)
     found = pd.DataFrame.from_dict(rows, orient="index")
     linear, knn = found.loc["linear probe"], found.loc["k-NN"]
     because = (
@@ -109,7 +117,12 @@ def training(table: pd.DataFrame, free: pd.DataFrame, family: str = "dasheng") -
         "shows what an experiment without a learning base looks like, and can neither support nor "
         "refute a claim about encoders that have learned.",
     }[len(by)]
-    return Training(found, frozenset(learned), words, because)
+    if by:
+        words += (
+            f" By the rule for a base, which wants both probes {FLOORS:g} floors above log-mel too, "
+            f"this one {'passes' if all(ahead) else 'does not pass'}."
+        )
+    return Training(found, frozenset(learned), bool(all(ahead)), words, because)
 
 
 def show(taught: Training, table: pd.DataFrame) -> None:

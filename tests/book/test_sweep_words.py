@@ -54,32 +54,40 @@ def recorded(folder, gain, seed_noise=0.01):
 
 def test_training_that_gains_is_told_from_training_that_does_not(tmp_path):
     up = training(*recorded(tmp_path, 0.15))
-    assert up.learns()
+    assert up.learns("quality", "knn_quality") and up.is_base
     assert "changes the linear probe by +15.0 ± 2.5 points" in up.words
     assert "10.0 and 10.0 points ahead of log-mel" in up.words
     assert "there is something learned" in up.words
     assert up.table.at["k-NN, heard tasks", "above log-mel"] == 4
     down = training(*recorded(tmp_path, -0.05))
-    assert not down.learns()
+    assert not down.is_base and not down.learned & {"quality", "knn_quality"}
     assert "by -5.0 ± 2.5 points" in down.words and "behind log-mel" in down.words
     assert "neither support nor refute" in down.words
     assert down.table.at["linear probe", "above untrained"] == 0
 
 
-def test_what_was_learned_is_asked_of_each_probe_beyond_what_seeds_do(tmp_path):
+def test_better_than_untrained_alone_is_not_enough_for_a_base(tmp_path):
     below_logmel = training(*recorded(tmp_path, 0.045, seed_noise=0.001))
     assert below_logmel.table.at["linear probe", "gain"] == pytest.approx(4.5)
-    assert below_logmel.learns(), "the gain counts; where log-mel stands is told beside it"
-    assert "behind log-mel" in below_logmel.because
-    assert not training(*recorded(tmp_path, 0.06, seed_noise=0.03)).learns(), "seeds differ as much"
+    assert not below_logmel.is_base and "this one does not pass" in below_logmel.words
+    assert not training(*recorded(tmp_path, 0.06, seed_noise=0.02)).is_base, "within seeds' reach"
+    assert training(*recorded(tmp_path, 0.06, seed_noise=0.001)).is_base
+    table, free = recorded(tmp_path, 0.15)
+    table.loc[table["step"] == 5, "knn_quality"] = 0.46
+    half = training(table, free)
+    assert not half.is_base, "both probes have to end above log-mel"
+    assert "10.0 points ahead of and 4.0 points behind log-mel" in half.because
+    assert "4 of the 4 end above log-mel by the linear probe, 0 of them by k-NN" in half.words
+
+
+def test_what_was_learned_is_asked_of_each_measure_beyond_what_seeds_do(tmp_path):
+    assert training(*recorded(tmp_path, 0.045, seed_noise=0.001)).learns("quality", "knn_quality")
+    assert not training(*recorded(tmp_path, 0.06, seed_noise=0.03)).learns("quality")
     table, free = recorded(tmp_path, 0.15)
     table.loc[table["step"] == 5, "knn_quality"] = 0.45
     half = training(table, free)
     assert half.learns("quality", "quality_heard") and not half.learns("knn_quality")
-    assert not half.learns(), "by both probes"
     assert "by the linear probe there is something learned" in half.words
-    assert "10.0 points ahead of and 5.0 points behind log-mel" in half.because
-    assert "4 of the 4 end above log-mel by the linear probe, 0 of them by k-NN" in half.words
 
 
 def test_the_base_point_is_the_setting_with_most_seeds(tmp_path):
@@ -139,7 +147,7 @@ def test_columns_have_names_that_people_read():
 
 def test_the_first_sweep_is_what_the_audit_found():
     found = training(read_sweep("first_sweep"), baselines("first_sweep"))
-    assert not found.learns()
+    assert not found.is_base and not found.learned
     gain = found.table["gain"]
     assert gain["linear probe"] == pytest.approx(np.mean([1.22, 0.03, -1.34]), abs=0.02)
     assert gain["k-NN"] == pytest.approx(np.mean([-8.18, -5.03, -8.37]), abs=0.02)
