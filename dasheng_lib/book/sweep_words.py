@@ -119,7 +119,7 @@ def training(table: pd.DataFrame, free: pd.DataFrame, family: str = "dasheng") -
     }[len(by)]
     if by:
         words += (
-            f" By the rule for a base, which wants both probes {FLOORS:g} floors above log-mel too, "
+            f" By the rule for a base, which wants both probes {FLOORS:g} floors above log-mel, "
             f"this one {'passes' if all(ahead) else 'does not pass'}."
         )
     return Training(found, frozenset(learned), bool(all(ahead)), words, because)

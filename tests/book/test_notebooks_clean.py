@@ -111,3 +111,11 @@ def test_a_chapter_shows_the_lines_that_carry_its_idea_and_folds_the_rest(path):
         if line.strip()
     ]
     assert 7 <= len(shown) <= 35
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_every_figure_with_a_caption_has_a_name_to_be_linked_by(path):
+    for cell in read_chapter(path).notebook.cells:
+        if cell.cell_type == "code" and re.search(r"^caption\(", cell.source, re.MULTILINE):
+            name = cell.metadata.get("mystnb", {}).get("figure", {}).get("name", "")
+            assert name.startswith("fig-"), cell.id
