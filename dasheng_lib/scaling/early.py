@@ -57,7 +57,7 @@ def early_and_last(
 def looks(table: pd.DataFrame) -> tuple[float, ...]:
     """The fractions of a run at which some run of the table was judged, not counting its end."""
     last = table.groupby("run")["step"].transform("max")
-    share = table.loc[(table["step"] > 0) & (table["step"] < last), "step"] / last
+    share = table["step"] / last
     return tuple(f for f in FRACTIONS if share.between(f / WITHIN, f * WITHIN).any())
 
 
