@@ -60,11 +60,14 @@ class Crew:
         trainers: processes that train.
         streams: runs that each of them has in hand at once.
         judges: processes that judge.
+        apart: judge when all have been trained, so that judges do not take turns on the card with
+            those who train.
     """
 
     trainers: int = 1
     streams: int = 4
     judges: int = 13
+    apart: bool = False
 
 
 @dataclass(frozen=True)
@@ -110,14 +113,14 @@ def work_on_card(
         return left
     context = multiprocessing.get_context("spawn")
     to_train, to_judge, said = context.Queue(), context.Queue(), context.Queue()
-    crowd = [
-        context.Process(target=target, args=(job, todo, said, *more), daemon=True)
-        for target, todo, count, more in (
-            (_train, to_train, crew.trainers, (crew.streams,)),
-            (_judge, to_judge, crew.judges, ()),
+    trainers, judges = (
+        [context.Process(target=what, args=(job, *more), daemon=True) for _ in range(count)]
+        for what, count, more in (
+            (_train, crew.trainers, (to_train, said, crew.streams)),
+            (_judge, crew.judges, (to_judge, said)),
         )
-        for _ in range(count)
-    ]
+    )
+    crowd = trainers if crew.apart else trainers + judges
     untrained, unjudged = deque(left), deque()  # unjudged: run, step (None: make its rows), facts
     training, judging, failed = 0, 0, set()
     missing: dict[str, set[int]] = {}  # steps of a run that are not judged yet
@@ -130,11 +133,15 @@ def work_on_card(
             while (
                 untrained
                 and training < crew.trainers * crew.streams
-                and (len(unjudged) < 3 * crew.judges)
+                and (crew.apart or len(unjudged) < 3 * crew.judges)
             ):
                 to_train.put(untrained.popleft())
                 training += 1
-            while unjudged and judging < crew.judges:
+            if unjudged and not training and crowd is trainers:
+                crowd = trainers + judges
+                for process in judges:
+                    process.start()
+            while unjudged and judging < crew.judges and crowd is not trainers:
                 to_judge.put(unjudged.popleft())
                 judging += 1
             try:

@@ -24,6 +24,11 @@ the finished runs of an earlier results.zip for done. `run --tiny --device cpu` 
 A sweep's results.zip becomes a record of the book by
 
     python benchmarks/gpu.py keep OUT/results.zip --grid GRID.yml --record book/results/NAME
+
+One pretraining, as by `dasheng pretrain` but from packed audio that lies on the card:
+
+    python benchmarks/gpu.py pretrain runs/audio.pack --corpus pocket-large --out runs/nano \\
+        --steps 20000 --hold-out 0.02 --epoch 500 --record OUT/nano
 """
 
 from __future__ import annotations
@@ -31,6 +36,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -44,12 +50,16 @@ from tempfile import TemporaryDirectory
 
 import pandas as pd
 import torch
+from card_crops import CardCrops
 from card_steps import check, small_steps
 from card_sweep import Crew, Job, work_on_card
 from common import run_script
 from packed import load_packed, pack, packed_head
 
+from dasheng_lib.commands.pretrain import add_run_arguments, config_from_args
+from dasheng_lib.commands.record import add_record
 from dasheng_lib.common.cache import atomic_file
+from dasheng_lib.common.distributed import World
 from dasheng_lib.common.errors import UserError
 from dasheng_lib.common.places import expanded
 from dasheng_lib.common.provenance import provenance
@@ -59,6 +69,8 @@ from dasheng_lib.corpora.trim import prepare
 from dasheng_lib.results import recordable, write_results
 from dasheng_lib.sweep.grid import read_grid
 from dasheng_lib.sweep.table import SweepTable
+from dasheng_lib.train.batches import batches_of
+from dasheng_lib.train.run import Execution, pretrain_into
 
 ROOT = Path(__file__).parents[1]
 STEPS = ("check", "tests", "speed", "small", "sweep")
@@ -117,15 +129,26 @@ def main(argv: Sequence[str] | None = None) -> None:
     running.add_argument("--trainers", type=int, default=Crew.trainers, help="processes that train")
     running.add_argument("--streams", type=int, default=Crew.streams, help="runs in each at once")
     running.add_argument("--judges", type=int, default=Crew.judges, help="processes that judge")
+    running.add_argument("--apart", action="store_true", help="judge when all runs are trained")
     running.add_argument("--device", default="cuda", choices=["cpu", "cuda"])
     running.add_argument("--tiny", action="store_true", help="see that every step would work")
     keeping = verbs.add_parser("keep", help="add what a sweep on the card found to the records")
     keeping.add_argument("results", type=expanded, help="results.zip of the last call")
     keeping.add_argument("--grid", type=expanded, required=True, help="YAML file of that call")
     keeping.add_argument("--record", type=recordable, required=True, help="FILE.csv, without .csv")
+    training = verbs.add_parser("pretrain", help="`dasheng pretrain` on packed audio")
+    training.add_argument("file", type=expanded, help="packed corpora")
+    training.add_argument("--out", type=expanded, required=True, help="folder of the run")
+    training.add_argument("--corpus", default="pocket", help="which of them (pocket)")
+    add_run_arguments(training)
+    training.add_argument("--seed", type=int, default=0, help="of weights, crops and masks (0)")
+    training.add_argument("--device", default="cuda", choices=["cpu", "cuda"])
+    add_record(training, "curve")
     args = parser.parse_args(argv)
     if args.verb == "pack":
         pack_into(args.file, args.names, args.kbps)
+    elif args.verb == "pretrain":
+        pretrain_on_card(args)
     elif args.verb == "keep":
         keep(args.results, args.grid, args.record)
     else:
@@ -257,7 +280,7 @@ def sweep(task: Task) -> str:
         prepare(load(name))
     audio = f"{head['codec']} {head['kbps']:g} kbit/s"
     job = Job(args.grid, task.results, args.place / "runs", load, audio)
-    crew = Crew(args.trainers, args.streams, args.judges)
+    crew = Crew(args.trainers, args.streams, args.judges, args.apart)
     shutil.copy(args.grid, task.results / "grid.yml")
     facts = {"audio": head, "bytes": args.file.stat().st_size, **provenance()}
     (task.results / "sweep.json").write_text(json.dumps(facts, indent=1))
@@ -265,6 +288,25 @@ def sweep(task: Task) -> str:
     rows = task.results / "sweep.csv"
     done = pd.read_csv(rows)["run"].nunique() if rows.exists() else 0
     return f"{done} runs are in the table, {len(left)} are left: {' '.join(left[:8])}"
+
+
+def pretrain_on_card(args: argparse.Namespace) -> None:
+    """One run whose audio lies on the card; its curve is kept as `dasheng pretrain` keeps it."""
+    config, device = config_from_args(args, args.seed), torch.device(args.device)
+    corpus = prepare(load_packed(args.file, args.corpus))
+    crops, held = batches_of(corpus, config, partial(CardCrops, device=device))
+    execution = Execution(checkpoint_every=config.train.steps, replay=device.type == "cuda")
+    run = pretrain_into(args.out, crops, held, config, World(device=device), execution)
+    if args.record:
+        facts = {
+            "command": shlex.join(["python", "benchmarks/gpu.py", *sys.argv[1:]]),
+            "corpora": {corpus.name: packed_head(args.file)["corpora"][corpus.name]["packed_from"]},
+            "audio": {key: packed_head(args.file)[key] for key in ("codec", "kbps")},
+            "parameters": config.record(),
+            "seconds": round(run.log["seconds"].iloc[-1]),
+            "device": device.type,
+        }
+        write_results(args.record, run.curve(), **facts)
 
 
 def keep(results: Path, grid: Path, record: Path) -> None:

@@ -36,7 +36,9 @@ class Batches(Protocol):
         ...
 
 
-def batches_of(corpus: Corpus, config: RunConfig) -> tuple[Crops, Exam | None]:
+def batches_of(
+    corpus: Corpus, config: RunConfig, make: Callable[..., Crops] = Crops
+) -> tuple[Crops, Exam | None]:
     """What to train on and what to validate on: the crops of a corpus, and of what is held out.
 
     Raises:
@@ -45,7 +47,7 @@ def batches_of(corpus: Corpus, config: RunConfig) -> tuple[Crops, Exam | None]:
     """
     corpus = learned_from(corpus, config)
     if not config.hold_out:
-        return crops_of(of_domain(corpus, config.only_domain), config), None
+        return crops_of(of_domain(corpus, config.only_domain), config, make), None
     rest, held = hold_out(corpus, config.hold_out)
     if not len(held):
         raise UserError(
@@ -53,7 +55,7 @@ def batches_of(corpus: Corpus, config: RunConfig) -> tuple[Crops, Exam | None]:
             "train with a hold_out of 0, or on more groups."
         )
     exam = Exam(held, config.clip_seconds, config.batch, VALIDATION_CROPS, config.short)
-    return crops_of(of_domain(rest, config.only_domain), config), exam
+    return crops_of(of_domain(rest, config.only_domain), config, make), exam
 
 
 def learned_from(corpus: Corpus, config: RunConfig) -> Corpus:

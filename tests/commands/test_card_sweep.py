@@ -1,5 +1,6 @@
 """A sweep on one card: here on the processor, whose numbers must be those of one run at a time."""
 
+import argparse
 import json
 import zipfile
 from dataclasses import replace
@@ -10,14 +11,16 @@ import pytest
 from card_crops import CardCrops
 from card_sweep import Crew, Job, work_on_card
 from few_clips import few_clips
+from packed import load_packed, pack
 
+from dasheng_lib.commands.pretrain import add_run_arguments, config_from_args
 from dasheng_lib.corpora.split import hold_out
 from dasheng_lib.corpora.trim import prepare
 from dasheng_lib.sweep.grid import read_grid
 from dasheng_lib.sweep.judge import Judge
 from dasheng_lib.sweep.trial import audio_of, rows_of, trained_run
-from dasheng_lib.train.batches import crops_of
-from dasheng_lib.train.run import Execution
+from dasheng_lib.train.batches import batches_of, crops_of
+from dasheng_lib.train.run import Execution, pretrain_into
 
 GRID = """
 base: {preset: 12x2x2, corpus: synthetic, steps: 2, batch: 4, clip_seconds: 0.48}
@@ -35,12 +38,13 @@ def job(tmp_path):
     return Job(tmp_path / "grid.yml", out, tmp_path / "runs", few_clips, "made-up sounds")
 
 
-def test_two_at_a_time_give_the_rows_of_one_at_a_time(job):
+@pytest.mark.parametrize("apart", [False, True])
+def test_two_at_a_time_give_the_rows_of_one_at_a_time(job, apart):
     """One run fails, since a file is where its folder should be: the others do not mind."""
     said = []
     job.place.mkdir()
     (job.place / "seed-2").write_text("")
-    assert work_on_card(job, Crew(1, 2, 1), 3600, said.append) == ["seed-2"]
+    assert work_on_card(job, Crew(1, 2, 1, apart), 3600, said.append) == ["seed-2"]
     assert len(said) == 3 and sum("seed-2 failed" in line for line in said) == 1
     grid = read_grid(job.grid)
     held = hold_out(prepare(few_clips()), grid.protocol.hold_out)[1]
@@ -93,3 +97,42 @@ def test_what_a_card_found_becomes_a_record_with_all_that_made_it(job, tmp_path)
     assert origin["corpora"] == {"synthetic": ["a", "b"]}
     assert (origin["seconds"], origin["device"], origin["commits"]) == (6, "cuda", ["abc"])
     assert origin["card"]["audio"]["codec"] == "Opus" and origin["grid"] == GRID
+
+
+def test_one_run_on_packed_audio_is_what_pretrain_gives_on_such_crops(tmp_path):
+    corpus = prepare(few_clips())
+    pack({"pocket": corpus}, tmp_path / "audio.pack")
+    options = [
+        "--preset",
+        "12x2x2",
+        "--batch",
+        "4",
+        "--clip-seconds",
+        "0.48",
+        "--steps",
+        "3",
+        "--hold-out",
+        "0.2",
+        "--epoch",
+        "2",
+    ]
+    place, record = tmp_path / "run", tmp_path / "curve"
+    gpu.main(
+        ["pretrain", str(tmp_path / "audio.pack"), "--out", str(place), "--device", "cpu"]
+        + [*options, "--seed", "3", "--record", str(record)]
+    )
+    origin = json.loads(record.with_suffix(".json").read_text())
+    assert origin["corpora"] == {"pocket": corpus.digest} and origin["parameters"]["batch"] == 4
+    assert origin["audio"] == {"codec": "Opus", "kbps": 16.0}
+    curve = pd.read_csv(record.with_suffix(".csv"))
+    assert list(curve.loc[curve["held_loss"].notna(), "step"]) == [0, 2, 3]
+
+    parser = argparse.ArgumentParser()
+    add_run_arguments(parser)
+    config = config_from_args(parser.parse_args(options), 3)
+    crops, held = batches_of(
+        prepare(load_packed(tmp_path / "audio.pack", "pocket")), config, CardCrops
+    )
+    alone = pretrain_into(tmp_path / "alone", crops, held, config)
+    for weights in ("final.safetensors", "step-0.safetensors"):
+        assert (place / weights).read_bytes() == (alone.folder / weights).read_bytes()
