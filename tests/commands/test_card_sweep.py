@@ -102,25 +102,10 @@ def test_what_a_card_found_becomes_a_record_with_all_that_made_it(job, tmp_path)
 def test_one_run_on_packed_audio_is_what_pretrain_gives_on_such_crops(tmp_path):
     corpus = prepare(few_clips())
     pack({"pocket": corpus}, tmp_path / "audio.pack")
-    options = [
-        "--preset",
-        "12x2x2",
-        "--batch",
-        "4",
-        "--clip-seconds",
-        "0.48",
-        "--steps",
-        "3",
-        "--hold-out",
-        "0.2",
-        "--epoch",
-        "2",
-    ]
+    options = "--preset 12x2x2 --batch 4 --clip-seconds 0.48 --steps 3 --hold-out 0.2 --epoch 2"
     place, record = tmp_path / "run", tmp_path / "curve"
-    gpu.main(
-        ["pretrain", str(tmp_path / "audio.pack"), "--out", str(place), "--device", "cpu"]
-        + [*options, "--seed", "3", "--record", str(record)]
-    )
+    where = ["pretrain", str(tmp_path / "audio.pack"), "--out", str(place), "--device", "cpu"]
+    gpu.main([*where, *options.split(), "--seed", "3", "--record", str(record)])
     origin = json.loads(record.with_suffix(".json").read_text())
     assert origin["corpora"] == {"pocket": corpus.digest} and origin["parameters"]["batch"] == 4
     assert origin["audio"] == {"codec": "Opus", "kbps": 16.0}
@@ -129,10 +114,9 @@ def test_one_run_on_packed_audio_is_what_pretrain_gives_on_such_crops(tmp_path):
 
     parser = argparse.ArgumentParser()
     add_run_arguments(parser)
-    config = config_from_args(parser.parse_args(options), 3)
-    crops, held = batches_of(
-        prepare(load_packed(tmp_path / "audio.pack", "pocket")), config, CardCrops
-    )
+    config = config_from_args(parser.parse_args(options.split()), 3)
+    packed = prepare(load_packed(tmp_path / "audio.pack", "pocket"))
+    crops, held = batches_of(packed, config, CardCrops)
     alone = pretrain_into(tmp_path / "alone", crops, held, config)
     for weights in ("final.safetensors", "step-0.safetensors"):
         assert (place / weights).read_bytes() == (alone.folder / weights).read_bytes()
