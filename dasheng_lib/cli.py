@@ -27,6 +27,7 @@ HELP = {
     "pretrain": "pretrain an encoder, or go on where a run stopped",
     "shards": "pack audio for training at scale, list it, unpack",
     "sweep": "train and judge all runs of a grid, as one table",
+    "whiten": "put a whitening behind an encoder, for k-NN and linear probes",
 }
 # verb: (module with add_arguments(parser), run(args) -> int and perhaps EPILOG, one line of help)
 VERBS = {

@@ -115,6 +115,16 @@ def load_encoder_weights(path: Path | str, kind: str = "dasheng") -> nn.Module:
     return _built(lambda: _encoder(metadata), _part(weights, "encoder"), path)
 
 
+def facts_in(path: Path | str) -> dict[str, str]:
+    """The further facts that :func:`save_weights` was given, such as the steps trained.
+
+    Raises:
+        UserError: as for :func:`load_encoder_weights`.
+    """
+    own = {"encoder", "task", "family", "network", _SUM}
+    return {k: v for k, v in _read_ours(expanded(path))[0].items() if k not in own}
+
+
 def load_objective(path: Path | str) -> Objective:
     """Encoder and pretext task in a file that :func:`save_weights` wrote, in evaluation mode.
 

@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--encoder",
         action="append",
         default=[],
-        help="to intervene on, beside an untrained one; repeat it (logmel and dasheng:nano)",
+        help="to intervene on, beside an untrained one; repeat it (logmel and plain:nano)",
     )
     parser.add_argument("--interventions", nargs="+", default=NAMES, help=", ".join(NAMES))
     parser.add_argument("--corpus", default="pocket", help="what interventions are fitted on")
@@ -63,7 +63,7 @@ def run(args: argparse.Namespace) -> int:
     corpora = load_corpora(once([args.corpus, *args.unheard]))
     names = once([AS_IS, *args.interventions])
     drawn = [] if args.no_untrained else [whole, *(Untrained(**size) for size in DRAWN)]
-    jobs = [(name, {}, names) for name in once(args.encoder) or ("logmel", "dasheng:nano")]
+    jobs = [(name, {}, names) for name in once(args.encoder) or ("logmel", "plain:nano")]
     jobs += [(what, asdict(what), names if what == whole else [AS_IS]) for what in drawn]
     chance = majority(corpora)
     tables = [rows_of("majority class", AS_IS, chance, chance, corpora)]

@@ -27,7 +27,8 @@ def load_encoder(name: str, precision: str = "float32") -> AudioEncoder:
     Args:
         name: ``"logmel"`` (mean and deviation of each mel bin), ``"random:SIZE"`` (untrained,
             seed 0; also ``"random:sfnfnet-8"``), ``"dasheng:nano"`` (comes with the library, see
-            its model card ``weights/nano.md``), ``"dasheng:PATH"``, ``"ssast:PATH"``,
+            its model card ``weights/nano.md``), ``"dasheng:PATH"``, ``"plain:nano"`` or
+            ``"plain:PATH"`` (the same without the whitening in the file), ``"ssast:PATH"``,
             ``"hubert:PATH"``, ``"wav2vec2:PATH"``, ``"simclr:PATH"``, ``"byol:PATH"`` and
             ``"supervised:PATH"`` (files that ``dasheng pretrain`` wrote, by family),
             ``"sfnfnet:PATH"`` (one of any family that trained a SlowFast NFNet),
@@ -55,6 +56,8 @@ def load_encoder(name: str, precision: str = "float32") -> AudioEncoder:
         return DashengEncoder.untrained(rest, precision=precision)
     if kind in (*FAMILIES, "sfnfnet") and rest:
         return features_from_file(WEIGHTS.get(rest, rest), kind, name, precision)
+    if kind == "plain" and rest:
+        return features_from_file(WEIGHTS.get(rest, rest), "dasheng", name, precision, False)
     if kind == "published" and rest:
         return DashengEncoder.from_published(published_file(rest), precision, name)
     if kind == "wheel" and rest:

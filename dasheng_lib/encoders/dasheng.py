@@ -22,7 +22,7 @@ class DashengEncoder:
     """An :class:`dasheng_lib.model.encoder.Encoder` as features: tokens, and their mean for a clip.
 
     Pooling is the plain mean over all tokens of the last layer after its norm (Dasheng,
-    section 3.1.3).
+    section 3.1.3), and after its whitening if it has one.
 
     Args:
         encoder: left as it is; what runs is :func:`dasheng_lib.model.frozen.freeze` of it, on the
@@ -110,7 +110,9 @@ def untrained_network(size: str, seed: int = 0, kind: Network = LOG_MEL) -> nn.M
 
 
 def _fingerprint(encoder: Encoder) -> str:
-    hashed = hashlib.sha256(json.dumps(asdict(encoder.config), sort_keys=True).encode())
+    config = asdict(encoder.config)
+    del config["whitened"]  # its weights say it
+    hashed = hashlib.sha256(json.dumps(config, sort_keys=True).encode())
     for name, value in sorted(encoder.state_dict().items()):
         hashed.update(name.encode())
         hashed.update(value.detach().cpu().contiguous().numpy().tobytes())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TypeVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from dasheng_lib.encoders.dasheng import DashengEncoder
 from dasheng_lib.encoders.sfnfnet import SlowFastFeatures
@@ -17,8 +17,9 @@ OwnEncoder = TypeVar("OwnEncoder", DashengEncoder, WaveformFeatures, SlowFastFea
 def every_layer(encoder: OwnEncoder) -> OwnEncoder:
     """Let an encoder give the outputs of all its blocks side by side, ``dim`` numbers each.
 
-    Its ``dim`` becomes that of all together. The last block's are behind the encoder's last norm,
-    so the last columns are what it gave before; the others are as the blocks left them.
+    Its ``dim`` becomes that of all together. The last block's are behind the encoder's last norm
+    and whitening, so the last columns are what it gave before; the others are as the blocks left
+    them.
 
     Args:
         encoder: changed in place; a SlowFast NFNet is left as it is, with its last layer alone.
@@ -28,6 +29,7 @@ def every_layer(encoder: OwnEncoder) -> OwnEncoder:
     network = encoder.encoder
     name = "encode" if isinstance(encoder, DashengEncoder) else "transform"
     blocks, through = network.blocks, getattr(network, name)
+    whiten, network.whiten = getattr(network, "whiten", nn.Identity()), nn.Identity()
 
     def through_all(*arguments: Tensor, **options: object) -> Tensor:
         outputs: list[Tensor] = []
@@ -40,7 +42,7 @@ def every_layer(encoder: OwnEncoder) -> OwnEncoder:
         finally:
             for hook in hooks:
                 hook.remove()
-        return torch.cat([*outputs, last], -1)
+        return torch.cat([*outputs, whiten(last)], -1)
 
     setattr(network, name, through_all)
     network.dim = encoder.dim = len(blocks) * encoder.dim

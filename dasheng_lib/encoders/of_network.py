@@ -12,6 +12,7 @@ from dasheng_lib.encoders.dasheng import DashengEncoder
 from dasheng_lib.encoders.protocol import AudioEncoder
 from dasheng_lib.encoders.sfnfnet import SlowFastFeatures
 from dasheng_lib.encoders.waveform import WaveformFeatures
+from dasheng_lib.encoders.whitening import unwhitened
 from dasheng_lib.model.encoder import Encoder
 from dasheng_lib.model.slowfast_encoder import SlowFastEncoder
 from dasheng_lib.model.waveform import WaveformEncoder
@@ -31,12 +32,17 @@ def features_of(model: Objective, name: str) -> AudioEncoder:
 
 
 def features_from_file(
-    path: Path | str, kind: str, name: str, precision: str = "float32"
+    path: Path | str, kind: str, name: str, precision: str = "float32", whitened: bool = True
 ) -> AudioEncoder:
     """The encoder in a file that ``dasheng pretrain`` wrote, as frozen features.
+
+    Args:
+        whitened: with the whitening that is in the file, if there is one.
 
     Raises:
         UserError: the file is absent, damaged, none of ours, or of another kind.
     """
     network = load_encoder_weights(path, kind)
+    if not whitened:
+        network = unwhitened(network)
     return FEATURES[type(network)](network, name, precision=precision, in_place=True)

@@ -53,6 +53,8 @@ class EncoderConfig:
             waveform is cut every 10.0 s, and the last piece filled up to 1 s (X-ARES).
         padding: what ``lengths`` does. ``"own"``: every clip is as if alone. ``"reference"``:
             padding takes part in the front end and is only left out as attention key.
+        whitened: tokens go through a linear map at the end, which the pretext task does without,
+            see :mod:`dasheng_lib.encoders.whitening`.
     """
 
     dim: int = 768
@@ -62,6 +64,7 @@ class EncoderConfig:
     floor: Floor = "clip"
     long_audio: Literal["short", "pad", "cut"] = "short"
     padding: Literal["own", "reference"] = "own"
+    whitened: bool = False
 
     def __post_init__(self) -> None:
         if self.dim % self.heads:
@@ -131,6 +134,7 @@ class Encoder(nn.Module):
         self.frequency = nn.Parameter(torch.randn(config.dim) * 0.02)
         self.blocks = nn.ModuleList(Block(config.dim, config.heads) for _ in range(config.depth))
         self.norm = nn.LayerNorm(config.dim, LAYER_NORM_EPS)
+        self.whiten = nn.Linear(config.dim, config.dim) if config.whitened else nn.Identity()
         self.blocks.apply(xavier)
 
     @classmethod
@@ -242,7 +246,7 @@ class Encoder(nn.Module):
         tokens = [T] * B if lengths is None else [token_count(n) for n in lengths.tolist()]
         packing = pack(tokens, T, self.config.positions, patch_BTP.device)
         x_SD = self.embed(patch_BTP.flatten(0, 1)[packing.rows_S], packing.places_S)
-        x_SD = self.encode(x_SD, partial(attend_in_runs, runs=packing.runs))
+        x_SD = self.whiten(self.encode(x_SD, partial(attend_in_runs, runs=packing.runs)))
         out_RD = x_SD.new_zeros(B * T, self.dim).index_copy(0, packing.rows_S, x_SD)
         return out_RD.view(B, T, self.dim)
 
@@ -253,7 +257,9 @@ class Encoder(nn.Module):
         size = self.config.positions
         return torch.cat(
             [
-                self.encode(self.embed(chunk_BTP), partial(attend_to, valid_BT=chunk_BT))
+                self.whiten(
+                    self.encode(self.embed(chunk_BTP), partial(attend_to, valid_BT=chunk_BT))
+                )
                 for chunk_BTP, chunk_BT in zip(
                     patch_BTP.split(size, 1), valid_BT.split(size, 1), strict=True
                 )
@@ -268,7 +274,7 @@ class Encoder(nn.Module):
             last = F.pad(last, (0, max(0, SAMPLE_RATE - last.shape[1])))
         return torch.cat(
             [
-                self.encode(self.embed(patches(self.normalise(self.log_mel(chunk)))))
+                self.whiten(self.encode(self.embed(patches(self.normalise(self.log_mel(chunk))))))
                 for chunk in (*chunks[:-1], last)
             ],
             1,
