@@ -15,7 +15,7 @@ EVERY = "all three"
 DOMAINS = ("speech", "music", "environment")
 # What an encoder learned from, by the name that loads it. Licences stand in the manifests.
 LEARNED = {
-    "dasheng:nano": "filling gaps, 7.5 h of sound",
+    "dasheng:nano": "filling gaps, 20 h of sound",
     "logmel": "nothing: mean and deviation of 64 bands",
     "random:nano": "nothing: nano before its first step",
     "wheel:aisfx": "labels of sound effects",

@@ -32,6 +32,7 @@ ENCODERS = {
     "pretrained": ("#D55E00", "o"),
     "untrained nano": ("#56B4E9", "v"),
     "dasheng:nano": ("#D55E00", "o"),
+    "plain:nano": ("#D55E00", "o"),
     "aisfx": ("#009E73", "^"),
     "resemblyzer": ("#0072B2", "P"),
     "openwakeword": ("#CC79A7", "X"),
