@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from dasheng_lib.checkpoint import load_autoencoder
+from dasheng_lib.checkpoint.weights import facts_in
 from dasheng_lib.common.places import RESULTS
 from dasheng_lib.encoders import WEIGHTS, load_encoder
 from dasheng_lib.evaluation.pocket import accuracy_by_domain
@@ -18,6 +19,7 @@ from dasheng_lib.model import PRESETS
 from dasheng_lib.model.encoder import encoder_config
 from dasheng_lib.results import read_results
 
+RIVALS = ("untrained nano", "log-mel statistics")
 CARD = WEIGHTS["nano"].with_suffix(".md").read_text()
 
 
@@ -79,17 +81,29 @@ COLUMNS = [
 
 
 @pytest.mark.parametrize("probe", ["linear", "knn"])
-def test_it_beats_itself_untrained_and_log_mel_in_every_domain_and_on_what_it_never_heard(
+def test_it_beats_itself_untrained_and_log_mel_in_every_domain_and_on_every_task_of_the_card(
     recorded, probe
 ):
     some = recorded[recorded["probe"] == probe]
     means = accuracy_by_domain(some).droplevel("probe")
-    unheard = some[some["task"].isin(["fsdd", "esc10"])]
-    never = unheard.pivot_table(index="encoder", columns="task", values="accuracy")
-    assert never.shape[1] == 2
-    for table in (means, never):
-        for rival in ("untrained nano", "log-mel statistics"):
+    listed = some[
+        some["task"].isin(re.findall(r"^\| (\w+) \|(?: [\d.]+ \|){6}$", CARD, re.MULTILINE))
+    ]
+    each = listed.pivot_table(index="encoder", columns="task", values="accuracy")
+    assert {"fsdd", "esc10"} < {*each} and each.shape[1] == 8
+    for table in (means, each):
+        for rival in RIVALS:
             assert (table.loc["dasheng:nano"] > table.loc[rival]).all(), (probe, rival)
+
+
+def test_the_card_says_where_its_lead_lies_within_the_interval(recorded):
+    said, rows = [], recorded.set_index(["task", "probe", "encoder"])
+    for task in re.findall(r"^\| (\w+) \|(?: [\d.]+ \|){6}$", CARD, re.MULTILINE):
+        for probe, name in (("linear", "linear probe"), ("knn", "k-NN")):
+            rivals = (rows.at[(task, probe, rival), "accuracy"] for rival in RIVALS)
+            if max(rivals) > rows.at[(task, probe, "dasheng:nano"), "low"]:
+                said.append(f"{task} by {name}")
+    assert f"interval of its score: {', '.join(said)}." in " ".join(CARD.split())
 
 
 @pytest.fixture(scope="module")
@@ -123,15 +137,34 @@ def test_the_card_says_how_the_recipes_did(recipes):
     assert f"two seeds {base.max() - base.min():.1f} apart" in " ".join(said.split())
 
 
-def test_the_card_says_what_whitening_does_to_it_and_to_log_mel():
-    """On the first two seconds of a clip, as the chapter on interventions has it."""
+POWERS = {"as is": 0, "flatten:0.25": 0.25, "flatten:0.5": 0.5, "flatten:0.75": 0.75, "whiten": 1}
+
+
+def test_it_is_whitened_as_far_as_pocket_says_and_its_card_says_what_that_does():
+    table = read_results("nano_whitening").set_index(["intervention", "probe", "tasks"])
+    accuracy, words = 100 * table["accuracy"], " ".join(CARD.split())
+    both = {i: accuracy[i, "linear", "heard"] + accuracy[i, "knn", "heard"] for i in POWERS}
+    best = max(both, key=both.get)
+    assert facts_in(WEIGHTS["nano"])["whitened_by"] == f"{POWERS[best]:g}"
+    for probe in ("linear", "knn", "few"):
+        for tasks in ("heard", "unheard"):
+            said = " | ".join(f"{accuracy[i, probe, tasks]:.1f}" for i in POWERS)
+            assert said in words, (probe, tasks)
+    assert accuracy["as is", "few", "heard"] > accuracy[best, "few", "heard"]  # as the card warns
+
+
+def test_the_card_says_that_log_mel_gains_by_whitening_too(recorded):
     table = read_results("interventions").set_index(["encoder", "intervention", "probe", "tasks"])
     words = " ".join(CARD.split())
-    for encoder, sets, names in (
-        ("plain:nano", ("heard", "unheard"), ("as is", "whiten")),
-        ("log-mel statistics", ("fsdd",), ("as is", "flatten:0.5", "whiten")),
-    ):
-        for tasks in sets:
-            for probe in ("linear", "knn"):
-                said = [100 * table.at[(encoder, n, probe, tasks), "accuracy"] for n in names]
-                assert ", ".join(f"{x:.1f}" for x in said) in words, (encoder, tasks, probe)
+    for tasks in ("fsdd", "esc10"):
+        for probe in ("linear", "knn"):
+            before, after = (
+                100 * table.at[("log-mel statistics", name, probe, tasks), "accuracy"]
+                for name in ("as is", "flatten:0.5")
+            )
+            assert f"{before:.1f} to {after:.1f}" in words
+    nano = recorded.set_index(["encoder", "probe", "task"]).at[
+        ("dasheng:nano", "knn", "fsdd"), "accuracy"
+    ]
+    flat = table.at[("log-mel statistics", "flatten:0.5", "knn", "fsdd"), "accuracy"]
+    assert flat > nano
