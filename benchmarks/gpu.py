@@ -251,6 +251,11 @@ def speed(task: Task) -> str:
             called(task, record.name, [*command, "--record", str(record)])
             kept = (task.results / f"{record.name}.csv").exists()
             said.append(f"{record.name} {'kept' if kept else '-'}")
+    sizes = ["random:nano"] if task.args.tiny else ["random:base", "random:0.6B", "random:1.2B"]
+    clips = ["--clips", "1", "--repeats", "1"] if task.args.tiny else ["--clips", "32"]
+    command = ["benchmarks/encoders.py", "--device", task.args.device, "--encoders", *sizes, *clips]
+    record = Path(os.path.relpath(task.results, ROOT)) / "encoders"
+    said.append(called(task, "encoders", [*command, "--batch", "32", "--record", str(record)]))
     return ", ".join(said)
 
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from dasheng_lib.commands.options import writable
+from dasheng_lib.commands.options import device, writable
 from dasheng_lib.common.cache import atomic_file
 from dasheng_lib.common.errors import UserError, tell
 from dasheng_lib.common.places import expanded
@@ -29,6 +29,7 @@ are given it on one cache share the work, on one machine or on many, and each en
 examples:
   dasheng embed one.wav two.flac --out two.npz
   dasheng embed recordings/ --encoder published:base --out recordings.parquet
+  dasheng embed recordings/ --encoder published:1.2B --device cuda --out recordings.npz
   dasheng embed clips.csv --encoder hear:my.module --frames --out frames.npz
 """
 ENDINGS = (".npz", ".parquet")
@@ -42,6 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--encoder", default="dasheng:nano", help="its name (dasheng:nano)")
     parser.add_argument("--out", type=writable, required=True, help="FILE.npz or FILE.parquet")
+    parser.add_argument("--device", type=device, default="cpu", help="cpu or cuda (cpu)")
     parser.add_argument("--frames", action="store_true", help="a vector a frame, not one a clip")
 
 
@@ -53,7 +55,7 @@ def run(args: argparse.Namespace) -> int:
 
     _share_cores()
     names, clips = clips_of(args.inputs)
-    encoder = load_encoder(args.encoder)
+    encoder = load_encoder(args.encoder, device=args.device)
     kind = "frames" if args.frames else "clips"
     found = embed_in_shares(encoder, clips, kind)
     with atomic_file(args.out) as temporary, temporary.open("wb") as file:

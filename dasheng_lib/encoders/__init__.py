@@ -17,11 +17,12 @@ from dasheng_lib.objectives.family import FAMILIES
 
 # What comes with the library, by name; each has a model card beside it.
 WEIGHTS = {path.stem: path for path in places.WEIGHTS.glob("*.safetensors")}
+ON_CPU = ("logmel", "wheel", "efficientat", "musicnn", "hear")
 
 __all__ = ["AudioEncoder", "DashengEncoder", "LogMelStatistics", "load_encoder"]
 
 
-def load_encoder(name: str, precision: str = "float32") -> AudioEncoder:
+def load_encoder(name: str, precision: str = "float32", device: str = "cpu") -> AudioEncoder:
     """Load an encoder by name, in evaluation mode.
 
     Args:
@@ -43,23 +44,30 @@ def load_encoder(name: str, precision: str = "float32") -> AudioEncoder:
             :mod:`dasheng_lib.encoders.hear.module`).
         precision: of a Dasheng or SSAST encoder, see
             :class:`dasheng_lib.encoders.dasheng.DashengEncoder`.
+        device: of torch, such as ``"cuda"``. Log-mel statistics and the encoders of others, but
+            for Dasheng's published ones, run on the CPU alone.
 
     Raises:
-        UserError: no such encoder or precision, or it cannot be had; the sentence says what to do.
+        UserError: no such encoder or precision, or it cannot be had, or not on this device; the
+            sentence says what to do.
     """
     kind, _, rest = name.partition(":")
+    if device != "cpu" and kind in ON_CPU:
+        raise UserError(f"{name} runs on the CPU alone: leave out the device.")
     if kind == "logmel" and not rest:
         return LogMelStatistics()
     if kind == "random" and rest.startswith("sfnfnet"):
-        return SlowFastFeatures.untrained(rest)
+        return SlowFastFeatures.untrained(rest, device=device)
     if kind == "random" and rest:
-        return DashengEncoder.untrained(rest, precision=precision)
+        return DashengEncoder.untrained(rest, precision=precision, device=device)
     if kind in (*FAMILIES, "sfnfnet") and rest:
-        return features_from_file(WEIGHTS.get(rest, rest), kind, name, precision)
+        path = WEIGHTS.get(rest, rest)
+        return features_from_file(path, kind, name, precision, device=device)
     if kind == "plain" and rest:
-        return features_from_file(WEIGHTS.get(rest, rest), "dasheng", name, precision, False)
+        path = WEIGHTS.get(rest, rest)
+        return features_from_file(path, "dasheng", name, precision, False, device)
     if kind == "published" and rest:
-        return DashengEncoder.from_published(published_file(rest), precision, name)
+        return DashengEncoder.from_published(published_file(rest), precision, name, device)
     if kind == "wheel" and rest:
         return load_wheel(rest)
     if kind == "efficientat" and rest:

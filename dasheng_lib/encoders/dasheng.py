@@ -54,21 +54,28 @@ class DashengEncoder:
         self.encoder = freeze(encoder, precision, in_place)
 
     @classmethod
-    def untrained(cls, size: str, seed: int = 0, precision: str = "float32") -> DashengEncoder:
+    def untrained(
+        cls, size: str, seed: int = 0, precision: str = "float32", device: str = "cpu"
+    ) -> DashengEncoder:
         """A freshly initialised encoder of a size.
 
         Raises:
             UserError: no such size.
         """
-        return cls(untrained_network(size, seed), f"untrained {size}", precision, in_place=True)
+        network = untrained_network(size, seed).to(device)
+        return cls(network, f"untrained {size}", precision, in_place=True)
 
     @classmethod
     def from_published(
-        cls, path: Path | str, precision: str = "float32", name: str | None = None
+        cls,
+        path: Path | str,
+        precision: str = "float32",
+        name: str | None = None,
+        device: str = "cpu",
     ) -> DashengEncoder:
         """A file that Dasheng's authors published."""
         name = name or f"published:{path}"
-        return cls(load_published(path), name, precision, in_place=True)
+        return cls(load_published(path).to(device), name, precision, in_place=True)
 
     @torch.inference_mode()
     def frames(self, wave_BN: Tensor, lengths: Tensor | None = None) -> Tensor:

@@ -32,7 +32,12 @@ def features_of(model: Objective, name: str) -> AudioEncoder:
 
 
 def features_from_file(
-    path: Path | str, kind: str, name: str, precision: str = "float32", whitened: bool = True
+    path: Path | str,
+    kind: str,
+    name: str,
+    precision: str = "float32",
+    whitened: bool = True,
+    device: str = "cpu",
 ) -> AudioEncoder:
     """The encoder in a file that ``dasheng pretrain`` wrote, as frozen features.
 
@@ -45,4 +50,5 @@ def features_from_file(
     network = load_encoder_weights(path, kind)
     if not whitened:
         network = unwhitened(network)
+    network.to(device)
     return FEATURES[type(network)](network, name, precision=precision, in_place=True)

@@ -53,13 +53,13 @@ class SlowFastFeatures:
         self.fingerprint = f"{state_digest(encoder)}-{choices.reduction}-{choices.mels}"
 
     @classmethod
-    def untrained(cls, size: str, seed: int = 0) -> SlowFastFeatures:
+    def untrained(cls, size: str, seed: int = 0, device: str = "cpu") -> SlowFastFeatures:
         """A freshly initialised network of a size, see ``sfnfnet_config``.
 
         Raises:
             UserError: no such size.
         """
-        return cls(untrained_network(size, seed, SLOWFAST), f"untrained {size}")
+        return cls(untrained_network(size, seed, SLOWFAST).to(device), f"untrained {size}")
 
     @torch.inference_mode()
     def frames(self, wave_BN: Tensor, lengths: Tensor | None = None) -> Tensor:

@@ -15,7 +15,7 @@ from card_crops import CardCrops
 from dasheng_lib.checkpoint.published import from_upstream
 from dasheng_lib.common.distributed import World, full_state, parallelise, restore_state
 from dasheng_lib.corpora.synthetic.corpus import synthetic_corpus
-from dasheng_lib.encoders import DashengEncoder
+from dasheng_lib.encoders import DashengEncoder, load_encoder
 from dasheng_lib.evaluation.embed import compute_embeddings
 from dasheng_lib.features import LogMel
 from dasheng_lib.mae import MAEConfig, MaskedAutoencoder
@@ -118,6 +118,9 @@ def test_embeddings_are_the_processor_s_and_bfloat16_is_close(corpus):
     torch.nn.init.constant_(network.norm_in.running_mean, -30.0)
     torch.nn.init.constant_(network.norm_in.running_var, 400.0)
     expected = compute_embeddings(DashengEncoder(network, "here"), clips)
+    named = load_encoder("dasheng:nano"), load_encoder("dasheng:nano", device=str(DEVICE))
+    here, there = (compute_embeddings(encoder, clips) for encoder in named)
+    assert named[1].device.type == DEVICE.type and abs(here - there).max() < 1e-3 * abs(here).max()
     network = network.to(DEVICE)
     for precision, apart in (("float32", 1e-4), ("bfloat16", 5e-3)):
         if precision == "bfloat16" and DEVICE.type == "cpu":

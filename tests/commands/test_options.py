@@ -42,6 +42,7 @@ HERE = "--corpus", "synthetic"
         ["shards", "pack", "synthetic", "--out", "FILE"],
         ["shards", "pack", "synthetic", "--out", "OUT", "--workers", "0"],
         ["embed", "x.wav", "--out", "TAKEN.csv"],
+        ["embed", "x.wav", "--out", "OUT.npz", "--device", "x"],
     ],
     ids=" ".join,
 )
