@@ -3,7 +3,7 @@ beside."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import pandas as pd
 
@@ -82,15 +82,25 @@ def exams() -> pd.DataFrame:
         exam = own["corpus"].where(~own["corpus"].isin(OPENSETS), "never heard")
         for (name, probe), rows in own.groupby([exam, "probe"], sort=False):
             found[f"{name}, {PROBES.get(probe, probe)}"] = _means(rows, "accuracy")
-    for benchmark in ("arch", "hares"):
-        columns = {name: task.column for name, task in benchmark_tasks(benchmark).items()}
-        for task, rows in by_fold(read_results(benchmark)).groupby("task", sort=False):
-            found[f"{columns[task]} ({benchmark.upper()})"] = _means(rows, "score")
-    hear = by_fold(read_results("hear"))
-    for task, rows in hear[hear["probe"] == "mlp"].groupby("task", sort=False):
-        found[f"{task.partition('-')[0].replace('_', ' ')} (HEAR)"] = _means(rows, "score")
+    for title, rows in of_benchmarks():
+        found[title] = _means(rows, "score")
     table = 100 * pd.DataFrame(found)
     return table.rename(index={"openwakeword speech_embedding": "openwakeword"})
+
+
+def of_benchmarks() -> Iterator[tuple[str, pd.DataFrame]]:
+    """Each task of ARCH, HARES and HEAR that is recorded, such as ``"ESC-50 (ARCH)"``, and its rows
+    by fold and by the benchmark's own probe."""
+    for benchmark in ("arch", "hares", "hear"):
+        recorded = by_fold(read_results(benchmark))
+        if recorded.empty:
+            continue
+        own = recorded[~recorded["probe"].isin(("linear", "knn"))]  # asked beside HEAR's MLP
+        tasks = benchmark_tasks(benchmark) if benchmark != "hear" else {}
+        for task, rows in own.groupby("task", sort=False):
+            named = tasks.get(task)
+            title = named.column if named else task.partition("-")[0].replace("_", " ")
+            yield f"{title} ({benchmark.upper()})", rows
 
 
 def _means(rows: pd.DataFrame, column: str) -> pd.Series:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pandas as pd
 
+from dasheng_lib.book.recorded_encoders import of_benchmarks
 from dasheng_lib.common.places import MANIFESTS
 from dasheng_lib.encoders.pinned import read_pins
 from dasheng_lib.evaluation.pocket import accuracy_by_domain
+from dasheng_lib.metrics.intervals import t_interval
 from dasheng_lib.results import read_results
 from dasheng_lib.results.agreement import domain_means, grid
 from dasheng_lib.results.published import read_table
@@ -63,6 +65,17 @@ def facts() -> pd.DataFrame:
     return table
 
 
+def on_card() -> pd.DataFrame:
+    """Seconds of sound that an encoder reads in a second on a GPU, by name and precision.
+
+    Its ``attrs`` say which GPU. Of sizes that were not timed there is no row.
+    """
+    timed = read_results("bench_embed_10s_card")
+    own = timed[timed["who"] == "this library"]
+    rows = own.assign(encoder="published:base").set_index(["encoder", "precision"])
+    return rows[["audio_per_second"]]
+
+
 def scores(probe: str) -> pd.DataFrame:
     """Mean accuracy in percent by domain, and half of its 95 % interval over clips.
 
@@ -103,6 +116,45 @@ def behind(table: pd.DataFrame, domain: str) -> pd.DataFrame:
     return pd.DataFrame(
         {"points": points, "low": points - half, "high": points + half, "real": points > half}
     )
+
+
+def on_benchmarks() -> pd.DataFrame:
+    """Score in percent on each benchmark's task that is recorded, by the benchmark's own probe.
+
+    Intervals are Student's, 95 %, over folds of means over seeds; whether an encoder is behind the
+    best is asked fold by fold, so that both have the same clips.
+
+    Returns:
+        Encoders by the name that loads them; columns ``(task, "mean")``, ``(task, "half")`` and
+        ``(task, "real")``, whether it is really behind the best. NaN where nothing is recorded.
+    """
+    found = {}
+    for title, rows in of_benchmarks():
+        folds = 100 * rows.pivot_table("score", "encoder", "fold")
+        gaps = folds.loc[folds.mean(axis=1).idxmax()] - folds
+        columns = {"mean": folds.mean(axis=1), "half": folds.apply(_half, axis=1)}
+        columns["real"] = gaps.mean(axis=1) > gaps.apply(_half, axis=1)
+        found[title] = pd.DataFrame(columns)
+    table = pd.concat(found, axis=1)
+    return table.rename(index={label: name for name, label in LABELS.items()}).reindex([*LEARNED])
+
+
+def _half(percent: pd.Series) -> float:
+    low, high = t_interval(percent)
+    return (high - low) / 2
+
+
+def starred(table: pd.DataFrame, real: pd.DataFrame) -> pd.DataFrame:
+    """Cells ``mean ± half``, with a star where an encoder is not ``real`` behind the best."""
+    cells = {
+        name: {
+            encoder: f"{row['mean']:.1f}\u202f±\u202f{row['half']:.1f}"
+            + ("" if real.at[encoder, name] else "*")
+            for encoder, row in table[name].dropna().iterrows()
+        }
+        for name in real
+    }
+    return pd.DataFrame(cells, index=table.index).fillna("\u2013").rename_axis("encoder")
 
 
 def published() -> pd.DataFrame:

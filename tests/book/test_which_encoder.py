@@ -34,6 +34,25 @@ def test_a_lead_is_real_where_its_interval_leaves_out_zero():
     assert (lead.loc["a", ["points", "low", "high"]] == [10, 5, 15]).all()
 
 
+def test_on_a_benchmark_encoders_are_compared_fold_by_fold(monkeypatch):
+    folds = {"aisfx": [0.9, 0.1, 0.5], "resemblyzer": [0.88, 0.08, 0.47]}  # always behind
+    folds["log-mel statistics"] = [0.1, 0.9, 0.3]  # behind by 7 points, and now before, now behind
+    rows = pd.DataFrame(folds).melt(ignore_index=False, var_name="encoder", value_name="score")
+    rows = rows.reset_index(names="fold")
+    monkeypatch.setattr(which_encoder, "of_benchmarks", lambda: [("ESC-50 (ARCH)", rows)])
+    table = which_encoder.on_benchmarks()["ESC-50 (ARCH)"].dropna()
+    assert table["real"].to_dict() == {
+        "logmel": False,
+        "wheel:aisfx": False,
+        "wheel:resemblyzer": True,
+    }
+    assert table.at["wheel:aisfx", "mean"] == pytest.approx(50)
+    assert table.at["wheel:aisfx", "half"] == pytest.approx(4.302653 * 40 / 3**0.5, rel=1e-6)
+    frame = pd.concat({"ESC-50": table}, axis=1).reindex(["wheel:aisfx", "random:nano"])
+    cells = which_encoder.starred(frame, frame.xs("real", axis=1, level=1))["ESC-50"]
+    assert cells.to_dict() == {"wheel:aisfx": "50.0\u202f±\u202f99.4*", "random:nano": "\u2013"}
+
+
 def test_every_encoder_has_its_facts_and_a_name_that_is_known():
     facts = which_encoder.facts()
     assert facts.at["dasheng:nano", "speed"] == 1 and (facts["licence"].str.len() > 2).all()
