@@ -9,6 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from dasheng_lib.common.tensors import array_of
+
 LARGE = 1 << 22  # numbers in a product
 GROUP = 64  # numbers of which the largest is looked at first
 
@@ -37,9 +39,8 @@ def largest(x_MN: Tensor, k: int) -> tuple[Tensor, Tensor]:
 
 
 def finite(x: Tensor) -> bool:
-    """``x.isfinite().all()``: a sum shows every NaN and infinity, five times faster; only it may
-    overflow by itself."""
-    return bool(x.sum().isfinite() or x.isfinite().all())
+    """``x.isfinite().all()``, by NumPy on CPUs: five times as fast, in one thread."""
+    return bool(np.isfinite(array_of(x)).all() if x.device.type == "cpu" else x.isfinite().all())
 
 
 def two_products_are_faster(qkv: Tensor, head_dim: int) -> bool:

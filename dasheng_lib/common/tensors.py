@@ -29,3 +29,10 @@ def view(array: Tensor | np.ndarray, name: str = "rows") -> Tensor:
         # PyTorch warns of read-only arrays, into which nobody here writes.
         warnings.filterwarnings("ignore", "The given NumPy array is not writable")
         return torch.as_tensor(array)
+
+
+def array_of(x: Tensor) -> Tensor | np.ndarray:
+    """The same memory as a NumPy array; on a card, the tensor itself."""
+    if x.device.type != "cpu":
+        return x
+    return (x.float() if x.dtype == torch.bfloat16 else x).numpy()

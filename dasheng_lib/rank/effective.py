@@ -11,8 +11,8 @@ import torch.distributed as dist
 from torch import Tensor
 
 from dasheng_lib.common.fast_cpu import finite
-from dasheng_lib.common.tensors import view
-from dasheng_lib.rank.moments import PART, Moments, Waiting
+from dasheng_lib.common.tensors import array_of, view
+from dasheng_lib.rank.moments import CACHED, PART, Moments, Waiting
 
 
 def rankme(Z_ND: Tensor | np.ndarray, centred: bool = False) -> float:
@@ -77,12 +77,12 @@ class RankMe:
             raise ValueError(f"rows are [N, {self.D}], got {list(Z_ND.shape)}")
         if not all(map(finite, Z_ND.split(PART))):
             raise ValueError("a value is not finite: find it before you measure")
-        for part_ND in Z_ND.split(PART):
+        for part_ND in Z_ND.split(CACHED if self.device.type == "cpu" else PART):
             part_ND = part_ND.to(self.device)
-            first_N = in_first_half(part_ND)
+            rows, first_N = array_of(part_ND), array_of(in_first_half(part_ND))
             work = zip(self._summed, self._waiting, (first_N, ~first_N), strict=True)
             for half, waiting, mine_N in work:
-                for rows_ND in waiting.gather(part_ND[mine_N]):
+                for rows_ND in waiting.gather(rows[mine_N]):
                     half.add(rows_ND)
         return self
 
@@ -171,7 +171,10 @@ def in_first_half(Z_ND: Tensor) -> Tensor:
     """
     odd_D = torch.arange(1, 2 * Z_ND.shape[1], 2, device=Z_ND.device)
     weight_D = (odd_D * 0x9E3779B1).to(torch.int32)  # spreads low bits over the high ones
-    return (Z_ND.float().view(torch.int32) * weight_D).sum(1, dtype=torch.int32) < 0
+    bits_ND = Z_ND.float().view(torch.int32)
+    if Z_ND.device.type == "cpu":  # the same, without a matrix of products between
+        return torch.from_numpy(np.einsum("nd,d->n", bits_ND.numpy(), weight_D.numpy()) < 0)
+    return (bits_ND * weight_D).sum(1, dtype=torch.int32) < 0
 
 
 def effective_rank(values: Tensor) -> float:

@@ -122,6 +122,26 @@ def test_where_there_is_nothing_to_halve_nothing_is_corrected():
     assert RankMe(8).update(rows(10, 8)).corrected() <= 8
 
 
+def test_the_half_of_a_row_is_the_sign_of_its_checksum_modulo_2_to_the_32():
+    Z = np.random.default_rng(0).standard_normal((300, 7)).astype(np.float32)
+    weight = [(odd * 0x9E3779B1) % 2**32 for odd in range(1, 14, 2)]
+    words = Z.view(np.uint32).tolist()
+    sums = [sum(w * bits for w, bits in zip(weight, row, strict=True)) % 2**32 for row in words]
+    expected = [total >= 2**31 for total in sums]
+    assert in_first_half(torch.from_numpy(Z)).tolist() == expected
+
+
+def test_batches_whose_means_are_far_apart_add_up():
+    rng = np.random.default_rng(1)
+    parts = [at + rng.standard_normal((n, 5)) for n, at in ((700, 1e3), (300, -1e3), (11, 0.0))]
+    moments = Moments(5)
+    for part in parts:
+        moments.add(torch.from_numpy(part.copy()))
+    whole = np.concatenate(parts)
+    np.testing.assert_allclose(moments.mean_D, whole.mean(0), rtol=1e-12)
+    np.testing.assert_allclose(moments.scatter_DD, np.cov(whole.T, ddof=0) * 1011, rtol=1e-12)
+
+
 @pytest.mark.parametrize("batch", [1, 7, 512, 5000])
 def test_small_batches_take_no_more_products_than_one_piece(monkeypatch, batch):
     taken = []
