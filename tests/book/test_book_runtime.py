@@ -4,6 +4,7 @@ import base64
 import io
 import json
 import re
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -24,6 +25,7 @@ from dasheng_lib.book import (
 from dasheng_lib.book.figures import sounds
 from dasheng_lib.book.words import captions, verdicts
 from dasheng_lib.book.words.findings import MIME, bundle
+from dasheng_lib.book.words.sentences import complete
 from dasheng_lib.book.words.sources import RECORDED, SOURCES
 from dasheng_lib.commands.book import cell_seconds, find_root
 from dasheng_lib.common.errors import UserError
@@ -118,6 +120,14 @@ def test_a_sentence_turns_with_its_numbers():
     assert change(43.0, 50.62) == "rises from 43.0 to 50.6"
     assert change(83.9, 16.5) == "falls from 83.9 to 16.5"
     assert change(0.412, 0.409, 2) == "stays at 0.41"
+    for say in (
+        captions.paragraph,
+        partial(captions.bundle, alt="a line"),
+        partial(bundle, "a title"),
+    ):
+        with pytest.raises(ValueError, match="a number is missing in 'loss falls from nan to 1'"):
+            say("loss falls from nan to 1")
+    complete("dasheng:nano", "finance", "nano")
     assert standing(0.53, 0.42, "lower", 2) == "behind"
     assert standing(0.40, 0.42, "lower", 2) == "ahead of"
     assert standing(40.0, 42.0) == "behind"

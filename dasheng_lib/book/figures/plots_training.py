@@ -60,7 +60,8 @@ def beside_recorded(log: pd.DataFrame, recorded: pd.DataFrame) -> None:
     if len(recorded):
         held, below = recorded.dropna(subset=["held_loss"]), axes[1, 0]
         ink = {"color": RECORDED.colour}
-        top.plot(recorded["step"], recorded["loss"], label=RECORDED.label, **ink)
+        learned = recorded.dropna(subset=["loss"])
+        top.plot(learned["step"], learned["loss"], label=RECORDED.label, **ink)
         top.plot(held["step"], held["held_loss"], "--", label="recorded, held out", **ink)
         below.plot(held["step"], held["explained"], "D-", ms=3, **ink)
         below.set(xlabel="step", ylabel="variance explained", ylim=(0, 1))

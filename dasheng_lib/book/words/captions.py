@@ -10,6 +10,8 @@ from collections.abc import Mapping
 
 import pandas as pd
 
+from dasheng_lib.book.words.sentences import complete
+
 MIME = "application/vnd.dasheng.caption+json"
 
 
@@ -47,6 +49,7 @@ def paragraph(text: str) -> None:
     """Show text of the chapter that is computed, in Markdown."""
     from IPython.display import Markdown, display
 
+    complete(text)
     display(Markdown(text))
 
 
@@ -56,6 +59,7 @@ def bundle(
     """All of it, for the driver; the caption as text for whoever runs the notebook without it."""
     if not text.strip() or not alt.strip():
         raise ValueError("a figure needs a caption and a description")
+    complete(text, alt)
     text = text.replace("<", "&lt;")
     said: dict[str, object] = {"caption": text, "alt": alt}
     if data is not None:

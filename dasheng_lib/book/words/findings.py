@@ -5,6 +5,8 @@ from __future__ import annotations
 import html
 import re
 
+from dasheng_lib.book.words.sentences import complete
+
 MIME = "application/vnd.dasheng.finding+json"
 PICTURE = "application/vnd.dasheng.picture+json"
 
@@ -39,6 +41,7 @@ def anchor_of(title: str) -> str:
 
 def bundle(title: str, text: str) -> dict[str, object]:
     """The finding in three forms: for the page, for a terminal, for the driver."""
+    complete(title, text)
     anchor = anchor_of(title)
     box = (
         f'<div class="finding" role="note" id="{anchor}" style="border-left: 4px solid #0072B2; '

@@ -3,8 +3,20 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Mapping
 from typing import Literal
+
+
+def complete(*texts: str) -> None:
+    """Let no sentence go to a page in which a number is missing.
+
+    Raises:
+        ValueError: the word ``nan`` stands in one.
+    """
+    for text in texts:
+        if found := re.search(r".{0,60}(?<![\w:/])nan(?![\w:/]).{0,30}", text):
+            raise ValueError(f"a number is missing in {found[0]!r}")
 
 
 def listed(names: Iterable[str], none: str = "none") -> str:

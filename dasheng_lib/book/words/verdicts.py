@@ -6,6 +6,7 @@ import html
 from typing import Any
 
 from dasheng_lib.book.words.findings import MIME, anchor_of
+from dasheng_lib.book.words.sentences import complete
 
 VERDICTS = {
     "supported": ("supported", "#009E73"),
@@ -45,6 +46,7 @@ def verdict(
     """
     from IPython.display import display
 
+    complete(saw, answer)
     shown = bundle(title, claim, evidence, verdict, mind, because)
     front = {"saw": saw, "figure": figure, "answer": answer}
     shown[MIME] |= {"claim": claim, "verdict": VERDICTS[verdict][0], **front}
@@ -57,6 +59,7 @@ def bundle(
     """The verdict in three forms: for the page, for a terminal, for the driver."""
     if verdict not in VERDICTS:
         raise ValueError(f"a verdict is {', '.join(VERDICTS)}, not {verdict!r}")
+    complete(title, claim, evidence, mind, because)
     said, colour = VERDICTS[verdict]
     anchor = anchor_of(title)
     parts = {
