@@ -173,7 +173,7 @@ def in_first_half(Z_ND: Tensor) -> Tensor:
     weight_D = (odd_D * 0x9E3779B1).to(torch.int32)  # spreads low bits over the high ones
     bits_ND = Z_ND.float().view(torch.int32)
     if Z_ND.device.type == "cpu":  # the same, without a matrix of products between
-        return torch.from_numpy(np.einsum("ND,D->N", bits_ND.numpy(), weight_D.numpy()) < 0)
+        return torch.from_numpy(np.einsum("ij,j->i", bits_ND.numpy(), weight_D.numpy()) < 0)
     return (bits_ND * weight_D).sum(1, dtype=torch.int32) < 0
 
 
