@@ -168,3 +168,10 @@ def test_the_card_says_that_log_mel_gains_by_whitening_too(recorded):
     ]
     flat = table.at[("log-mel statistics", "flatten:0.5", "knn", "fsdd"), "accuracy"]
     assert flat > nano
+
+
+def test_the_readme_prints_what_is_recorded(recorded):
+    own = recorded[recorded["encoder"].isin(("dasheng:nano", *RIVALS))]
+    printed = (100 * accuracy_by_domain(own)).round(1).to_string()
+    readme = (RESULTS.parents[1] / "README.md").read_text()
+    assert "\n".join(line.rstrip() for line in printed.splitlines()) in readme
