@@ -32,7 +32,7 @@ def view(array: Tensor | np.ndarray, name: str = "rows") -> Tensor:
 
 
 def array_of(x: Tensor) -> Tensor | np.ndarray:
-    """The same memory as a NumPy array; on a card, the tensor itself."""
+    """The same memory as a NumPy array (a copy of bfloat16); on a card, the tensor itself."""
     if x.device.type != "cpu":
         return x
-    return (x.float() if x.dtype == torch.bfloat16 else x).numpy()
+    return (x.float() if x.dtype == torch.bfloat16 else x).detach().numpy()

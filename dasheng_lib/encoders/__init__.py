@@ -17,6 +17,7 @@ from dasheng_lib.objectives.family import FAMILIES
 
 # What comes with the library, by name; each has a model card beside it.
 WEIGHTS = {path.stem: path for path in places.WEIGHTS.glob("*.safetensors")}
+# Kinds of names whose encoders run on the CPU alone.
 ON_CPU = ("logmel", "wheel", "efficientat", "musicnn", "hear")
 
 __all__ = ["AudioEncoder", "DashengEncoder", "LogMelStatistics", "load_encoder"]

@@ -43,6 +43,7 @@ def features_from_file(
 
     Args:
         whitened: with the whitening that is in the file, if there is one.
+        device: of torch, that it runs on.
 
     Raises:
         UserError: the file is absent, damaged, none of ours, or of another kind.
