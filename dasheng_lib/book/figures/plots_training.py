@@ -62,7 +62,8 @@ def beside_recorded(log: pd.DataFrame, recorded: pd.DataFrame) -> None:
         ink = {"color": RECORDED.colour}
         learned = recorded.dropna(subset=["loss"])
         top.plot(learned["step"], learned["loss"], label=RECORDED.label, **ink)
-        top.plot(held["step"], held["held_loss"], "--", label="recorded, held out", **ink)
+        later = held[held["step"] > 0]  # step 0 has no place on a logarithmic axis
+        top.plot(later["step"], later["held_loss"], "--", label="recorded, held out", **ink)
         below.plot(held["step"], held["explained"], "D-", ms=3, **ink)
         below.set(xlabel="step", ylabel="variance explained", ylim=(0, 1))
         rank = below.twinx()
